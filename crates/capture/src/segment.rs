@@ -1,0 +1,106 @@
+//! A TCP segment as the links hand it over.
+
+use core::net::{IpAddr, SocketAddr};
+use stilt_model::Mark;
+
+/// TCP flags (RFC 9293 §3.1), low byte of the flags field.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TcpFlags(pub u8);
+
+impl TcpFlags {
+    /// No more data from the sender.
+    #[must_use]
+    pub const fn fin(self) -> bool {
+        self.0 & 0x01 != 0
+    }
+    /// Synchronise sequence numbers.
+    #[must_use]
+    pub const fn syn(self) -> bool {
+        self.0 & 0x02 != 0
+    }
+    /// Reset the connection.
+    #[must_use]
+    pub const fn rst(self) -> bool {
+        self.0 & 0x04 != 0
+    }
+    /// The acknowledgement field counts.
+    #[must_use]
+    pub const fn ack(self) -> bool {
+        self.0 & 0x10 != 0
+    }
+}
+
+/// Everything of a segment but its bytes; small and `Copy`, so that it crosses threads cheaply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SegmentHead {
+    /// Packet number and time.
+    pub mark: Mark,
+    /// Sender.
+    pub source: SocketAddr,
+    /// Receiver.
+    pub destination: SocketAddr,
+    /// VLAN tags, outermost first; the first `vlan_count` count.
+    pub vlan: [u16; 4],
+    /// Number of VLAN tags kept.
+    pub vlan_count: u8,
+    /// Flags.
+    pub flags: TcpFlags,
+    /// Sequence number.
+    pub seq: u32,
+    /// Acknowledgement number.
+    pub ack: u32,
+    /// Window as sent, unscaled.
+    pub window: u16,
+    /// Payload bytes that were on the wire but not in the capture (snaplen).
+    pub missing: u32,
+}
+
+impl SegmentHead {
+    /// The address pair in an order that is the same for both directions: what a symmetric hash reads.
+    #[must_use]
+    pub fn pair(&self) -> (SocketAddr, SocketAddr) {
+        if self.source <= self.destination {
+            (self.source, self.destination)
+        } else {
+            (self.destination, self.source)
+        }
+    }
+
+    /// The VLAN tags.
+    #[must_use]
+    pub fn vlan_tags(&self) -> &[u16] {
+        self.vlan.get(..usize::from(self.vlan_count)).unwrap_or_default()
+    }
+
+    /// Bytes that name the flow, the same for both directions: input of the sharding hash.
+    #[must_use]
+    pub fn symmetric_key(&self) -> [u8; 46] {
+        let mut key = [0_u8; 46];
+        let (low, high) = self.pair();
+        let mut fill = |at: usize, bytes: &[u8]| {
+            if let Some(slot) = key.get_mut(at..at.saturating_add(bytes.len())) {
+                slot.copy_from_slice(bytes);
+            }
+        };
+        for (at, side) in [(0, low), (18, high)] {
+            match side.ip() {
+                IpAddr::V4(ip) => fill(at, &ip.to_ipv6_mapped().octets()),
+                IpAddr::V6(ip) => fill(at, &ip.octets()),
+            }
+            fill(at.saturating_add(16), &side.port().to_be_bytes());
+        }
+        for (index, tag) in self.vlan_tags().iter().enumerate() {
+            fill(index.saturating_mul(2).saturating_add(36), &tag.to_be_bytes());
+        }
+        key
+    }
+}
+
+/// A segment with its bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Segment<'a> {
+    /// Headers.
+    pub head: SegmentHead,
+    /// Payload as captured.
+    pub payload: &'a [u8],
+}

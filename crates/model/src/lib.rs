@@ -1,0 +1,28 @@
+//! The words every floor of Stilt shares: time, flow, message, transaction, actor, finding.
+//!
+//! No logic lives here beyond the invariants of the types themselves. Everything that crosses a
+//! thread boundary is owned, bounded and serialisable.
+
+pub mod actor;
+pub mod finding;
+pub mod flow;
+pub mod id;
+pub mod leaf;
+pub mod pseudonym;
+pub mod record;
+pub mod time;
+pub mod transaction;
+pub mod wire;
+
+pub use actor::{Actor, ActorId, ActorKind};
+pub use finding::{Evidence, Finding, Observed, Outcome, Rule, SessionRef, Severity, Signal, Subject};
+pub use flow::{Flow, VlanTag};
+pub use id::{EndpointId, FlowId, IdBuilder, SessionId, TransactionId};
+pub use leaf::{Leaf, Place, Value};
+pub use pseudonym::{Key, Pseudonym, SecretKind};
+pub use record::{Closed, SessionRecord, Step};
+pub use time::Timestamp;
+pub use transaction::{
+    Credential, CredentialKind, Flags, Issued, Jwt, Order, Request, Response, Transaction,
+};
+pub use wire::{Anomaly, Body, Exchange, Head, HttpVersion, Mark, Message};

@@ -1,0 +1,243 @@
+//! A finished transaction: what crosses from the flow workers to everything above.
+
+use crate::flow::Flow;
+use crate::id::{FlowId, TransactionId};
+use crate::leaf::Leaf;
+use crate::pseudonym::Pseudonym;
+use crate::time::Timestamp;
+use crate::wire::{Anomaly, HttpVersion};
+use core::net::{IpAddr, SocketAddr};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Place in the capture's order: packet that completed it, then flow, then ordinal in the flow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Order {
+    /// Number of the packet that completed the transaction.
+    pub packet: u64,
+    /// Its flow.
+    pub flow: FlowId,
+    /// Ordinal inside the flow.
+    pub ordinal: u64,
+}
+
+/// What keeps the picture of a transaction from being whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Flags {
+    /// The flow was joined after its start.
+    pub midstream: bool,
+    /// Only one direction of the flow was seen.
+    pub one_sided: bool,
+    /// Bytes were lost inside the transaction, or just before it on its flow.
+    pub gap: bool,
+    /// Packets were cut by the capture length.
+    pub snaplen: bool,
+    /// The response was still running, or the flow ended before it did.
+    pub incomplete: bool,
+    /// The body was longer than what was kept for analysis.
+    pub body_cut: bool,
+    /// Request and response were matched by acknowledgement, not by order.
+    pub repaired: bool,
+}
+
+impl Flags {
+    /// Names of the flags that are set, in a fixed order.
+    #[must_use]
+    pub fn names(self) -> Vec<&'static str> {
+        [
+            (self.midstream, "midstream"),
+            (self.one_sided, "one_sided"),
+            (self.gap, "gap"),
+            (self.snaplen, "snaplen"),
+            (self.incomplete, "incomplete"),
+            (self.body_cut, "body_cut"),
+            (self.repaired, "repaired"),
+        ]
+        .into_iter()
+        .filter_map(|(set, name)| set.then_some(name))
+        .collect()
+    }
+
+    /// Nothing is missing that a rule on absence would need.
+    #[must_use]
+    pub fn whole(self) -> bool {
+        !(self.one_sided || self.gap || self.snaplen || self.incomplete)
+    }
+}
+
+/// How a credential was carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CredentialKind {
+    /// `Authorization: Bearer` or a like scheme with an opaque token or JWT.
+    Bearer,
+    /// HTTP Basic (RFC 7617).
+    Basic,
+    /// A cookie.
+    Cookie,
+    /// A key in a header or query parameter.
+    ApiKey,
+    /// Any other scheme (Digest, signature, …).
+    Other,
+}
+
+/// A credential a request carried, masked.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Credential {
+    /// How it was carried.
+    pub kind: CredentialKind,
+    /// Name of the cookie, header or parameter; scheme for `Authorization`. Lower case but for cookies.
+    pub name: String,
+    /// What stands for it.
+    pub mark: Pseudonym,
+    /// Length in bytes.
+    pub length: u32,
+    /// User name inside it (Basic), in clear.
+    pub user: Option<String>,
+    /// Mark of the password inside it (Basic).
+    pub password: Option<Pseudonym>,
+    /// Its claims, where it is a JWT.
+    pub jwt: Option<Jwt>,
+}
+
+/// Decoded header and claims of a JWT (RFC 7519). The signature is not verified here.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Jwt {
+    /// `alg`.
+    pub alg: String,
+    /// `kid`.
+    pub kid: Option<String>,
+    /// `iss`.
+    pub iss: Option<String>,
+    /// `sub`, or the first of `preferred_username`, `username`, `user_id`, `uid`, `email`, `upn` present.
+    pub sub: Option<String>,
+    /// `iat`, seconds.
+    pub iat: Option<i64>,
+    /// `exp`, seconds.
+    pub exp: Option<i64>,
+    /// Roles and scopes (`role`, `roles`, `scope`, `scp`, `groups`, `permissions`, `realm_access.roles`).
+    pub roles: Vec<String>,
+    /// Tenant (`tenant`, `tid`, `org`, `org_id`, …).
+    pub tenant: Option<String>,
+    /// Other scalar claims, masked where personal; at most 32.
+    pub claims: BTreeMap<String, String>,
+}
+
+/// A credential a response handed out.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Issued {
+    /// As a cookie, or a token in the body or a header.
+    pub kind: CredentialKind,
+    /// Cookie name, or path of the leaf.
+    pub name: String,
+    /// What stands for it: equal to the mark of the credential when it comes back.
+    pub mark: Pseudonym,
+    /// The cookie is being deleted (`Max-Age=0`, empty value, or expiry in the past).
+    pub cleared: bool,
+    /// Its claims, where it is a JWT.
+    pub jwt: Option<Jwt>,
+}
+
+/// What the client asked.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Request {
+    /// Method as sent.
+    pub method: String,
+    /// Host: authority of an absolute target, else the Host header; lower case, port kept where not 80/443.
+    pub host: Option<String>,
+    /// Request target as sent, secrets masked.
+    pub target: String,
+    /// Path of the target, secrets masked, percent-encoding kept.
+    pub path: String,
+    /// Query of the target, secrets masked.
+    pub query: Option<String>,
+    /// `User-Agent`.
+    pub user_agent: Option<String>,
+    /// Hash of the header names in wire order, those that vary per request left out
+    /// (content-*, cookie, authorization, if-*, range, x-forwarded-*, traceparent, …).
+    pub header_order: u64,
+    /// Forwarded clients, leftmost first (`Forwarded`, `X-Forwarded-For`, else `X-Real-IP`).
+    pub forwarded: Vec<IpAddr>,
+    /// Media type of the body, without parameters.
+    pub content_type: Option<String>,
+    /// Length of the body after decoding.
+    pub body_bytes: u64,
+    /// Credentials carried.
+    pub credentials: Vec<Credential>,
+    /// What query and body say; at most 512.
+    pub leaves: Vec<Leaf>,
+    /// There were more leaves than were kept, or the body was cut.
+    pub leaves_cut: bool,
+    /// `X-Request-Id` or like.
+    pub request_id: Option<String>,
+    /// Trace id of `traceparent`.
+    pub trace_id: Option<String>,
+}
+
+/// What the server answered.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Response {
+    /// Status code.
+    pub status: u16,
+    /// Media type of the body, without parameters.
+    pub content_type: Option<String>,
+    /// Length of the body after decoding.
+    pub body_bytes: u64,
+    /// First byte of the response.
+    pub start: Timestamp,
+    /// What the body says; at most 2,048.
+    pub leaves: Vec<Leaf>,
+    /// There were more leaves than were kept, or the body was cut.
+    pub leaves_cut: bool,
+    /// Credentials handed out.
+    pub issued: Vec<Issued>,
+    /// `Location`, secrets masked.
+    pub location: Option<String>,
+    /// Hash of the set of (leaf path, kind), array lengths left out: which sort of answer it was.
+    pub shape: u64,
+}
+
+/// A request with its response, understood and masked.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Transaction {
+    /// Derived id.
+    pub id: TransactionId,
+    /// Place in the capture's order.
+    pub order: Order,
+    /// The flow.
+    pub flow: Flow,
+    /// First byte of the request (of the response where no request was seen).
+    pub start: Timestamp,
+    /// Last byte seen.
+    pub end: Timestamp,
+    /// Number of the first packet.
+    pub first_packet: u64,
+    /// Number of the last packet.
+    pub last_packet: u64,
+    /// HTTP version (of the response where both were seen and differ: of the request).
+    pub version: HttpVersion,
+    /// The request, where it was seen.
+    pub request: Option<Request>,
+    /// The response, where it was seen.
+    pub response: Option<Response>,
+    /// What is missing.
+    pub flags: Flags,
+    /// Bytes lost inside it.
+    pub lost_bytes: u64,
+    /// What was odd.
+    pub anomalies: Vec<Anomaly>,
+}
+
+impl Transaction {
+    /// Status code, where the response was seen.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        self.response.as_ref().map(|response| response.status)
+    }
+
+    /// TCP peer that sent the request.
+    #[must_use]
+    pub fn source(&self) -> SocketAddr {
+        self.flow.client
+    }
+}

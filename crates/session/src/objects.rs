@@ -1,0 +1,1 @@
+//! Which objects each actor was shown, and whose they are.

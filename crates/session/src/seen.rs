@@ -1,0 +1,33 @@
+//! What the session floor says of one transaction.
+
+use core::net::IpAddr;
+use std::sync::Arc;
+use stilt_model::{Actor, ActorId, SessionRef};
+
+/// Who a transaction belongs to, on every level that is known.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// The best name there is: principal, else the session's credential, else the client.
+    pub actor: Arc<Actor>,
+    /// Address and fingerprint.
+    pub client: ActorId,
+    /// Client address after trusted-proxy resolution.
+    pub client_ip: IpAddr,
+    /// A trusted proxy stood between: `client_ip` is a forwarded address.
+    pub forwarded: bool,
+    /// Clients that look alike (header order, user-agent family).
+    pub cluster: ActorId,
+    /// The named principal, where known.
+    pub principal: Option<ActorId>,
+    /// Everything this principal is known to be called: name, JWT subject, ids and addresses from its
+    /// claims and from answers to its login, as leaf values would show them. Sorted.
+    pub aliases: Arc<Vec<String>>,
+    /// Roles, from claims.
+    pub roles: Arc<Vec<String>>,
+    /// Tenant, from claims.
+    pub tenant: Option<Arc<str>>,
+    /// The request carried a credential that the application issued or accepts.
+    pub authenticated: bool,
+    /// The session.
+    pub session: SessionRef,
+}
