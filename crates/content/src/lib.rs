@@ -1,1 +1,22 @@
-//! placeholder
+//! What a message means: a raw exchange becomes an understood, masked transaction.
+//!
+//! Stateless, on the flow workers. Secrets and personal data are replaced by keyed pseudonyms
+//! here, so that nothing above this crate ever sees them.
+
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
+mod bytes;
+mod config;
+mod cookie;
+mod credential;
+mod headers;
+mod jwt;
+mod leaves;
+pub mod mask;
+mod reader;
+mod shape;
+mod target;
+
+pub use config::Config;
+pub use mask::Masker;
+pub use reader::Reader;

@@ -1,0 +1,179 @@
+//! What the head of a request says beside its credentials.
+
+use crate::bytes::{FNV_START, fnv, prefix};
+use core::net::IpAddr;
+use stilt_model::Head;
+
+/// Headers that vary from request to request of one client.
+fn varies(name: &[u8]) -> bool {
+    const EXACT: &[&str] = &[
+        "cookie",
+        "authorization",
+        "proxy-authorization",
+        "range",
+        "traceparent",
+        "tracestate",
+        "baggage",
+        "forwarded",
+        "via",
+        "x-real-ip",
+        "x-request-id",
+        "x-correlation-id",
+        "referer",
+        "origin",
+        "transfer-encoding",
+        "expect",
+        "cache-control",
+        "pragma",
+        "x-amzn-trace-id",
+        "x-csrf-token",
+        "x-xsrf-token",
+        "x-api-key",
+        "idempotency-key",
+        "te",
+        "x-b3-traceid",
+        "x-b3-spanid",
+        "x-b3-sampled",
+        "request-id",
+        "date",
+        "upgrade",
+        "x-client-trace-id",
+    ];
+    const PREFIXES: &[&str] = &["content-", "if-", "x-forwarded-", "x-b3-", "cf-"];
+    let starts = |word: &str| {
+        name.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word.as_bytes()))
+    };
+    EXACT.iter().any(|word| name.eq_ignore_ascii_case(word.as_bytes()))
+        || PREFIXES.iter().any(|word| starts(word))
+}
+
+/// Hash of the header names in wire order, without those that vary.
+pub(crate) fn order(head: &Head) -> u64 {
+    head.headers().filter(|(name, _)| !varies(name)).fold(FNV_START, |hash, (name, _)| {
+        fnv(fnv(hash, name.iter().map(u8::to_ascii_lowercase)), [b'\n'])
+    })
+}
+
+/// A header's text; bytes that are no UTF-8 are replaced.
+pub(crate) fn text<'a>(head: &'a Head, name: &str) -> Option<std::borrow::Cow<'a, str>> {
+    head.header(name).map(String::from_utf8_lossy)
+}
+
+/// Media type without parameters, lower case.
+pub(crate) fn media_type(head: &Head, max: usize) -> Option<String> {
+    let value = text(head, "content-type")?;
+    let media = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let plain = media.bytes().all(|b| b.is_ascii_graphic());
+    (plain && !media.is_empty()).then(|| prefix(&media, max).to_owned())
+}
+
+/// Forwarded clients, leftmost first (RFC 7239, else `X-Forwarded-For`, else `X-Real-IP`).
+pub(crate) fn forwarded(head: &Head, max: usize) -> Vec<IpAddr> {
+    let all = |wanted: &'static str| {
+        head.headers()
+            .filter(move |(name, _)| name.eq_ignore_ascii_case(wanted.as_bytes()))
+            .map(|(_, value)| String::from_utf8_lossy(value))
+    };
+    let mut found = Vec::new();
+    for value in all("forwarded") {
+        for pair in value.split([',', ';']) {
+            let Some((key, node)) = pair.split_once('=') else { continue };
+            if key.trim().eq_ignore_ascii_case("for") {
+                found.extend(address(node));
+            }
+        }
+    }
+    for name in ["x-forwarded-for", "x-real-ip"] {
+        if found.is_empty() {
+            for value in all(name) {
+                found.extend(value.split(',').filter_map(address).take(max));
+            }
+        }
+    }
+    found.truncate(max);
+    found
+}
+
+/// An address with or without quotes, brackets and port; `unknown` and hidden names give nothing.
+fn address(node: &str) -> Option<IpAddr> {
+    let node = node.trim().trim_matches('"');
+    if let Some(rest) = node.strip_prefix('[') {
+        return rest.split(']').next()?.parse().ok();
+    }
+    node.parse().ok().or_else(|| node.rsplit_once(':')?.0.parse().ok())
+}
+
+/// Trace id of `traceparent` (W3C Trace Context).
+pub(crate) fn trace_id(head: &Head) -> Option<String> {
+    let value = text(head, "traceparent")?;
+    let id = value.trim().split('-').nth(1)?.to_ascii_lowercase();
+    let valid = id.len() == 32
+        && id.bytes().all(|b| b.is_ascii_hexdigit())
+        && id.bytes().any(|b| b != b'0');
+    valid.then_some(id)
+}
+
+/// Names under which requests carry their own id.
+pub(crate) const REQUEST_IDS: &[&str] =
+    &["x-request-id", "request-id", "x-correlation-id", "x-amzn-trace-id", "x-trace-id", "cf-ray"];
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A head as the protocol crate would hand it over.
+    pub(crate) fn head(start: (&str, &str), status: u16, headers: &[(&str, &str)]) -> Head {
+        let mut head = Head { status, ..Head::default() };
+        let mut push = |text: &str| {
+            let from = u32::try_from(head.raw.len()).unwrap();
+            head.raw.extend_from_slice(text.as_bytes());
+            (from, u32::try_from(head.raw.len()).unwrap())
+        };
+        let (method, target) = (push(start.0), push(start.1));
+        let headers = headers.iter().map(|(n, v)| (push(n), push(v))).collect();
+        (head.method, head.target, head.headers) = (method, target, headers);
+        head
+    }
+
+    #[test]
+    fn forwarded_addresses_are_read_in_all_their_forms() {
+        let check = |headers: &[(&str, &str)], expected: &[&str]| {
+            let found = forwarded(&head(("GET", "/"), 0, headers), 16);
+            let expected: Vec<IpAddr> = expected.iter().map(|ip| ip.parse().unwrap()).collect();
+            assert_eq!(found, expected, "{headers:?}");
+        };
+        check(&[("X-Forwarded-For", "10.1.2.3, 10.0.0.1:443, unknown")], &["10.1.2.3", "10.0.0.1"]);
+        check(
+            &[("Forwarded", "for=\"[2001:db8::1]:4711\";proto=https, for=192.0.2.60, for=_hidden")],
+            &["2001:db8::1", "192.0.2.60"],
+        );
+        check(&[("X-Real-IP", "192.0.2.1"), ("X-Forwarded-For", "192.0.2.9")], &["192.0.2.9"]);
+        check(&[("X-Real-IP", "2001:db8::2")], &["2001:db8::2"]);
+        check(&[("X-Forwarded-For", "nonsense")], &[]);
+    }
+
+    #[test]
+    fn header_order_ignores_what_varies_and_case() {
+        let a = head(("GET", "/"), 0, &[("Host", "a"), ("Accept", "*"), ("Cookie", "x=1")]);
+        let b = head(("GET", "/"), 0, &[("host", "b"), ("Content-Length", "3"), ("accept", "x")]);
+        let c = head(("GET", "/"), 0, &[("Accept", "*"), ("Host", "a")]);
+        assert_eq!(order(&a), order(&b));
+        assert_ne!(order(&a), order(&c));
+    }
+
+    #[test]
+    fn a_trace_id_is_taken_only_where_it_is_valid() {
+        let check = |value: &str, expected: Option<&str>| {
+            assert_eq!(
+                trace_id(&head(("GET", "/"), 0, &[("traceparent", value)])).as_deref(),
+                expected
+            );
+        };
+        check(
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            Some("4bf92f3577b34da6a3ce929d0e0e4736"),
+        );
+        check("00-00000000000000000000000000000000-00f067aa0ba902b7-01", None);
+        check("secret", None);
+    }
+}

@@ -1,0 +1,80 @@
+//! Secrets that text gives away by a name before them: `password=…`, `"token": "…"`.
+
+use super::names::{self, NameClass};
+use super::{Spans, credential_kind};
+use crate::bytes::{before, byte, is_random, part, run_end, run_start};
+use stilt_model::SecretKind;
+
+/// Finds `name=value`, `"name":"value"` and `password: value` in `text`.
+pub(super) fn find(text: &str, spans: &mut Spans) {
+    let bytes = text.as_bytes();
+    for at in memchr::memchr3_iter(b'=', b':', b'%', bytes) {
+        let (sign, after) = match byte(bytes, at) {
+            b'%' => match bytes.get(at..at.saturating_add(3)) {
+                Some(b"%3D" | b"%3d") => (b'=', at.saturating_add(3)),
+                _ => continue,
+            },
+            sign => (sign, at.saturating_add(1)),
+        };
+        if let Some((start, end, kind)) = value(text, at, after, sign) {
+            spans.add(start, end, kind);
+        }
+    }
+}
+
+fn value(text: &str, at: usize, after: usize, sign: u8) -> Option<(usize, usize, SecretKind)> {
+    let bytes = text.as_bytes();
+    let mut name_end = at;
+    while matches!(before(bytes, name_end), b' ' | b'"' | b'\'' | b'\\') && name_end > 0 {
+        name_end = name_end.saturating_sub(1);
+    }
+    let quoted = before(bytes, at) == b'"' || before(bytes, at) == b'\'';
+    let named = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'[' | b']');
+    let name_start = run_start(bytes, name_end, 64, named);
+    let name = part(text, name_start, name_end);
+    // After an encoded separator (`%26token=`) its digits stick to the name.
+    let name = if before(bytes, name_start) == b'%' { name.get(2..)? } else { name };
+    if name.len() < 2 {
+        return None;
+    }
+    let class = names::classify(name)?;
+    if sign == b':' && !quoted && class != NameClass::Password {
+        return None;
+    }
+    let mut start = after;
+    while matches!(byte(bytes, start), b' ' | b'\\') {
+        start = start.saturating_add(1);
+    }
+    let quote = byte(bytes, start);
+    let end = if matches!(quote, b'"' | b'\'') {
+        start = start.saturating_add(1);
+        run_end(bytes, start, |b| b != quote && b != b'\\')
+    } else {
+        let stop = |b: u8| {
+            b <= 0x20 || matches!(b, b'&' | b';' | b',' | b'"' | b'\'' | b'<' | b'>' | b'}' | b')')
+        };
+        let end = run_end(bytes, start, |b| !stop(b));
+        part(text, start, end).find("%26").map_or(end, |cut| start.saturating_add(cut))
+    };
+    let value = part(text, start, end);
+    let value = value.strip_prefix("Bearer ").unwrap_or(value);
+    let start = end.saturating_sub(value.len());
+    if value.is_empty() || value.starts_with('<') || matches!(value, "true" | "false" | "null") {
+        return None;
+    }
+    let kind = match class {
+        NameClass::Password => SecretKind::Password,
+        NameClass::PasswordHash => SecretKind::PasswordHash,
+        NameClass::Token { .. } => credential_kind(value),
+        NameClass::Code => SecretKind::Code,
+        NameClass::Card | NameClass::CardCode => SecretKind::Card,
+        NameClass::Iban => SecretKind::Iban,
+        NameClass::NationalId => SecretKind::NationalId,
+        NameClass::PrivateKey => SecretKind::PrivateKey,
+        NameClass::Secret => SecretKind::Secret,
+        NameClass::Session if is_random(value, 16) => credential_kind(value),
+        NameClass::Random | NameClass::BareCode if is_random(value, 20) => credential_kind(value),
+        _ => return None,
+    };
+    Some((start, end, kind))
+}

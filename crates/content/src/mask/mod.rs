@@ -1,0 +1,297 @@
+//! Finds secrets and personal data in text and replaces them by keyed pseudonyms.
+
+mod assign;
+mod card;
+mod email;
+mod iban;
+mod keys;
+pub mod names;
+mod national;
+mod numbers;
+#[cfg(test)]
+mod tests;
+
+use crate::bytes::{self, is_random, is_uuid, length, part, prefix};
+use keys::Keys;
+use names::NameClass;
+use std::borrow::Cow;
+use std::collections::HashMap;
+use stilt_model::{Key, Pseudonym, SecretKind, Value};
+
+/// Raw bytes of one text that are looked at; what lies beyond is never shown.
+const SCAN_MAX: usize = 8192;
+/// Bytes before the end of a cut text that are not shown, since a secret may have been cut there.
+const EDGE: usize = 512;
+/// Names whose class is remembered.
+const NAMES_MAX: usize = 8192;
+
+/// Secrets found in one text: byte ranges on character boundaries.
+#[derive(Default)]
+struct Spans(Vec<(usize, usize, SecretKind)>);
+
+impl Spans {
+    fn add(&mut self, start: usize, end: usize, kind: SecretKind) {
+        if start < end {
+            self.0.push((start, end, kind));
+        }
+    }
+
+    /// In order and without overlap: ranges that overlap become one, of the kind found first.
+    fn settle(&mut self) {
+        let found = core::mem::take(&mut self.0);
+        for span in found {
+            let (mut start, mut end, mut kind) = span;
+            let mut first = true;
+            self.0.retain(|(s, e, k)| {
+                let overlaps = *s < end && start < *e;
+                if overlaps {
+                    start = start.min(*s);
+                    end = end.max(*e);
+                    if first {
+                        kind = *k;
+                        first = false;
+                    }
+                }
+                !overlaps
+            });
+            self.0.push((start, end, kind));
+        }
+        self.0.sort_unstable_by_key(|(start, ..)| *start);
+    }
+}
+
+/// Replaces secrets by pseudonyms. Holds the installation key and the compiled patterns.
+pub struct Masker {
+    key: Key,
+    keys: Keys,
+    names: HashMap<Box<str>, Option<NameClass>>,
+}
+
+/// What sort of credential a value is, by the value alone: the same value gets the same mark
+/// whether it was a header, a cookie, a parameter or a field of a body.
+#[must_use]
+pub fn credential_kind(value: &str) -> SecretKind {
+    if crate::jwt::is_jwt(value) { SecretKind::Jwt } else { SecretKind::Token }
+}
+
+impl Masker {
+    /// A masker under `key`.
+    #[must_use]
+    pub fn new(key: Key) -> Self {
+        Self { key, keys: Keys::new(), names: HashMap::new() }
+    }
+
+    /// What a field called `name` holds.
+    pub(crate) fn class(&mut self, name: &str) -> Option<NameClass> {
+        if name.len() > 64 {
+            return names::classify(prefix(name, 128));
+        }
+        if let Some(class) = self.names.get(name) {
+            return *class;
+        }
+        let class = names::classify(name);
+        if self.names.len() < NAMES_MAX {
+            self.names.insert(name.into(), class);
+        }
+        class
+    }
+
+    /// The mark for `secret`, brought to the form in which equal secrets are equal.
+    #[must_use]
+    pub fn mark(&self, kind: SecretKind, secret: &str) -> Pseudonym {
+        let canonical: Cow<'_, str> = match kind {
+            SecretKind::Email => {
+                let decoded = bytes::percent_decode(secret, false);
+                Cow::Owned(decoded.trim().to_lowercase())
+            }
+            SecretKind::Card => secret.chars().filter(char::is_ascii_digit).collect(),
+            SecretKind::Phone => {
+                let plus = secret.trim_start().starts_with(['+', '%']);
+                let bare = secret.strip_prefix("%2B").or(secret.strip_prefix("%2b"));
+                let digits = bare.unwrap_or(secret).chars().filter(char::is_ascii_digit);
+                plus.then_some('+').into_iter().chain(digits).collect()
+            }
+            SecretKind::Iban | SecretKind::NationalId => secret
+                .chars()
+                .filter(|c| c.is_alphanumeric())
+                .map(|c| c.to_ascii_uppercase())
+                .collect(),
+            // Vendor keys are credentials as any other: one kind, so that all their places join.
+            SecretKind::ApiKey | SecretKind::Token => {
+                return self.key.pseudonym(SecretKind::Token, secret.as_bytes());
+            }
+            _ => Cow::Borrowed(secret),
+        };
+        self.key.pseudonym(kind, canonical.as_bytes())
+    }
+
+    /// The mark of a credential, wherever it stood.
+    #[must_use]
+    pub fn credential(&self, value: &str) -> Pseudonym {
+        self.mark(credential_kind(value), value)
+    }
+
+    /// `text` with every secret in it replaced; borrowed where there is none.
+    ///
+    /// Only the first 8 KiB are looked at and given back.
+    #[must_use]
+    pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        self.text_max(text, usize::MAX)
+    }
+
+    /// As [`Masker::text`], at most `max` bytes long.
+    #[must_use]
+    pub fn text_max<'a>(&self, text: &'a str, max: usize) -> Cow<'a, str> {
+        let (seen, shown) = window(text);
+        let spans = self.find(seen);
+        if spans.0.is_empty() {
+            return Cow::Borrowed(prefix(prefix(seen, shown), max));
+        }
+        Cow::Owned(self.render(seen, &spans, shown, max))
+    }
+
+    /// A text as a leaf shows it: masked whole where all of it is one secret.
+    pub(crate) fn value(&self, text: &str, max: usize) -> Value {
+        let (seen, shown) = window(text);
+        let spans = self.find(seen);
+        if spans.0.is_empty() {
+            return Value::Text(prefix(prefix(seen, shown), max).to_owned());
+        }
+        if let [(start, end, kind)] = spans.0.as_slice() {
+            let rest = part(seen, 0, *start)
+                .len()
+                .saturating_add(part(seen, *end, seen.len()).trim().len());
+            let lead = part(seen, 0, *start);
+            if seen.len() == text.len()
+                && (rest == 0 || (lead.trim().is_empty() && rest == lead.len()))
+            {
+                let mark = self.mark(*kind, part(seen, *start, *end));
+                return Value::Masked { mark, length: length(text.len()) };
+            }
+        }
+        Value::Text(self.render(seen, &spans, shown, max))
+    }
+
+    /// Whether `text` holds a secret other than an address or telephone number.
+    pub(crate) fn holds_secret(&self, text: &str) -> bool {
+        let spans = self.find(window(text).0);
+        spans.0.iter().any(|(_, _, kind)| !matches!(kind, SecretKind::Email | SecretKind::Phone))
+    }
+
+    fn render(&self, text: &str, spans: &Spans, shown: usize, max: usize) -> String {
+        let mut out = String::with_capacity(text.len().min(max));
+        let mut at = 0_usize;
+        for (start, end, kind) in &spans.0 {
+            out.push_str(part(text, at, (*start).min(shown)));
+            if *start >= shown || out.len() >= max {
+                return prefix(&out, max).to_owned();
+            }
+            let mark = self.mark(*kind, part(text, *start, *end)).to_string();
+            if out.len().saturating_add(mark.len()) > max {
+                return prefix(&out, max).to_owned();
+            }
+            out.push_str(&mark);
+            at = *end;
+        }
+        out.push_str(part(text, at, shown.max(at)));
+        prefix(&out, max).to_owned()
+    }
+
+    fn find(&self, text: &str) -> Spans {
+        let mut spans = Spans::default();
+        let bytes = text.as_bytes();
+        let mut digits = 0_usize;
+        let (mut at_sign, mut percent, mut assigns) = (false, false, false);
+        for byte in bytes {
+            match byte {
+                b'0'..=b'9' => digits = digits.saturating_add(1),
+                b'@' => at_sign = true,
+                b'%' => percent = true,
+                b'=' | b':' => assigns = true,
+                _ => {}
+            }
+        }
+        if bytes.len() >= 12 {
+            self.keys.find(text, &mut spans);
+        }
+        if assigns || percent {
+            assign::find(text, &mut spans);
+        }
+        if at_sign || percent {
+            email::find(text, &mut spans);
+        }
+        if digits >= 6 {
+            if bytes.len() >= 15 {
+                iban::find(text, &mut spans);
+            }
+            // A UUID has runs of digits that mean nothing.
+            if !is_uuid(text) {
+                numbers::find(text, &mut spans);
+            }
+        }
+        if !spans.0.is_empty() {
+            spans.settle();
+        }
+        spans
+    }
+
+    /// The mark of a text that stands under a name of that class, where it is a secret there.
+    /// `auth`: people sign in here, so that a bare `code` is one.
+    pub(crate) fn by_name(&self, class: NameClass, text: &str, auth: bool) -> Option<Pseudonym> {
+        if text.is_empty() {
+            return None;
+        }
+        let kind = match class {
+            NameClass::Password => SecretKind::Password,
+            NameClass::PasswordHash => SecretKind::PasswordHash,
+            NameClass::Token { .. } => {
+                let value = scheme_off(text);
+                return Some(self.credential(value));
+            }
+            NameClass::Code => SecretKind::Code,
+            NameClass::BareCode if auth || is_random(text, 16) => SecretKind::Code,
+            NameClass::Card if text.bytes().filter(u8::is_ascii_digit).count() >= 8 => {
+                SecretKind::Card
+            }
+            NameClass::CardCode => SecretKind::Card,
+            NameClass::Iban => SecretKind::Iban,
+            NameClass::NationalId => SecretKind::NationalId,
+            NameClass::PrivateKey => SecretKind::PrivateKey,
+            NameClass::Phone => {
+                let digits = text.bytes().filter(u8::is_ascii_digit).count();
+                let plain = text.bytes().all(|b| b.is_ascii_digit() || b" +-./()".contains(&b));
+                if digits < 7 || !plain {
+                    return None;
+                }
+                SecretKind::Phone
+            }
+            NameClass::Session if is_random(text, 12) || is_uuid(text) => {
+                return Some(self.credential(text));
+            }
+            NameClass::Random if is_random(text, 20) && !is_uuid(text) => {
+                return Some(self.credential(text));
+            }
+            NameClass::Secret => SecretKind::Secret,
+            _ => return None,
+        };
+        Some(self.mark(kind, text))
+    }
+}
+
+/// A token without the scheme before it.
+pub(crate) fn scheme_off(text: &str) -> &str {
+    let text = text.trim();
+    ["Bearer ", "bearer ", "Token ", "JWT "]
+        .iter()
+        .find_map(|scheme| text.strip_prefix(scheme))
+        .map_or(text, str::trim)
+}
+
+/// The part of a text that is looked at, and how much of it may be shown.
+fn window(text: &str) -> (&str, usize) {
+    let seen = prefix(text, SCAN_MAX);
+    if seen.len() == text.len() {
+        return (seen, seen.len());
+    }
+    (seen, prefix(seen, SCAN_MAX.saturating_sub(EDGE)).len())
+}

@@ -1,0 +1,661 @@
+//! What the name of a field says about its value.
+//!
+//! Names are cut into words (`newUserPassword`, `new_user-password`, `user[password]` all give the
+//! word `password`); whole words decide, not substrings.
+
+/// What a field of that name holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameClass {
+    /// A password.
+    Password,
+    /// A hash of a password.
+    PasswordHash,
+    /// A token, key or other credential; `issued` where a response that holds it hands it out.
+    Token {
+        /// It is one a client would come back with (not a CSRF or paging token).
+        issued: bool,
+    },
+    /// A one-time code or PIN.
+    Code,
+    /// A `code` that is a secret only where people sign in.
+    BareCode,
+    /// A card number.
+    Card,
+    /// A card's verification value.
+    CardCode,
+    /// An IBAN.
+    Iban,
+    /// A national id.
+    NationalId,
+    /// Key material.
+    PrivateKey,
+    /// A telephone number.
+    Phone,
+    /// A session id: secret where it is no plain number.
+    Session,
+    /// `key`, `state`, `auth`, `nonce`: secret where the value looks random.
+    Random,
+    /// Some other secret.
+    Secret,
+}
+
+const PASSWORDS: &[&str] = &[
+    "password",
+    "passwd",
+    "passwort",
+    "pwd",
+    "pass",
+    "passphrase",
+    "psw",
+    "pswd",
+    "passw",
+    "kennwort",
+    "contrasena",
+    "contrasenya",
+    "contrasenia",
+    "clave",
+    "senha",
+    "haslo",
+    "parola",
+    "wachtwoord",
+    "losenord",
+    "adgangskode",
+    "passord",
+    "salasana",
+    "heslo",
+    "jelszo",
+    "sifre",
+    "motdepasse",
+    "mdp",
+    "lozinka",
+    "geslo",
+    "parole",
+    "пароль",
+    "密码",
+    "密碼",
+    "口令",
+    "パスワード",
+    "비밀번호",
+    "passwords",
+    "kodeord",
+];
+
+/// Last words that tell something about a secret without being it.
+const ABOUT: &[&str] = &[
+    "id",
+    "ids",
+    "at",
+    "date",
+    "time",
+    "timestamp",
+    "type",
+    "types",
+    "kind",
+    "count",
+    "counts",
+    "length",
+    "len",
+    "size",
+    "min",
+    "max",
+    "limit",
+    "limits",
+    "policy",
+    "strength",
+    "expires",
+    "expiry",
+    "expired",
+    "expiration",
+    "exp",
+    "ttl",
+    "lifetime",
+    "age",
+    "updated",
+    "changed",
+    "created",
+    "required",
+    "enabled",
+    "disabled",
+    "set",
+    "status",
+    "url",
+    "uri",
+    "endpoint",
+    "link",
+    "href",
+    "label",
+    "field",
+    "name",
+    "version",
+    "usage",
+    "used",
+    "valid",
+    "verified",
+    "by",
+    "in",
+    "issuer",
+    "format",
+    "method",
+    "methods",
+    "provider",
+    "scope",
+    "scopes",
+    "rules",
+    "budget",
+    "left",
+    "remaining",
+    "attempts",
+    "tries",
+    "placeholder",
+    "title",
+    "description",
+    "message",
+    "error",
+    "index",
+    "algorithm",
+    "alg",
+    "days",
+    "hours",
+    "minutes",
+    "seconds",
+    "price",
+    "brand",
+    "supported",
+    "exists",
+    "details",
+];
+
+/// Words that make a `code` a secret.
+const CODE_CONTEXT: &[&str] = &[
+    "auth",
+    "authorization",
+    "authentication",
+    "verification",
+    "verify",
+    "otp",
+    "mfa",
+    "totp",
+    "fa",
+    "sms",
+    "security",
+    "recovery",
+    "backup",
+    "reset",
+    "confirm",
+    "confirmation",
+    "activation",
+    "access",
+    "login",
+    "signin",
+    "time",
+    "pass",
+    "pin",
+    "device",
+    "unlock",
+    "tan",
+];
+
+/// Words before `token` that make it something a client does not sign in with.
+const NO_CREDENTIAL: &[&str] = &[
+    "csrf",
+    "xsrf",
+    "csrfmiddleware",
+    "next",
+    "prev",
+    "previous",
+    "page",
+    "pagination",
+    "continuation",
+    "continue",
+    "cursor",
+    "sync",
+    "device",
+    "push",
+    "fcm",
+    "apns",
+    "registration",
+    "verification",
+    "requestverification",
+    "forgery",
+    "captcha",
+    "recaptcha",
+    "reset",
+    "stop",
+];
+
+/// Words that make a `key` a secret.
+const KEY_CONTEXT: &[&str] = &[
+    "api",
+    "access",
+    "secret",
+    "app",
+    "auth",
+    "account",
+    "client",
+    "consumer",
+    "master",
+    "admin",
+    "service",
+    "signing",
+    "encryption",
+    "aes",
+    "hmac",
+    "storage",
+    "shared",
+    "subscription",
+    "session",
+    "license",
+    "integration",
+    "server",
+    "user",
+    "webhook",
+];
+
+const NATIONAL: &[&str] = &[
+    "ssn",
+    "nino",
+    "personnummer",
+    "pesel",
+    "aadhaar",
+    "aadhar",
+    "cpf",
+    "bsn",
+    "dni",
+    "nif",
+    "curp",
+    "tckn",
+    "passport",
+    "passportno",
+    "nationalid",
+    "taxid",
+    "steuerid",
+    "sozialversicherungsnummer",
+    "cnp",
+    "nir",
+    "fodselsnummer",
+    "codicefiscale",
+    "burgerservicenummer",
+    "socialsecurity",
+    "socialsecuritynumber",
+    "itin",
+    "rrn",
+];
+
+const PHONES: &[&str] = &[
+    "phone",
+    "mobile",
+    "tel",
+    "telephone",
+    "telefon",
+    "telefono",
+    "telefone",
+    "cellphone",
+    "msisdn",
+    "phonenumber",
+    "mobilenumber",
+    "fax",
+    "handy",
+    "celular",
+    "movil",
+];
+
+/// Cuts a name into lower-case words; accents are taken off the letters that have them.
+fn words(name: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word = String::new();
+    let mut last = ' ';
+    let mut chars = name.chars().take(128).peekable();
+    while let Some(char) = chars.next() {
+        if !char.is_alphanumeric() {
+            if !word.is_empty() {
+                words.push(core::mem::take(&mut word));
+            }
+            last = ' ';
+            continue;
+        }
+        let next_lower = chars.peek().is_some_and(|next| next.is_lowercase());
+        let starts = (char.is_uppercase()
+            && (last.is_lowercase() || (last.is_uppercase() && next_lower)))
+            || (char.is_numeric() != last.is_numeric() && last.is_alphanumeric());
+        if starts && !word.is_empty() {
+            words.push(core::mem::take(&mut word));
+        }
+        last = char;
+        for lower in char.to_lowercase() {
+            word.push(plain(lower));
+        }
+    }
+    if !word.is_empty() {
+        words.push(word);
+    }
+    words
+}
+
+fn plain(char: char) -> char {
+    match char {
+        'á' | 'à' | 'â' | 'ã' | 'ä' | 'å' | 'ą' => 'a',
+        'é' | 'è' | 'ê' | 'ë' | 'ę' => 'e',
+        'í' | 'î' | 'ï' | 'ı' => 'i',
+        'ó' | 'ô' | 'õ' | 'ö' | 'ø' | 'ő' => 'o',
+        'ú' | 'ü' | 'û' => 'u',
+        'ñ' | 'ń' => 'n',
+        'ç' | 'ć' | 'č' => 'c',
+        'ś' | 'ş' | 'š' => 's',
+        'ł' => 'l',
+        other => other,
+    }
+}
+
+/// What a field of that name holds; `None` where the name tells nothing.
+#[must_use]
+pub fn classify(name: &str) -> Option<NameClass> {
+    let mut words = words(name);
+    while words.len() > 1 && words.last().is_some_and(|w| w.bytes().all(|b| b.is_ascii_digit())) {
+        words.pop();
+    }
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let last = *words.last()?;
+    let has = |list: &[&str]| words.iter().any(|word| list.contains(word));
+    let pair = |first: &str, second: &str| {
+        words.windows(2).any(|pair| pair.first() == Some(&first) && pair.get(1) == Some(&second))
+    };
+    if let Some(class) = session(&words, last) {
+        return Some(class);
+    }
+    if let Some(class) = personal(&words, last, &pair) {
+        return Some(class);
+    }
+    if ABOUT.contains(&last) {
+        return None;
+    }
+    let password = has(PASSWORDS)
+        || pair("mot", "passe")
+        || words.windows(3).any(|w| w == ["mot", "de", "passe"])
+        || words.iter().any(|word| {
+            (word.contains("password") && !word.contains("passwordless"))
+                || word.contains("passwd")
+                || word.ends_with("passwort")
+        });
+    if password {
+        let hash = has(&["hash", "hashed", "digest", "hashes", "salt", "salted", "encrypted"])
+            || last.ends_with("hash");
+        return Some(if hash { NameClass::PasswordHash } else { NameClass::Password });
+    }
+    credential(&words, last, &pair)
+}
+
+fn session(words: &[&str], last: &str) -> Option<NameClass> {
+    let joined = last == "sid"
+        || ["sessid", "sessionid", "sessiontoken", "sessionkey"]
+            .iter()
+            .any(|word| last.contains(word));
+    let before = words.len().checked_sub(2).and_then(|at| words.get(at)).copied();
+    let two = matches!((before, last), (Some("session" | "sess"), "id" | "key" | "cookie"));
+    let bare = words.len() == 1 && matches!(last, "session" | "sess");
+    (joined || two || bare).then_some(NameClass::Session)
+}
+
+fn personal(words: &[&str], last: &str, pair: &impl Fn(&str, &str) -> bool) -> Option<NameClass> {
+    let has = |list: &[&str]| words.iter().any(|word| list.contains(word));
+    if has(&["cvv", "cvc", "csc", "cvn"]) || pair("card", "code") || pair("security", "value") {
+        return Some(NameClass::CardCode);
+    }
+    let number = matches!(last, "number" | "no" | "num" | "nr");
+    if (has(&["card", "cc"]) && number)
+        || matches!(last, "cardnumber" | "ccnumber" | "ccnum" | "cardno" | "pan" | "creditcard")
+        || pair("credit", "card")
+        || pair("debit", "card")
+    {
+        return (!ABOUT.contains(&last)).then_some(NameClass::Card);
+    }
+    if has(&["iban"]) && !ABOUT.contains(&last) {
+        return Some(NameClass::Iban);
+    }
+    let national = has(NATIONAL) && (last == "id" || !ABOUT.contains(&last))
+        || pair("social", "security")
+        || pair("national", "id")
+        || pair("national", "insurance")
+        || pair("tax", "id")
+        || pair("tax", "number")
+        || pair("identity", "number")
+        || pair("steuer", "id")
+        || pair("codice", "fiscale")
+        || has(&["driver", "drivers", "driving"]) && has(&["license", "licence"]);
+    if national {
+        return Some(NameClass::NationalId);
+    }
+    let phone = has(PHONES) && !ABOUT.contains(&last) && last != "model";
+    phone.then_some(NameClass::Phone)
+}
+
+fn credential(words: &[&str], last: &str, pair: &impl Fn(&str, &str) -> bool) -> Option<NameClass> {
+    let has = |list: &[&str]| words.iter().any(|word| list.contains(word));
+    if has(&["otp", "totp", "pin", "passcode", "hotp", "tan", "puk"]) || last == "passcode" {
+        return Some(NameClass::Code);
+    }
+    if has(&["code", "codes"]) {
+        return match words.len() {
+            1 => Some(NameClass::BareCode),
+            _ if has(CODE_CONTEXT) => Some(NameClass::Code),
+            _ => None,
+        };
+    }
+    if pair("private", "key")
+        || last == "privatekey"
+        || has(&["pem", "mnemonic"])
+        || pair("seed", "phrase")
+    {
+        return Some(NameClass::PrivateKey);
+    }
+    let token = words.iter().any(|w| w.ends_with("token") || w.ends_with("tokens"));
+    if token || has(&["jwt", "bearer"]) {
+        let issued = !has(NO_CREDENTIAL)
+            && !words.iter().any(|w| ["csrf", "xsrf"].iter().any(|bad| w.starts_with(bad)));
+        return Some(NameClass::Token { issued });
+    }
+    if has(&["authorization"]) {
+        return Some(NameClass::Token { issued: true });
+    }
+    if last.ends_with("apikey") || matches!(last, "accesskey" | "secretkey" | "authkey" | "appkey")
+    {
+        return Some(NameClass::Token { issued: true });
+    }
+    if matches!(last, "key" | "keys") && words.len() > 1 {
+        return has(KEY_CONTEXT).then_some(NameClass::Token { issued: true });
+    }
+    if words.iter().any(|w| w.ends_with("secret") || w.ends_with("secrets"))
+        || has(&["credential", "credentials"])
+    {
+        return Some(NameClass::Secret);
+    }
+    if has(&["signature", "sig", "hmac", "csrf", "xsrf"]) {
+        return Some(NameClass::Secret);
+    }
+    let drawn = [
+        "key",
+        "state",
+        "auth",
+        "nonce",
+        "ticket",
+        "assertion",
+        "cookie",
+        "verifier",
+        "challenge",
+        "hash",
+        "magic",
+        "csrfmiddleware",
+        "grant",
+        "invite",
+        "otk",
+    ];
+    has(&drawn).then_some(NameClass::Random)
+}
+
+/// Names below a secret's name that still hold the secret (`password: {"value": …}`).
+#[must_use]
+pub fn inherits(name: &str) -> bool {
+    matches!(
+        name.to_ascii_lowercase().as_str(),
+        "value"
+            | "plain"
+            | "plaintext"
+            | "raw"
+            | "text"
+            | "new"
+            | "old"
+            | "current"
+            | "confirm"
+            | "confirmation"
+            | "repeat"
+            | "again"
+            | "hash"
+            | "key"
+            | "data"
+            | "content"
+            | "set"
+            | "equals"
+            | "$eq"
+            | "$ne"
+            | "$gt"
+            | "$regex"
+            | "$in"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(names: &[&str], expected: Option<NameClass>) {
+        for name in names {
+            assert_eq!(classify(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn passwords_are_known_in_many_spellings_and_languages() {
+        check(
+            &[
+                "password",
+                "Password",
+                "user_pass",
+                "newPassword",
+                "new-password",
+                "passwd",
+                "pwd",
+                "user[password]",
+                "password_confirmation",
+                "password2",
+                "userpassword",
+                "mot_de_passe",
+                "kennwort",
+                "passwort",
+                "contrasena",
+                "contraseña",
+                "senha",
+                "haslo",
+                "hasło",
+                "parola",
+                "PASSWORD",
+                "j_password",
+                "txtPassword",
+            ],
+            Some(NameClass::Password),
+        );
+        check(&["password_hash", "passwordHash", "hashed_password"], Some(NameClass::PasswordHash));
+    }
+
+    #[test]
+    fn words_that_only_contain_a_secret_word_tell_nothing() {
+        check(
+            &[
+                "passenger",
+                "passengers",
+                "compass",
+                "bypass",
+                "passed",
+                "pinned",
+                "shipping",
+                "tokenizer",
+                "codec",
+                "country_code",
+                "zip_code",
+                "status_code",
+                "secretary",
+                "keyboard",
+                "primary_key",
+                "sort_key",
+                "monkey",
+                "author",
+                "authority",
+                "password_changed_at",
+                "token_type",
+                "expires_in",
+                "password_policy",
+                "token_id",
+                "order_id",
+                "id",
+                "card_type",
+                "card_id",
+                "username",
+                "name",
+                "company",
+                "panel",
+                "total",
+            ],
+            None,
+        );
+    }
+
+    #[test]
+    fn tokens_keys_and_codes_are_known() {
+        let issued = Some(NameClass::Token { issued: true });
+        check(
+            &[
+                "token",
+                "access_token",
+                "accessToken",
+                "refreshToken",
+                "id_token",
+                "authToken",
+                "jwt",
+                "api_key",
+                "apiKey",
+                "APIKey",
+                "x-api-key",
+                "secret_key",
+                "Authorization",
+                "accesstoken",
+            ],
+            issued,
+        );
+        check(
+            &["csrf_token", "csrfToken", "next_page_token", "pageToken"],
+            Some(NameClass::Token { issued: false }),
+        );
+        check(
+            &["otp", "pin", "mfa_code", "verificationCode", "pin_code", "auth_code"],
+            Some(NameClass::Code),
+        );
+        check(&["code"], Some(NameClass::BareCode));
+        check(
+            &["session_id", "sessionId", "sid", "PHPSESSID", "JSESSIONID"],
+            Some(NameClass::Session),
+        );
+        check(&["key", "state"], Some(NameClass::Random));
+        check(&["client_secret", "secret", "signature"], Some(NameClass::Secret));
+        check(&["private_key", "privateKey"], Some(NameClass::PrivateKey));
+    }
+
+    #[test]
+    fn personal_numbers_are_known() {
+        check(&["card_number", "cardNumber", "credit_card", "pan"], Some(NameClass::Card));
+        check(&["cvv", "cvc", "cvv2", "card_cvc"], Some(NameClass::CardCode));
+        check(&["iban", "user_iban"], Some(NameClass::Iban));
+        check(
+            &["ssn", "social_security_number", "nationalId", "passport_number"],
+            Some(NameClass::NationalId),
+        );
+        check(&["phone", "mobile_number", "phoneNumber"], Some(NameClass::Phone));
+    }
+}

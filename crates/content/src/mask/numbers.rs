@@ -1,0 +1,206 @@
+//! Cards, phones and national ids: everything that starts from a run of digits.
+
+use super::{Spans, card, national};
+use crate::bytes::{before, byte, part, run_end, run_start};
+use stilt_model::SecretKind;
+
+fn separates(byte: u8) -> bool {
+    matches!(byte, b' ' | b'-' | b'.')
+}
+
+/// Finds numbers in `text`.
+pub(super) fn find(text: &str, spans: &mut Spans) {
+    let bytes = text.as_bytes();
+    let mut at = 0_usize;
+    while let Some(found) = bytes.get(at..).and_then(|r| r.iter().position(u8::is_ascii_digit)) {
+        let start = at.saturating_add(found);
+        at = one(text, start, spans).max(start.saturating_add(1));
+    }
+}
+
+/// Looks at the run of digits that starts at `start`; gives where to go on.
+fn one(text: &str, start: usize, spans: &mut Spans) -> usize {
+    let bytes = text.as_bytes();
+    if let Some((from, end)) = phone(text, start) {
+        spans.add(from, end, SecretKind::Phone);
+        return end;
+    }
+    // A run of digits with single separators between them.
+    let mut end = start;
+    let mut digits: Vec<u8> = Vec::with_capacity(20);
+    loop {
+        let here = byte(bytes, end);
+        if here.is_ascii_digit() {
+            digits.push(here.saturating_sub(b'0'));
+        } else if !(separates(here) && byte(bytes, end.saturating_add(1)).is_ascii_digit()) {
+            break;
+        }
+        end = end.saturating_add(1);
+        if digits.len() > 40 {
+            return run_end(bytes, end, |b| b.is_ascii_digit());
+        }
+    }
+    let solid = run_end(bytes, start, |b| b.is_ascii_digit());
+    if letters_around(text, start, end) {
+        word(text, start, spans);
+        return solid;
+    }
+    if digits.len() < 9 {
+        word(text, start, spans);
+        return solid;
+    }
+    let whole = part(text, start, end);
+    let context = || national::context(part(text, floor(text, start.saturating_sub(40)), start));
+    if let Some(kind) = kind(whole, &digits, &context) {
+        spans.add(start, end, kind);
+        return end;
+    }
+    if word(text, start, spans) {
+        return end;
+    }
+    groups(text, start, end, &context, spans);
+    end
+}
+
+fn floor(text: &str, at: usize) -> usize {
+    (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
+fn letters_around(text: &str, start: usize, end: usize) -> bool {
+    let bytes = text.as_bytes();
+    let touching = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    // A percent-encoded byte before a number is no letter.
+    let encoded = byte(bytes, start.wrapping_sub(3)) == b'%' && start >= 3;
+    (touching(before(bytes, start)) && !encoded) || touching(byte(bytes, end))
+}
+
+/// What a number is by its form.
+fn kind(whole: &str, digits: &[u8], context: &impl Fn() -> bool) -> Option<SecretKind> {
+    let form: String = whole.chars().map(|c| if c.is_ascii_digit() { '9' } else { c }).collect();
+    if (12..=19).contains(&digits.len()) {
+        let separators = whole.len().saturating_sub(digits.len());
+        let mut kinds = whole.bytes().filter(|b| !b.is_ascii_digit());
+        let first = kinds.next();
+        let even = first != Some(b'.') && kinds.all(|b| Some(b) == first);
+        let grouped = separators >= 2 && even;
+        if (separators == 0 || even) && card::is_card(digits, grouped) {
+            return Some(SecretKind::Card);
+        }
+    }
+    // The context is a search of its own: it is asked for only where the form could be an id.
+    if (9..=18).contains(&digits.len())
+        && (national::is_id(&form, digits, false)
+            || (national::is_id(&form, digits, true) && context()))
+    {
+        return Some(SecretKind::NationalId);
+    }
+    None
+}
+
+/// Numbers that stand beside others, parted by spaces: each is looked at alone, and cards inside
+/// a longer run of groups are found as well.
+fn groups(text: &str, start: usize, end: usize, context: &impl Fn() -> bool, spans: &mut Spans) {
+    let bytes = text.as_bytes();
+    let mut edges = vec![(start, run_end(bytes, start, |b| b.is_ascii_digit()))];
+    while let Some((_, stop)) = edges.last().copied().filter(|(_, stop)| *stop < end) {
+        let from = stop.saturating_add(1);
+        edges.push((from, run_end(bytes, from, |b| b.is_ascii_digit())));
+        if edges.len() > 20 {
+            break;
+        }
+    }
+    if edges.len() < 2 {
+        return;
+    }
+    for (first, (from, _)) in edges.iter().enumerate() {
+        for (_, stop) in edges.iter().skip(first).take(6) {
+            let whole = part(text, *from, *stop);
+            let digits: Vec<u8> =
+                whole.bytes().filter(u8::is_ascii_digit).map(|b| b.saturating_sub(b'0')).collect();
+            if digits.len() < 9 || (*from == start && *stop == end) {
+                continue;
+            }
+            // Decimal fractions and versions are no ids.
+            if before(bytes, *from) == b'.' || byte(bytes, *stop) == b'.' {
+                continue;
+            }
+            if let Some(kind) = kind(whole, &digits, context) {
+                spans.add(*from, *stop, kind);
+            }
+        }
+    }
+}
+
+/// A word of letters and digits around `start` that is a national id; true where it was one.
+fn word(text: &str, start: usize, spans: &mut Spans) -> bool {
+    let bytes = text.as_bytes();
+    let inside = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'+' | b'.');
+    let from = run_start(bytes, start, 20, inside);
+    let stop = run_end(bytes, start, inside).min(start.saturating_add(20));
+    let mut candidates = [(from, stop), (from, stop)];
+    // `AB 12 34 56 C` is written with spaces.
+    if byte(bytes, start.wrapping_sub(1)) == b' ' && start >= 3 {
+        let from = start.saturating_sub(3);
+        if let Some(last) = candidates.last_mut() {
+            *last = (from, from.saturating_add(13));
+        }
+    }
+    for (from, stop) in candidates {
+        let word = part(text, from, stop).trim_end_matches(['.', '-']);
+        let stop = from.saturating_add(word.len());
+        if !(9..=18).contains(&word.len())
+            || before(bytes, from).is_ascii_alphanumeric()
+            || byte(bytes, stop).is_ascii_alphanumeric()
+        {
+            continue;
+        }
+        let context = || national::context(part(text, floor(text, from.saturating_sub(40)), from));
+        if national::is_word(word, false) || (national::is_word(word, true) && context()) {
+            spans.add(from, stop, SecretKind::NationalId);
+            return true;
+        }
+    }
+    false
+}
+
+/// A number in E.164 form: `+`, country code, 8 to 15 digits with the usual separators.
+fn phone(text: &str, start: usize) -> Option<(usize, usize)> {
+    let bytes = text.as_bytes();
+    let from = if before(bytes, start) == b'+' {
+        start.saturating_sub(1)
+    } else if start >= 3
+        && bytes.get(start.saturating_sub(3)..start).is_some_and(|b| b.eq_ignore_ascii_case(b"%2b"))
+    {
+        start.saturating_sub(3)
+    } else if before(bytes, start) == b'B' && byte(bytes, start.wrapping_sub(2)) == b'%' {
+        return None;
+    } else if byte(bytes, start) == b'2'
+        && matches!(byte(bytes, start.saturating_add(1)), b'B' | b'b')
+        && before(bytes, start) == b'%'
+        && byte(bytes, start.saturating_add(2)).is_ascii_digit()
+    {
+        return phone(text, start.saturating_add(2));
+    } else {
+        return None;
+    };
+    let left = before(bytes, from);
+    if left.is_ascii_alphanumeric() || byte(bytes, start) == b'0' {
+        return None;
+    }
+    let (mut end, mut count, mut last) = (start, 0_usize, start);
+    while count <= 15 {
+        let here = byte(bytes, end);
+        let next = byte(bytes, end.saturating_add(1));
+        if here.is_ascii_digit() {
+            count = count.saturating_add(1);
+            last = end.saturating_add(1);
+        } else if !(matches!(here, b' ' | b'-' | b'.' | b'(' | b')' | b'/')
+            && (next.is_ascii_digit() || matches!(next, b'(' | b' ' | b')')))
+        {
+            break;
+        }
+        end = end.saturating_add(1);
+    }
+    let free = !byte(bytes, last).is_ascii_alphanumeric();
+    ((8..=15).contains(&count) && free).then_some((from, last))
+}

@@ -1,0 +1,278 @@
+//! One exchange read into one transaction.
+
+use crate::bytes::percent_decode;
+use crate::config::Config;
+use crate::leaves::{Sink, form, json, multipart};
+use crate::mask::{Masker, credential_kind, scheme_off};
+use crate::{cookie, credential, headers, jwt, shape, target};
+use stilt_model::{
+    CredentialKind, Exchange, Head, IdBuilder, Issued, Key, Message, Order, Place, Request,
+    Response, SecretKind, Timestamp, Transaction, TransactionId,
+};
+
+/// Reads exchanges. Keeps nothing between them but compiled patterns and the classes of names.
+pub struct Reader {
+    masker: Masker,
+    config: Config,
+}
+
+impl Reader {
+    /// A reader that masks under `key`.
+    #[must_use]
+    pub fn new(key: Key, config: &Config) -> Self {
+        Self { masker: Masker::new(key), config: config.clone() }
+    }
+
+    /// What `exchange` means, with nothing secret left in it.
+    pub fn read(&mut self, exchange: Exchange) -> Transaction {
+        let messages = || exchange.request.iter().chain(&exchange.response);
+        let first = messages().next();
+        let start = first.map_or(exchange.completed.time, |message| message.start.time);
+        let mut flags = exchange.flags;
+        flags.body_cut |= messages().any(|message| cut(message) && message.body.bytes > 0);
+        let mut anomalies: Vec<_> =
+            messages().flat_map(|message| message.anomalies.iter().copied()).collect();
+        anomalies.sort_unstable();
+        anomalies.dedup();
+        let id = IdBuilder::new("transaction")
+            .number(exchange.flow_id.0)
+            .number(u64::from(exchange.request.is_none()))
+            .number(first.map_or(0, |message| message.offset))
+            .bytes(&start.nanos().to_le_bytes())
+            .finish();
+        let path = exchange.request.as_ref().map(|message| {
+            let raw = String::from_utf8_lossy(message.head.target()).into_owned();
+            target::signs_in(target::parse(&raw, false).path)
+        });
+        let auth = path.unwrap_or(false);
+        let end = |message: &Message| message.end.time.max(message.start.time);
+        Transaction {
+            id: TransactionId(id),
+            order: Order {
+                packet: exchange.completed.packet,
+                flow: exchange.flow_id,
+                ordinal: exchange.ordinal,
+            },
+            start,
+            end: messages().map(end).max().unwrap_or(start),
+            first_packet: messages().map(|m| m.start.packet).min().unwrap_or(0),
+            last_packet: messages().map(|m| m.end.packet.max(m.start.packet)).max().unwrap_or(0),
+            version: first.map(|message| message.head.version).unwrap_or_default(),
+            lost_bytes: messages().map(|m| m.body.lost).fold(0, u64::saturating_add),
+            request: exchange.request.as_ref().map(|message| self.request(message, auth)),
+            response: exchange.response.as_ref().map(|message| self.response(message, auth)),
+            flow: exchange.flow,
+            flags,
+            anomalies,
+        }
+    }
+
+    fn request(&mut self, message: &Message, auth: bool) -> Request {
+        let (head, max) = (&message.head, self.config.header_max);
+        let raw = String::from_utf8_lossy(head.target()).into_owned();
+        let parts = target::parse(&raw, head.method() == b"CONNECT");
+        let host_header = headers::text(head, "host");
+        let authority = parts.authority.or(host_header.as_deref());
+        let host = authority.and_then(|host| target::host(&self.masker, host, max));
+        let credentials = credential::read(
+            &mut self.masker,
+            head,
+            parts.query,
+            self.config.credentials_max,
+            self.config.jwt_max,
+        );
+        let path = target::mask_path(&mut self.masker, parts.path, self.config.target_max);
+        let query = parts.query.map(|query| {
+            let query = target::mask_query(&mut self.masker, query, '&', auth);
+            self.masker.text_max(&query, self.config.target_max).into_owned()
+        });
+        let mut sink = sink(&mut self.masker, &self.config, auth, false);
+        let redirect = auth || parts.query.is_some_and(|query| query.contains("state="));
+        if let Some(query) = parts.query {
+            sink.auth = redirect;
+            form::read(query, Place::Query, true, &mut sink);
+            sink.auth = auth;
+        }
+        read_body(message, self.config.depth_max, &mut sink, true);
+        let (leaves, leaves_cut) = (sink.leaves, sink.cut);
+        let clean = |text: &str, max: usize| self.masker.text_max(text.trim(), max).into_owned();
+        let shown_target = match (parts.scheme, parts.authority) {
+            (Some(scheme), Some(_)) => {
+                format!("{scheme}://{}{path}", host.as_deref().unwrap_or_default())
+            }
+            (None, Some(authority)) => clean(authority, self.config.target_max),
+            _ => path.clone().into_owned(),
+        };
+        let target = match &query {
+            Some(query) => clean(&format!("{shown_target}?{query}"), self.config.target_max),
+            None => shown_target,
+        };
+        Request {
+            method: clean(&String::from_utf8_lossy(head.method()), 32),
+            host,
+            target,
+            path: path.into_owned(),
+            query,
+            user_agent: headers::text(head, "user-agent").map(|agent| clean(&agent, max)),
+            header_order: headers::order(head),
+            forwarded: headers::forwarded(head, self.config.forwarded_max),
+            content_type: headers::media_type(head, max).map(|media| clean(&media, max)),
+            body_bytes: message.body.bytes,
+            credentials,
+            leaves,
+            leaves_cut,
+            request_id: headers::REQUEST_IDS
+                .iter()
+                .find_map(|name| headers::text(head, name))
+                .map(|id| clean(&id, 128)),
+            trace_id: headers::trace_id(head),
+        }
+    }
+
+    fn response(&mut self, message: &Message, auth: bool) -> Response {
+        let head = &message.head;
+        let media = headers::media_type(head, self.config.header_max)
+            .map(|media| self.masker.text_max(&media, self.config.header_max).into_owned());
+        let mut issued = self.issued_in_head(head, message.start.time);
+        let mut sink = sink(&mut self.masker, &self.config, auth, true);
+        read_body(message, self.config.depth_max, &mut sink, false);
+        let (leaves, leaves_cut) = (sink.leaves, sink.cut);
+        issued.extend(sink.issued.unwrap_or_default());
+        issued.truncate(self.config.credentials_max);
+        let location = headers::text(head, "location").map(|location| {
+            target::mask_url(&mut self.masker, location.trim(), self.config.target_max)
+        });
+        Response {
+            status: head.status,
+            shape: shape::shape(&leaves, media.as_deref(), message.body.bytes),
+            content_type: media,
+            body_bytes: message.body.bytes,
+            start: message.start.time,
+            leaves,
+            leaves_cut,
+            issued,
+            location,
+        }
+    }
+
+    /// Cookies and token headers.
+    fn issued_in_head(&mut self, head: &Head, now: Timestamp) -> Vec<Issued> {
+        const HEADERS: &[&str] = &[
+            "authorization",
+            "x-auth-token",
+            "x-access-token",
+            "x-session-token",
+            "access-token",
+            "x-refresh-token",
+            "x-token",
+            "x-subject-token",
+            "mcp-session-id",
+            "x-session-id",
+            "auth-token",
+            "x-jwt",
+            "x-api-key",
+            "token",
+        ];
+        let mut issued = Vec::new();
+        for (name, value) in head.headers() {
+            if issued.len() >= self.config.credentials_max {
+                break;
+            }
+            let value = String::from_utf8_lossy(value);
+            if name.eq_ignore_ascii_case(b"set-cookie") {
+                let Some(set) = cookie::set_cookie(&value, now) else { continue };
+                let token = scheme_off(set.value);
+                issued.push(Issued {
+                    kind: CredentialKind::Cookie,
+                    name: self.masker.text_max(set.name, 64).into_owned(),
+                    mark: self.masker.credential(token),
+                    cleared: set.cleared,
+                    jwt: jwt::decode(&mut self.masker, token, self.config.jwt_max),
+                });
+                continue;
+            }
+            let known = HEADERS.iter().find(|known| name.eq_ignore_ascii_case(known.as_bytes()));
+            let token = scheme_off(&value);
+            if let Some(name) = known.filter(|_| token.len() >= 8) {
+                issued.push(Issued {
+                    kind: CredentialKind::Bearer,
+                    name: (*name).to_owned(),
+                    mark: self.masker.credential(token),
+                    cleared: false,
+                    jwt: jwt::decode(&mut self.masker, token, self.config.jwt_max),
+                });
+            }
+        }
+        issued
+    }
+}
+
+/// The body is not all there.
+fn cut(message: &Message) -> bool {
+    let body = &message.body;
+    !body.complete
+        || body.lost > 0
+        || u64::try_from(body.kept.len()).is_ok_and(|kept| kept < body.bytes)
+}
+
+fn sink<'a>(masker: &'a mut Masker, config: &Config, auth: bool, response: bool) -> Sink<'a> {
+    Sink {
+        masker,
+        leaves: Vec::new(),
+        issued: response.then(Vec::new),
+        cut: false,
+        max: if response { config.leaves_response_max } else { config.leaves_request_max },
+        path_max: config.leaf_path_max,
+        text_max: config.text_max,
+        issued_max: config.credentials_max,
+        jwt_max: config.jwt_max,
+        auth,
+    }
+}
+
+fn read_body(message: &Message, depth: usize, sink: &mut Sink<'_>, request: bool) {
+    let body = &message.body.kept;
+    if body.is_empty() {
+        sink.cut |= message.body.bytes > 0;
+        return;
+    }
+    let full = headers::text(&message.head, "content-type").unwrap_or_default();
+    let media = full.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let whole = !cut(message);
+    if media == "multipart/form-data" {
+        if let Some(boundary) = multipart::boundary(&full) {
+            multipart::read(body, boundary, sink);
+        }
+    } else if media == "application/x-www-form-urlencoded" && !json::looks_like(body) {
+        form::read(String::from_utf8_lossy(body).trim_end(), Place::Form, whole, sink);
+    } else if media == "text/event-stream" {
+        json::read_events(body, depth, sink);
+    } else if media.contains("json") || json::looks_like(body) {
+        json::read(body, depth, sink);
+    } else if request && media.is_empty() && body.is_ascii() && body.contains(&b'=') {
+        form::read(String::from_utf8_lossy(body).trim_end(), Place::Form, whole, sink);
+    } else if !request && body.len() <= sink.jwt_max {
+        bare_token(body, sink);
+    }
+    sink.cut |= !whole;
+}
+
+/// A response that is nothing but a signed token.
+fn bare_token(body: &[u8], sink: &mut Sink<'_>) {
+    let Ok(text) = core::str::from_utf8(body) else { return };
+    let text = percent_decode(text.trim(), false);
+    let token = scheme_off(&text);
+    if token.starts_with("ey") && credential_kind(token) == SecretKind::Jwt {
+        let jwt = jwt::decode(sink.masker, token, sink.jwt_max);
+        let mark = sink.masker.credential(token);
+        if let Some(issued) = &mut sink.issued {
+            issued.push(Issued {
+                kind: CredentialKind::Bearer,
+                name: "body".to_owned(),
+                mark,
+                cleared: false,
+                jwt,
+            });
+        }
+    }
+}
