@@ -83,7 +83,12 @@ impl Baseline {
 
     /// Counts the transaction in its windows and says how the rates compare (all actor levels given by
     /// `seen.actor`), before anything is learned of it.
-    pub fn rate(&mut self, _tx: &Transaction, _sighting: &Sighting, _seen: &Seen) -> Option<RateStatus> {
+    pub fn rate(
+        &mut self,
+        _tx: &Transaction,
+        _sighting: &Sighting,
+        _seen: &Seen,
+    ) -> Option<RateStatus> {
         None
     }
 
@@ -93,7 +98,8 @@ impl Baseline {
     }
 
     /// Learns from the transaction, unless it was flagged: nothing flagged teaches.
-    pub fn learn(&mut self, _tx: &Transaction, _sighting: &Sighting, _seen: &Seen, _flagged: bool) {}
+    pub fn learn(&mut self, _tx: &Transaction, _sighting: &Sighting, _seen: &Seen, _flagged: bool) {
+    }
 
     /// Packet time moves on: windows close, and a model is fitted where one is due.
     pub fn tick(&mut self, _now: Timestamp) {}

@@ -74,7 +74,7 @@ pub struct Login {
 #[derive(Clone, Debug)]
 pub struct Sighting {
     /// Endpoint; `None` where no request was seen.
-    pub endpoint: stilt_model::EndpointId,
+    pub endpoint: EndpointId,
     /// As shown: `GET /v1/orders/{id}`.
     pub name: Arc<str>,
     /// Service name.

@@ -15,7 +15,9 @@ pub mod transaction;
 pub mod wire;
 
 pub use actor::{Actor, ActorId, ActorKind};
-pub use finding::{Evidence, Finding, Observed, Outcome, Rule, SessionRef, Severity, Signal, Subject};
+pub use finding::{
+    Evidence, Finding, Observed, Outcome, Rule, SessionRef, Severity, Signal, Subject,
+};
 pub use flow::{Flow, VlanTag};
 pub use id::{EndpointId, FlowId, IdBuilder, SessionId, TransactionId};
 pub use leaf::{Leaf, Place, Value};
