@@ -1,0 +1,102 @@
+//! When two findings are one story.
+
+use std::collections::BTreeSet;
+use stilt_model::{ActorId, Evidence, Finding, Timestamp, TransactionId};
+
+/// What of a story or finding decides whether it is the same act as another.
+pub(crate) struct Act<'a> {
+    /// Who.
+    pub(crate) actor: ActorId,
+    /// Where: service and endpoint.
+    pub(crate) place: (&'a str, &'a str),
+    /// When.
+    pub(crate) span: (Timestamp, Timestamp),
+}
+
+impl<'a> Act<'a> {
+    /// The act a finding tells of.
+    pub(crate) fn of(finding: &'a Finding) -> Self {
+        Self {
+            actor: finding.actor.id,
+            place: (&finding.service, &finding.endpoint),
+            span: (finding.start, finding.end),
+        }
+    }
+}
+
+/// How strongly two acts are one; the greater binds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Bond {
+    /// One actor at one endpoint at the same time.
+    Place,
+    /// So many transactions bear both out.
+    Evidence(usize),
+}
+
+/// Whether `new` tells of the act that the open story `open` tells of.
+///
+/// Two rules that saw one transaction saw one act, whatever level each names the actor on. Without
+/// a common transaction it takes one actor, one endpoint and overlapping time: one actor's attacks
+/// on two endpoints are two stories.
+pub(crate) fn bond(
+    open: &Act<'_>,
+    open_transactions: &BTreeSet<(Timestamp, TransactionId)>,
+    new: &Act<'_>,
+    new_evidence: &[Evidence],
+) -> Option<Bond> {
+    let shared = new_evidence
+        .iter()
+        .filter(|evidence| open_transactions.contains(&(evidence.time, evidence.transaction)))
+        .count();
+    if shared > 0 {
+        return Some(Bond::Evidence(shared));
+    }
+    let overlap = open.span.0 <= new.span.1 && new.span.0 <= open.span.1;
+    (open.actor == new.actor && open.place == new.place && overlap).then_some(Bond::Place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{at, evidence, finding};
+
+    fn check(change: impl FnOnce(&mut Finding), expected: Option<Bond>) {
+        let mut open = finding("ato.brute_force");
+        open.end = at(60);
+        let transactions = open.evidence.iter().map(|seen| (seen.time, seen.transaction)).collect();
+        let mut new = finding("inject.sql");
+        new.evidence = vec![evidence(2, 30)];
+        (new.start, new.end) = (at(30), at(30));
+        change(&mut new);
+        let (open, new_act) = (Act::of(&open), Act::of(&new));
+        assert_eq!(bond(&open, &transactions, &new_act, &new.evidence), expected);
+    }
+
+    #[test]
+    fn one_actor_at_one_endpoint_in_overlapping_time_is_one_story() {
+        check(|_| {}, Some(Bond::Place));
+        check(|new| new.start = at(60), Some(Bond::Place));
+    }
+
+    #[test]
+    fn a_common_transaction_is_one_story_on_whatever_level_the_actor_is_named() {
+        check(
+            |new| {
+                new.evidence = vec![evidence(1, 0), evidence(2, 30)];
+                new.actor.id.0 = 99;
+                new.endpoint = "GET /other".to_owned();
+                (new.start, new.end) = (at(500), at(500));
+            },
+            Some(Bond::Evidence(1)),
+        );
+    }
+
+    #[test]
+    fn another_actor_endpoint_service_or_time_is_another_story() {
+        check(|new| new.actor.id.0 = 99, None);
+        check(|new| new.endpoint = "GET /other".to_owned(), None);
+        check(|new| new.service = "other".to_owned(), None);
+        check(|new| (new.start, new.end) = (at(61), at(90)), None);
+        check(|new| (new.start, new.end) = (at(-9), at(-1)), None);
+    }
+}

@@ -1,0 +1,262 @@
+//! Transaction records.
+
+use super::parts::{Client, ECS, Ecs, Endpoint, Id, Network, Url, User, UserAgent};
+use super::{SCHEMA_VERSION, cap, line, rounded};
+use core::net::IpAddr;
+use serde::Serialize;
+use std::borrow::Cow;
+use stilt_model::{Anomaly, Request, Response, SessionId, Timestamp, Transaction, TransactionId};
+
+/// What is known of a transaction beyond itself. Names are as they shall be shown
+/// ([`crate::Names`]).
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct TransactionContext<'a> {
+    /// Endpoint as shown (`GET /v1/orders/{id}`).
+    pub endpoint: &'a str,
+    /// Service name.
+    pub service: &'a str,
+    /// Session.
+    pub session: Option<SessionId>,
+    /// `stilt.actor`; empty where not known.
+    pub actor: &'a str,
+    /// `user.id`.
+    pub user: Option<&'a str>,
+    /// Forwarded client, where a trusted peer said so.
+    pub client: Option<IpAddr>,
+    /// Anomaly score, 0 to 1, once there is a baseline.
+    pub anomaly: Option<f64>,
+}
+
+/// The record of one transaction.
+#[must_use]
+pub fn transaction(transaction: &Transaction, context: &TransactionContext<'_>) -> String {
+    line(&Record::new(transaction, context))
+}
+
+#[derive(Serialize)]
+struct Record<'a> {
+    #[serde(rename = "@timestamp")]
+    timestamp: Timestamp,
+    ecs: Ecs,
+    event: Event,
+    source: Endpoint,
+    destination: Endpoint,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<Client>,
+    network: Network,
+    http: Http<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<Url<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<User<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_agent: Option<UserAgent<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<Id<Cow<'a, str>>>,
+    stilt: Stilt<'a>,
+}
+
+#[derive(Serialize)]
+struct Event {
+    kind: &'static str,
+    category: &'static [&'static str],
+    r#type: &'static [&'static str],
+    dataset: &'static str,
+    id: TransactionId,
+    start: Timestamp,
+    end: Timestamp,
+    duration: u128,
+}
+
+#[derive(Serialize)]
+struct Http<'a> {
+    version: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<HttpRequest<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response: Option<HttpResponse<'a>>,
+}
+
+#[derive(Serialize)]
+struct HttpRequest<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<Cow<'a, str>>,
+    method: Cow<'a, str>,
+    body: Body,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mime_type: Option<Cow<'a, str>>,
+}
+
+#[derive(Serialize)]
+struct HttpResponse<'a> {
+    status_code: u16,
+    body: Body,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mime_type: Option<Cow<'a, str>>,
+}
+
+#[derive(Serialize)]
+struct Body {
+    bytes: u64,
+}
+
+#[derive(Serialize)]
+struct Stilt<'a> {
+    schema: u32,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    service: Cow<'a, str>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    endpoint: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<SessionId>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    actor: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    anomaly: Option<f64>,
+    flags: Vec<&'static str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    wire_anomalies: &'a [Anomaly],
+    lost_bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wire: Option<Wire>,
+}
+
+#[derive(Serialize)]
+struct Wire {
+    first_packet: u64,
+    last_packet: u64,
+}
+
+impl<'a> Record<'a> {
+    fn new(tx: &'a Transaction, context: &TransactionContext<'a>) -> Self {
+        let request = tx.request.as_ref();
+        Self {
+            timestamp: tx.start,
+            ecs: ECS,
+            event: Event {
+                kind: "event",
+                category: &["web"],
+                r#type: &["access"],
+                dataset: "stilt.transaction",
+                id: tx.id,
+                start: tx.start,
+                end: tx.end,
+                duration: tx.end.since(tx.start).as_nanos(),
+            },
+            source: tx.flow.client.into(),
+            destination: tx.flow.server.into(),
+            client: Client::behind(context.client, tx.flow.client.ip()),
+            network: Network::of(tx.flow.client, tx.flow.server, &tx.flow.vlan),
+            http: Http {
+                version: tx.version.name(),
+                request: request.map(HttpRequest::of),
+                response: tx.response.as_ref().map(HttpResponse::of),
+            },
+            url: request.map(|request| {
+                Url::new(
+                    request.host.as_deref(),
+                    cap(&request.path),
+                    cap(&request.target),
+                    request.query.as_deref(),
+                )
+            }),
+            user: User::of(context.user.map(str::to_owned), &[]),
+            user_agent: UserAgent::of(request.and_then(|request| request.user_agent.as_deref())),
+            trace: request
+                .and_then(|request| request.trace_id.as_deref())
+                .map(|id| Id { id: cap(id) }),
+            stilt: Stilt {
+                schema: SCHEMA_VERSION,
+                service: cap(context.service),
+                endpoint: cap(context.endpoint),
+                session: context.session,
+                actor: cap(context.actor),
+                anomaly: context.anomaly.map(|score| rounded(score.clamp(0.0, 1.0), 1000.0)),
+                flags: tx.flags.names(),
+                wire_anomalies: &tx.anomalies,
+                lost_bytes: tx.lost_bytes,
+                wire: (tx.last_packet > 0)
+                    .then_some(Wire { first_packet: tx.first_packet, last_packet: tx.last_packet }),
+            },
+        }
+    }
+}
+
+impl<'a> HttpRequest<'a> {
+    fn of(request: &'a Request) -> Self {
+        Self {
+            id: request.request_id.as_deref().map(cap),
+            method: cap(&request.method),
+            body: Body { bytes: request.body_bytes },
+            mime_type: request.content_type.as_deref().map(cap),
+        }
+    }
+}
+
+impl<'a> HttpResponse<'a> {
+    fn of(response: &'a Response) -> Self {
+        Self {
+            status_code: response.status,
+            body: Body { bytes: response.body_bytes },
+            mime_type: response.content_type.as_deref().map(cap),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema;
+    use crate::testing::transaction as sample;
+    use serde_json::{Value, json};
+
+    fn told(change: impl FnOnce(&mut Transaction)) -> Value {
+        let mut tx = sample();
+        change(&mut tx);
+        let context = TransactionContext {
+            endpoint: "GET /v1/orders/{id}",
+            service: "shop.internal",
+            session: Some(SessionId(0xabc)),
+            actor: "user:alice",
+            user: Some("alice"),
+            client: None,
+            anomaly: Some(0.12),
+        };
+        let record: Value = serde_json::from_str(&transaction(&tx, &context)).unwrap();
+        schema::tests::check(&schema::transaction(), &record);
+        record
+    }
+
+    #[test]
+    fn a_whole_transaction_is_told_as_the_contract_shows_it() {
+        let expected = r#"{"@timestamp":"2026-11-22T10:15:00.000000Z","ecs":{"version":"9.4.0"},"event":{"kind":"event","category":["web"],"type":["access"],"dataset":"stilt.transaction","id":"0000000000000011","start":"2026-11-22T10:15:00.000000Z","end":"2026-11-22T10:15:00.001250Z","duration":1250000},"source":{"ip":"10.0.0.66","port":40112},"destination":{"ip":"10.0.1.10","port":8080},"network":{"transport":"tcp","protocol":"http","community_id":"COMMUNITY","vlan":{"id":"12"}},"http":{"version":"1.1","request":{"method":"GET","body":{"bytes":0}},"response":{"status_code":200,"body":{"bytes":512},"mime_type":"application/json"}},"url":{"domain":"shop.internal","path":"/v1/orders/17","original":"/v1/orders/17?x=1","query":"x=1"},"stilt":{"schema":1,"flags":["midstream"],"lost_bytes":0,"wire":{"first_packet":4,"last_packet":6}}}"#;
+        let tx = sample();
+        let community = crate::community_id::v1(0, tx.flow.client, tx.flow.server, 6);
+        let line = transaction(&tx, &TransactionContext::default());
+        assert_eq!(line, expected.replace("COMMUNITY", &community));
+        let full = told(|_| ());
+        assert_eq!(full["stilt"]["endpoint"], "GET /v1/orders/{id}");
+        assert_eq!(full["stilt"]["session"], "0000000000000abc");
+        assert_eq!(full["stilt"]["anomaly"], 0.12);
+        assert_eq!(full["user"], json!({"id": "alice"}));
+    }
+
+    #[test]
+    fn what_was_not_seen_is_absent() {
+        let record = told(|tx| tx.response = None);
+        assert!(record["http"].get("response").is_none());
+        let record = told(|tx| tx.request = None);
+        assert!(record["http"].get("request").is_none() && record.get("url").is_none());
+    }
+
+    #[test]
+    fn a_long_target_is_cut_and_control_characters_are_escaped() {
+        let record = told(|tx| {
+            let request = tx.request.as_mut().unwrap();
+            request.target = "/".to_owned() + &"a".repeat(100_000);
+            request.user_agent = Some("evil\n\u{1b}[31m\"".to_owned());
+        });
+        assert_eq!(record["url"]["original"].as_str().unwrap().chars().count(), 2048);
+        assert_eq!(record["user_agent"]["original"], "evil\n\u{1b}[31m\"");
+    }
+}

@@ -1,0 +1,10 @@
+//! Standard output, for pipes.
+
+use super::{Lines, Spec};
+
+pub(super) const SPEC: Spec = Spec {
+    name: "stdout",
+    about: "`-`: standard output",
+    takes: |target| target == "-",
+    open: |_| Ok(Box::new(Lines::new("standard output", std::io::stdout()))),
+};
