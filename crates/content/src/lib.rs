@@ -16,6 +16,8 @@ pub mod mask;
 mod reader;
 mod shape;
 mod target;
+#[cfg(test)]
+mod tests;
 
 pub use config::Config;
 pub use mask::Masker;
