@@ -40,13 +40,13 @@ pub(crate) enum Bond {
 /// on two endpoints are two stories.
 pub(crate) fn bond(
     open: &Act<'_>,
-    open_transactions: &BTreeSet<(Timestamp, TransactionId)>,
+    open_transactions: &BTreeSet<TransactionId>,
     new: &Act<'_>,
     new_evidence: &[Evidence],
 ) -> Option<Bond> {
     let shared = new_evidence
         .iter()
-        .filter(|evidence| open_transactions.contains(&(evidence.time, evidence.transaction)))
+        .filter(|evidence| open_transactions.contains(&evidence.transaction))
         .count();
     if shared > 0 {
         return Some(Bond::Evidence(shared));
@@ -63,7 +63,7 @@ mod tests {
     fn check(change: impl FnOnce(&mut Finding), expected: Option<Bond>) {
         let mut open = finding("ato.brute_force");
         open.end = at(60);
-        let transactions = open.evidence.iter().map(|seen| (seen.time, seen.transaction)).collect();
+        let transactions = open.evidence.iter().map(|seen| seen.transaction).collect();
         let mut new = finding("inject.sql");
         new.evidence = vec![evidence(2, 30)];
         (new.start, new.end) = (at(30), at(30));

@@ -67,8 +67,8 @@ impl Table {
         candidates
             .into_iter()
             .filter_map(|number| {
-                let story = &self.stories.get(&number)?.story;
-                let bond = bond(&story.act(), &story.seen, &new, &finding.evidence)?;
+                let Entry { story, transactions, .. } = self.stories.get(&number)?;
+                let bond = bond(&story.act(), transactions, &new, &finding.evidence)?;
                 // One rule tells two acts at one place apart by itself; only evidence joins them.
                 let apart = story.told.rule == finding.rule && bond == Bond::Place;
                 (!apart).then_some((bond, Reverse(number)))

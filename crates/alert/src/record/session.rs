@@ -59,7 +59,7 @@ struct Stilt<'a> {
     addresses: &'a [IpAddr],
     user_agents: Vec<Cow<'a, str>>,
     endpoints: Vec<Endpoint<'a>>,
-    sequence: &'a [Step],
+    sequence: Vec<StepFields<'a>>,
     sequence_cut: bool,
     anomaly: f64,
     alerts: &'a [String],
@@ -78,6 +78,29 @@ struct Actor<'a> {
 struct Endpoint<'a> {
     endpoint: Cow<'a, str>,
     requests: u64,
+}
+
+/// One step of the sequence of actions.
+#[derive(Serialize)]
+struct StepFields<'a> {
+    time: Timestamp,
+    endpoint: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    outcome: &'static str,
+    times: u32,
+}
+
+impl<'a> StepFields<'a> {
+    fn of(step: &'a Step) -> Self {
+        Self {
+            time: step.time,
+            endpoint: cap(&step.endpoint),
+            status: step.status,
+            outcome: step.outcome.name(),
+            times: step.times,
+        }
+    }
 }
 
 impl<'a> Record<'a> {
@@ -125,7 +148,7 @@ impl<'a> Record<'a> {
                         requests: *requests,
                     })
                     .collect(),
-                sequence: &session.sequence,
+                sequence: session.sequence.iter().map(StepFields::of).collect(),
                 sequence_cut: session.sequence_cut,
                 anomaly: rounded(session.anomaly.clamp(0.0, 1.0), 1000.0),
                 alerts: &session.alerts,
@@ -185,6 +208,7 @@ mod tests {
         );
         assert_eq!(record["stilt"]["sequence"][0]["times"], 3);
         assert_eq!(record["stilt"]["anomaly"], 0.0);
+        assert!(record["stilt"]["sequence"][0].get("status").is_none(), "absent, never null");
     }
 
     #[test]

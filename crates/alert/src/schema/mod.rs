@@ -12,8 +12,11 @@ pub use traffic::{session, transaction, visibility};
 
 use serde_json::Value;
 
-/// Every record schema, by the name `stilt schema` takes.
-pub const SCHEMAS: &[(&str, fn() -> Value)] = &[
+/// Name of a schema, as `stilt schema` takes it, and what makes it.
+pub type Entry = (&'static str, fn() -> Value);
+
+/// Every record schema.
+pub const SCHEMAS: &[Entry] = &[
     ("alert", alert),
     ("posture", posture),
     ("transaction", transaction),

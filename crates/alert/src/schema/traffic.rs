@@ -84,11 +84,11 @@ fn http() -> Value {
 #[must_use]
 pub fn session() -> Value {
     let step = closed(
-        &["time", "endpoint", "status", "outcome", "times"],
+        &["time", "endpoint", "outcome", "times"],
         json!({
             "time": time(),
-            "endpoint": {"type": "string"},
-            "status": {"type": ["integer", "null"], "minimum": 0, "maximum": 999},
+            "endpoint": text(),
+            "status": status(),
             "outcome": outcome(),
             "times": {"type": "integer", "minimum": 1},
         }),

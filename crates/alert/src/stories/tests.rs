@@ -2,7 +2,8 @@ use super::*;
 use crate::schema;
 use crate::testing::{RULES, at, evidence, finding, key, later};
 use crate::{Identities, Suppress};
-use serde_json::Value;
+use proptest::prelude::*;
+use serde_json::{Value, json};
 use stilt_model::{ActorId, Outcome};
 
 fn alerts(change: impl FnOnce(&mut Config)) -> Alerts {
@@ -18,13 +19,9 @@ fn alerts(change: impl FnOnce(&mut Config)) -> Alerts {
 
 /// Tells the findings in order; gives the records, each checked against its schema.
 fn tell(alerts: &mut Alerts, findings: Vec<Finding>) -> Vec<Value> {
-    let mut out = Vec::new();
-    for finding in findings {
-        alerts.tell(finding, &mut out);
-    }
-    out.iter()
-        .map(|line| {
-            let record: Value = serde_json::from_str(line).unwrap();
+    tell_unchecked(alerts, findings)
+        .into_iter()
+        .map(|record| {
             let posture = record["event"]["kind"] == "state";
             schema::tests::check(
                 &if posture { schema::posture() } else { schema::alert() },
@@ -33,6 +30,14 @@ fn tell(alerts: &mut Alerts, findings: Vec<Finding>) -> Vec<Value> {
             record
         })
         .collect()
+}
+
+fn tell_unchecked(alerts: &mut Alerts, findings: Vec<Finding>) -> Vec<Value> {
+    let mut out = Vec::new();
+    for finding in findings {
+        alerts.tell(finding, &mut out);
+    }
+    out.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 fn ids(records: &[Value]) -> Vec<&str> {
@@ -129,7 +134,7 @@ fn another_rule_on_the_same_act_joins_and_never_takes_the_name() {
     );
     assert_eq!(records.len(), 2);
     assert_eq!(records[1]["rule"]["id"], "ato.brute_force");
-    assert_eq!(records[1]["stilt"]["also"], serde_json::json!(["ato.credential_stuffing"]));
+    assert_eq!(records[1]["stilt"]["also"], json!(["ato.credential_stuffing"]));
     assert_eq!(records[1]["stilt"]["severity"], "critical");
     assert_eq!(alerts.counts().alerts(), 1);
     assert_eq!(alerts.counts().joined, 1);
@@ -270,4 +275,53 @@ fn hostile_lengths_and_numbers_stay_within_the_schema() {
     assert_eq!(told[0]["stilt"]["evidence"].as_array().unwrap().len(), 20);
     assert_eq!(told[0]["related"]["user"].as_array().unwrap().len(), 100);
     assert_eq!(told[0]["stilt"]["confidence"], 0.0);
+}
+
+#[test]
+fn the_schema_catches_what_breaks_the_contract() {
+    let record = tell(&mut alerts(|_| ()), vec![finding("inject.sql")]).remove(0);
+    let validator = jsonschema::validator_for(&schema::alert()).unwrap();
+    for (pointer, wrong) in [
+        ("/event/kind", json!("state")),
+        ("/event/id", json!("0x12")),
+        ("/event/severity", json!(50)),
+        ("/event/outcome", json!("maybe")),
+        ("/@timestamp", json!("yesterday")),
+        ("/related/user/0", json!("carol@example.com")),
+        ("/stilt/confidence", json!(1.5)),
+        ("/stilt/evidence/0/transaction", json!(17)),
+        ("/stilt/why/0", json!({"signal": "x"})),
+        ("/stilt/actor", json!(null)),
+        ("/network/community_id", json!("2:abc")),
+    ] {
+        let mut broken = record.clone();
+        *broken.pointer_mut(pointer).unwrap() = wrong;
+        assert!(!validator.is_valid(&broken), "{pointer}");
+    }
+    let mut more = record;
+    more["labels"] = json!({"site": "x"});
+    assert!(validator.is_valid(&more), "fields may be added");
+}
+
+proptest! {
+    #[test]
+    fn a_whole_stream_told_again_raises_nothing_new(
+        stream in proptest::collection::vec((0..3_usize, 0..3_u64, 0..40_u64, 0..40_i64, 1..30_u64), 1..60),
+    ) {
+        let findings: Vec<Finding> = stream
+            .iter()
+            .map(|(rule, actor, transaction, span, count)| {
+                let mut finding = later(RULES[*rule].id, *transaction, i64::try_from(*transaction).unwrap());
+                finding.actor.id = ActorId(*actor);
+                finding.start = at(i64::try_from(*transaction).unwrap() - span);
+                finding.count = *count;
+                finding
+            })
+            .collect();
+        let mut alerts = alerts(|_| ());
+        let first = tell_unchecked(&mut alerts, findings.clone());
+        prop_assert!(!first.is_empty());
+        prop_assert!(ids(&first).iter().collect::<std::collections::BTreeSet<_>>().len() as u64 == alerts.counts().alerts());
+        prop_assert_eq!(tell_unchecked(&mut alerts, findings).len(), 0);
+    }
 }
