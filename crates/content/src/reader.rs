@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::leaves::{Sink, form, json, multipart};
 use crate::mask::{Masker, credential_kind, scheme_off};
 use crate::{cookie, credential, headers, jwt, shape, target};
+use std::collections::HashMap;
 use stilt_model::{
     CredentialKind, Exchange, Head, IdBuilder, Issued, Key, Message, Order, Place, Request,
     Response, SecretKind, Timestamp, Transaction, TransactionId,
@@ -14,13 +15,19 @@ use stilt_model::{
 pub struct Reader {
     masker: Masker,
     config: Config,
+    /// User agents as masked before: few, long, and in every request.
+    agents: HashMap<Vec<u8>, String>,
 }
+
+/// User agents remembered, and bytes of one that is.
+const AGENTS_MAX: usize = 1024;
+const AGENT_BYTES_MAX: usize = 512;
 
 impl Reader {
     /// A reader that masks under `key`.
     #[must_use]
     pub fn new(key: Key, config: &Config) -> Self {
-        Self { masker: Masker::new(key), config: config.clone() }
+        Self { masker: Masker::new(key), config: config.clone(), agents: HashMap::new() }
     }
 
     /// What `exchange` means, with nothing secret left in it.
@@ -86,6 +93,7 @@ impl Reader {
             let query = target::mask_query(&mut self.masker, query, '&', auth);
             self.masker.text_max(&query, self.config.target_max).into_owned()
         });
+        let user_agent = head.header("user-agent").map(|agent| self.agent(agent));
         let mut sink = sink(&mut self.masker, &self.config, auth, false);
         let redirect = auth || parts.query.is_some_and(|query| query.contains("state="));
         if let Some(query) = parts.query {
@@ -113,7 +121,7 @@ impl Reader {
             target,
             path: path.into_owned(),
             query,
-            user_agent: headers::text(head, "user-agent").map(|agent| clean(&agent, max)),
+            user_agent,
             header_order: headers::order(head),
             forwarded: headers::forwarded(head, self.config.forwarded_max),
             content_type: headers::media_type(head, max).map(|media| clean(&media, max)),
@@ -127,6 +135,18 @@ impl Reader {
                 .map(|id| clean(&id, 128)),
             trace_id: headers::trace_id(head),
         }
+    }
+
+    fn agent(&mut self, raw: &[u8]) -> String {
+        if let Some(known) = self.agents.get(raw) {
+            return known.clone();
+        }
+        let text = String::from_utf8_lossy(raw);
+        let shown = self.masker.text_max(text.trim(), self.config.header_max).into_owned();
+        if raw.len() <= AGENT_BYTES_MAX && self.agents.len() < AGENTS_MAX {
+            self.agents.insert(raw.to_vec(), shown.clone());
+        }
+        shown
     }
 
     fn response(&mut self, message: &Message, auth: bool) -> Response {

@@ -34,7 +34,8 @@ fn value(text: &str, at: usize, after: usize, sign: u8) -> Option<(usize, usize,
     let name = part(text, name_start, name_end);
     // After an encoded separator (`%26token=`) its digits stick to the name.
     let name = if before(bytes, name_start) == b'%' { name.get(2..)? } else { name };
-    if name.len() < 2 {
+    // No secret's name has fewer letters (`pin`, `otp`, `pwd`); times and ports do.
+    if name.bytes().filter(u8::is_ascii_alphabetic).count() < 3 {
         return None;
     }
     let class = names::classify(name)?;

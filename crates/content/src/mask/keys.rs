@@ -4,7 +4,7 @@
 use super::Spans;
 use crate::bytes::{before, byte, is_random, part, run_end, run_start};
 use crate::jwt;
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use stilt_model::SecretKind;
 
 #[derive(Clone, Copy)]
@@ -122,7 +122,11 @@ pub(super) struct Keys(Option<AhoCorasick>);
 impl Keys {
     pub(super) fn new() -> Self {
         let words = RULES.iter().map(|(word, _)| *word);
-        Self(AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(words).ok())
+        let builder = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .kind(Some(AhoCorasickKind::DFA))
+            .build(words);
+        Self(builder.ok())
     }
 
     /// Finds secrets in `text`.

@@ -200,6 +200,9 @@ impl Masker {
     fn find(&self, text: &str) -> Spans {
         let mut spans = Spans::default();
         let bytes = text.as_bytes();
+        if bytes.len() < 5 {
+            return spans;
+        }
         let mut digits = 0_usize;
         let (mut at_sign, mut percent, mut assigns) = (false, false, false);
         for byte in bytes {
@@ -224,8 +227,8 @@ impl Masker {
             if bytes.len() >= 15 {
                 iban::find(text, &mut spans);
             }
-            // A UUID has runs of digits that mean nothing.
-            if !is_uuid(text) {
+            // A UUID has runs of digits that mean nothing, as has a time.
+            if !is_uuid(text) && !is_timestamp(text) {
                 numbers::find(text, &mut spans);
             }
         }
@@ -294,4 +297,16 @@ fn window(text: &str) -> (&str, usize) {
         return (seen, seen.len());
     }
     (seen, prefix(seen, SCAN_MAX.saturating_sub(EDGE)).len())
+}
+
+/// A time in RFC 3339 form.
+fn is_timestamp(text: &str) -> bool {
+    (16..=35).contains(&text.len())
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            4 | 7 => byte == b'-',
+            10 => byte == b'T',
+            13 => byte == b':',
+            0..=15 => byte.is_ascii_digit(),
+            _ => byte.is_ascii_digit() || b".:+-Z".contains(&byte),
+        })
 }

@@ -137,7 +137,7 @@ fn word(text: &str, start: usize, spans: &mut Spans) -> bool {
     let inside = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'+' | b'.');
     let from = run_start(bytes, start, 20, inside);
     let stop = run_end(bytes, start, inside).min(start.saturating_add(20));
-    let mut candidates = [(from, stop), (from, stop)];
+    let mut candidates = [(from, stop), (0, 0)];
     // `AB 12 34 56 C` is written with spaces.
     if byte(bytes, start.wrapping_sub(1)) == b' ' && start >= 3 {
         let from = start.saturating_sub(3);
