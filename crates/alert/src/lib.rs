@@ -1,7 +1,7 @@
 //! How it is told: findings become alert, posture, transaction, session and visibility records.
 //!
 //! [`Alerts`] joins findings into stories and writes each story as one alert with one id
-//! ([`stories`]); [`format`] gives an alert its shape on the wire, [`record`] builds the other
+//! ([`stories`]); [`mod@format`] gives an alert its shape on the wire, [`record`] builds the other
 //! records, [`schema`] says what each record holds, and [`sink`] takes the lines away. Nothing
 //! here reads a clock or draws a number: the same findings give the same bytes.
 
