@@ -1,1 +1,0 @@
-//! Which objects each actor was shown, and whose they are.

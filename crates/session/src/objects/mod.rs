@@ -1,0 +1,299 @@
+//! Which objects each actor was shown, and whose they are.
+//!
+//! A response *shows* the ids it names to whoever got it. It shows them as the actor's own unless
+//! the record names another owner, or stands under somebody else's object. Owner fields are not
+//! known by name: they are learned by equality with what principals are called (`owners.rs`).
+//! Text ids are matched by value; whole numbers by resource class and value (`strict`), and, where
+//! an application names one resource in two ways, by value alone (`loose`).
+
+mod generations;
+mod owners;
+mod shows;
+
+use crate::seen::Seen;
+use generations::Generations;
+use owners::Owners;
+use serde::{Deserialize, Serialize};
+use shows::{Keys, Shown};
+use std::collections::{BTreeMap, HashMap};
+use stilt_inventory::{ObjectRef, Sighting};
+use stilt_model::{ActorId, Outcome, Timestamp, Transaction};
+
+/// Limits of the tables.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Objects whose holders and owners are remembered at most.
+    pub objects_max: usize,
+    /// Ids remembered as shown to one actor at most; the oldest half goes first.
+    pub shown_per_actor_max: usize,
+    /// Ids remembered as shown to all actors at most; the actor longest idle is forgotten first.
+    pub shown_max: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { objects_max: 400_000, shown_per_actor_max: 16_384, shown_max: 3_000_000 }
+    }
+}
+
+/// Whose an object is, as far as is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ownership {
+    /// Nothing is known.
+    Unknown,
+    /// It names the actor as its owner, or was shown as own to the actor alone.
+    Own,
+    /// It names somebody else as its owner, or was shown as own to somebody else alone.
+    Other,
+    /// It was shown to many as if it were theirs: public, or common to a group.
+    Shared,
+}
+
+/// What is known of one object that a request asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// It was shown to the actor before, as its own or by right.
+    pub shown: bool,
+    /// A whole number of that value was shown to the actor before, whatever it named.
+    pub shown_loosely: bool,
+    /// Whose it is.
+    pub owner: Ownership,
+    /// The owner was named by the object itself, not concluded from who was shown it.
+    pub named: bool,
+    /// Something that was shown to the actor has been forgotten, or could not be read: what was
+    /// not seen to be shown may have been.
+    pub uncertain: bool,
+}
+
+/// Who was shown an object as own.
+#[derive(Clone, Copy, Debug, Default)]
+struct Holders {
+    first: [u64; HOLDERS_MAX],
+    count: u8,
+    /// Hash of the name in its owner field.
+    named: Option<u64>,
+}
+
+/// More holders than these make an object shared.
+const HOLDERS_MAX: usize = 3;
+/// Holders of what was shown to somebody unnamed.
+const ANYBODY: u8 = u8::MAX;
+
+impl Holders {
+    fn add(&mut self, actor: ActorId) {
+        let known = self.first.iter().take(usize::from(self.count)).any(|held| *held == actor.0);
+        if !known && usize::from(self.count) <= HOLDERS_MAX {
+            if let Some(slot) = self.first.get_mut(usize::from(self.count)) {
+                *slot = actor.0;
+            }
+            self.count += 1;
+        }
+    }
+
+    fn many(&self) -> bool {
+        usize::from(self.count) > HOLDERS_MAX
+    }
+
+    fn holds(&self, actor: ActorId) -> bool {
+        self.first.iter().take(usize::from(self.count)).any(|held| *held == actor.0)
+    }
+}
+
+/// What one actor was shown.
+#[derive(Debug)]
+struct Memory {
+    shown: Generations<Shown>,
+    last: Timestamp,
+    order: u64,
+    uncertain: bool,
+}
+
+/// Objects, their owners, and who was shown them.
+pub struct Objects {
+    config: Config,
+    keys: Keys,
+    owners: Owners,
+    holders: Generations<Holders>,
+    memories: HashMap<ActorId, Memory, foldhash::fast::RandomState>,
+    idle: BTreeMap<(Timestamp, u64), ActorId>,
+    entries: usize,
+    clock: u64,
+    forgotten: u64,
+}
+
+impl Objects {
+    /// Nothing is known yet.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        Self {
+            config: config.clone(),
+            keys: Keys::default(),
+            owners: Owners::default(),
+            holders: Generations::new(config.objects_max),
+            memories: HashMap::default(),
+            idle: BTreeMap::new(),
+            entries: 0,
+            clock: 0,
+            forgotten: 0,
+        }
+    }
+
+    /// Actors whose memory was dropped because the table was full.
+    #[must_use]
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+
+    /// What is known of `object` as `seen` asks for it. The answer to the request may name the
+    /// owner itself; everything else rests on what came before.
+    #[must_use]
+    pub fn judge(
+        &self,
+        tx: &Transaction,
+        sighting: &Sighting,
+        seen: &Seen,
+        object: &ObjectRef,
+    ) -> Verdict {
+        let key = self.keys.object(&sighting.service, object);
+        let loose = self.keys.loose(&sighting.service, &object.id);
+        let own_name = seen.aliases.binary_search(&object.id).is_ok();
+        let held = self.holders.get(key);
+        let named = self
+            .owners
+            .named_in(&self.keys, tx, sighting.endpoint, seen)
+            .or_else(|| held.and_then(|held| held.named));
+        let owner = match (own_name, named, held) {
+            (true, ..) => Ownership::Own,
+            (_, Some(name), _) if self.owners.is_called(&self.keys, seen, name) => Ownership::Own,
+            (_, Some(_), _) => Ownership::Other,
+            (_, _, None) => Ownership::Unknown,
+            (_, _, Some(held)) if held.many() => Ownership::Shared,
+            (_, _, Some(held)) if held.holds(actor_of(seen)) || held.holds(seen.client) => {
+                Ownership::Own
+            }
+            _ => Ownership::Other,
+        };
+        let shown = owner == Ownership::Own || self.was_shown(seen, key);
+        Verdict {
+            shown,
+            shown_loosely: shown || self.was_shown(seen, loose),
+            owner,
+            named: named.is_some(),
+            uncertain: self.memories_of(seen).any(|memory| memory.uncertain),
+        }
+    }
+
+    fn memories_of(&self, seen: &Seen) -> impl Iterator<Item = &Memory> {
+        let actor = actor_of(seen);
+        let client = (seen.client != actor).then_some(seen.client);
+        core::iter::once(actor).chain(client).filter_map(|id| self.memories.get(&id))
+    }
+
+    fn was_shown(&self, seen: &Seen, key: u64) -> bool {
+        self.memories_of(seen).filter_map(|memory| memory.shown.get(key)).any(|shown| match shown {
+            Shown::Own => true,
+            // What names another owner is shown by right only to somebody who owns nothing of the
+            // kind (an administrator, a job), at a place that does not show it to everybody.
+            Shown::Foreign(place) => {
+                !self.owners.owns(actor_of(seen)) && !self.owners.is_public(place)
+            }
+        })
+    }
+
+    /// Learns what the transaction showed, to whom, and whose it is.
+    pub fn learn(&mut self, tx: &Transaction, sighting: &Sighting, seen: &Seen) {
+        self.owners.register(&self.keys, seen);
+        let actor = actor_of(seen);
+        let Some(response) = &tx.response else {
+            return;
+        };
+        if sighting.outcome != Outcome::Success {
+            return;
+        }
+        let records = self.owners.read(&self.keys, tx, sighting.endpoint, seen);
+        let under_other = sighting.objects.iter().filter(|object| object.in_path).any(|object| {
+            let verdict = self.judge(tx, sighting, seen, object);
+            verdict.owner == Ownership::Other || (!verdict.shown && verdict.owner != Ownership::Shared)
+        });
+        let mut shows = Vec::new();
+        shows::in_response(&self.keys, response, sighting, &mut shows);
+        if sighting.changes_state && sighting.login.is_none() && !under_other {
+            shows::in_request(&self.keys, tx, sighting, &mut shows);
+        }
+        let anonymous = seen.actor.kind == stilt_model::ActorKind::Client && seen.principal.is_none();
+        let mut foreign = false;
+        let asked: Vec<u64> =
+            sighting.objects.iter().map(|o| self.keys.object(&sighting.service, o)).collect();
+        for show in &shows {
+            let named = records.owner_of(show.record);
+            let other = named.map_or(under_other, |name| !records.is_own(name));
+            // Asking for an object is not being shown it.
+            if asked.contains(&show.key) && (under_other || other) {
+                self.name_owner(show, named);
+                continue;
+            }
+            foreign |= other;
+            let value = if other { Shown::Foreign(sighting.endpoint) } else { Shown::Own };
+            self.remember(actor, tx.end, show.key, value);
+            if let Some(loose) = show.loose {
+                self.remember(actor, tx.end, loose, value);
+            }
+            self.name_owner(show, named);
+            if show.identifies && named.is_none() && !other {
+                let mut holders = self.holders.get(show.key).unwrap_or_default();
+                if anonymous { holders.count = ANYBODY } else { holders.add(actor) }
+                self.holders.put(show.key, holders);
+            }
+        }
+        self.owners.listed(sighting.endpoint, actor, anonymous, foreign);
+        let unread = response.leaves_cut || tx.flags.gap || tx.flags.snaplen || tx.flags.incomplete;
+        if unread && let Some(memory) = self.memories.get_mut(&actor) {
+            memory.uncertain = true;
+        }
+    }
+
+    fn name_owner(&mut self, show: &shows::Show, named: Option<u64>) {
+        if let (true, Some(name)) = (show.identifies, named) {
+            let mut holders = self.holders.get(show.key).unwrap_or_default();
+            holders.named = Some(name);
+            self.holders.put(show.key, holders);
+        }
+    }
+
+    fn remember(&mut self, actor: ActorId, now: Timestamp, key: u64, value: Shown) {
+        let max = self.config.shown_per_actor_max;
+        self.clock = self.clock.saturating_add(1);
+        let clock = self.clock;
+        let memory = self.memories.entry(actor).or_insert_with(|| Memory {
+            shown: Generations::new(max),
+            last: now,
+            order: clock,
+            uncertain: false,
+        });
+        let before = memory.shown.len();
+        // What was shown as own stays own.
+        if value != Shown::Own && memory.shown.get(key) == Some(Shown::Own) {
+            return;
+        }
+        memory.uncertain |= memory.shown.put(key, value);
+        self.entries = self.entries.saturating_sub(before).saturating_add(memory.shown.len());
+        if memory.last != now || before == 0 {
+            self.idle.remove(&(memory.last, memory.order));
+            (memory.last, memory.order) = (now, clock);
+            self.idle.insert((now, clock), actor);
+        }
+        while self.entries > self.config.shown_max.max(1) {
+            let Some((_, oldest)) = self.idle.pop_first() else { break };
+            if let Some(gone) = self.memories.remove(&oldest) {
+                self.entries = self.entries.saturating_sub(gone.shown.len());
+                self.forgotten = self.forgotten.saturating_add(1);
+            }
+        }
+    }
+}
+
+/// The name the memory of objects is kept under: the principal where it is known.
+fn actor_of(seen: &Seen) -> ActorId {
+    seen.principal.unwrap_or(seen.actor.id)
+}

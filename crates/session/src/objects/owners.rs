@@ -1,0 +1,293 @@
+//! Who is called what, and which fields of an answer name an owner.
+//!
+//! A field names owners when its values are, time and again, what principals are called
+//! (`detections.md`, D14): its name alone proves nothing, though a telling name needs less proof.
+
+use super::shows::Keys;
+use crate::seen::Seen;
+use foldhash::fast::RandomState;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use stilt_model::{ActorId, EndpointId, Leaf, Transaction, Value};
+
+const NAMES_MAX: usize = 500_000;
+const LEAVES_MAX: usize = 100_000;
+const PLACES_MAX: usize = 20_000;
+/// Principals that are told apart per place.
+const RECEIVERS_MAX: usize = 16;
+/// So many who own something, or nobody by name, see others' records at a public place.
+const PUBLIC_MIN: usize = 2;
+
+#[derive(Clone, Copy, Debug)]
+struct Called {
+    actor: ActorId,
+    /// Several principals are called so.
+    many: bool,
+}
+
+/// What was seen of one field.
+#[derive(Clone, Copy, Debug, Default)]
+struct Field {
+    hits: u32,
+    own: u32,
+    misses: u32,
+    named: [u64; 3],
+    named_count: u8,
+}
+
+impl Field {
+    fn note(&mut self, actor: ActorId) {
+        let known = self.named.iter().take(usize::from(self.named_count)).any(|a| *a == actor.0);
+        if let (false, Some(slot)) = (known, self.named.get_mut(usize::from(self.named_count))) {
+            *slot = actor.0;
+            self.named_count += 1;
+        }
+    }
+
+    /// The field names owners.
+    fn names_owners(&self, telling: bool, number: bool) -> bool {
+        match (telling, number) {
+            (true, false) => self.hits >= 1,
+            (true, true) => self.hits >= 2 && self.named_count >= 2,
+            (false, false) => {
+                self.hits >= 3 && self.named_count >= 2 && self.hits.saturating_mul(4) >= self.misses
+            }
+            (false, true) => self.own >= 6 && self.named_count >= 3 && self.misses <= self.own / 8,
+        }
+    }
+}
+
+/// Who got records of others at one endpoint.
+#[derive(Clone, Debug, Default)]
+struct Place {
+    foreign: BTreeSet<ActorId>,
+    anybody: bool,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Owners {
+    names: HashMap<u64, Called, RandomState>,
+    /// The names as last registered; held, so that another list can't take their place unseen.
+    registered: HashMap<ActorId, Arc<Vec<String>>, RandomState>,
+    fields: HashMap<u64, Field, RandomState>,
+    places: HashMap<EndpointId, Place, RandomState>,
+    owning: HashMap<ActorId, (), RandomState>,
+}
+
+/// The owners that one answer names, per record.
+#[derive(Debug, Default)]
+pub(super) struct Records {
+    /// Record (`None`: outside arrays), name, whether it is the asker's.
+    named: Vec<(Option<u32>, u64, bool)>,
+}
+
+impl Records {
+    /// The owner of a record: its own, else that of the whole.
+    pub(super) fn owner_of(&self, record: Option<u32>) -> Option<u64> {
+        let find = |wanted: Option<u32>| {
+            let mut of = self.named.iter().filter(|(record, ..)| *record == wanted);
+            of.clone().find(|(.., own)| *own).or_else(|| of.next()).map(|(_, name, _)| *name)
+        };
+        record.and_then(|record| find(Some(record))).or_else(|| find(None))
+    }
+
+    pub(super) fn is_own(&self, name: u64) -> bool {
+        self.named.iter().any(|(_, named, own)| *named == name && *own)
+    }
+}
+
+impl Owners {
+    /// Notes what a principal is called.
+    pub(super) fn register(&mut self, keys: &Keys, seen: &Seen) {
+        let Some(actor) = seen.principal else { return };
+        let same = self.registered.get(&actor).is_some_and(|old| Arc::ptr_eq(old, &seen.aliases));
+        if same || self.names.len() >= NAMES_MAX {
+            return;
+        }
+        self.registered.insert(actor, Arc::clone(&seen.aliases));
+        for alias in seen.aliases.iter() {
+            let called =
+                self.names.entry(keys.name(alias)).or_insert(Called { actor, many: false });
+            called.many |= called.actor != actor;
+        }
+    }
+
+    /// Whether `seen` is called by this name.
+    pub(super) fn is_called(&self, keys: &Keys, seen: &Seen, name: u64) -> bool {
+        match self.names.get(&name) {
+            Some(called) if !called.many => seen.principal == Some(called.actor),
+            _ => seen.aliases.iter().any(|alias| keys.name(alias) == name),
+        }
+    }
+
+    /// The principal was named as the owner of something.
+    pub(super) fn owns(&self, actor: ActorId) -> bool {
+        self.owning.contains_key(&actor)
+    }
+
+    /// The endpoint shows others' records to those who own some themselves, or to anybody.
+    pub(super) fn is_public(&self, place: EndpointId) -> bool {
+        self.places
+            .get(&place)
+            .is_some_and(|place| {
+                place.anybody
+                    || place.foreign.iter().filter(|actor| self.owns(**actor)).count() >= PUBLIC_MIN
+            })
+    }
+
+    /// Notes that an endpoint showed, or did not show, records of others.
+    pub(super) fn listed(&mut self, place: EndpointId, actor: ActorId, anonymous: bool, foreign: bool) {
+        if !foreign || (self.places.len() >= PLACES_MAX && !self.places.contains_key(&place)) {
+            return;
+        }
+        let place = self.places.entry(place).or_default();
+        place.anybody |= anonymous;
+        if !anonymous && place.foreign.len() < RECEIVERS_MAX {
+            place.foreign.insert(actor);
+        }
+    }
+
+    /// The owner that an answer as a whole names: the asker, where it is among those named.
+    pub(super) fn named_in(
+        &self,
+        keys: &Keys,
+        tx: &Transaction,
+        endpoint: EndpointId,
+        seen: &Seen,
+    ) -> Option<u64> {
+        let response = tx.response.as_ref()?;
+        let mut first = None;
+        for leaf in response.leaves.iter().filter(|leaf| !leaf.path.contains("[]")) {
+            let Some(name) = name_of(keys, leaf) else { continue };
+            let field = self.fields.get(&keys.leaf(endpoint, &leaf.path)).copied();
+            if !field.is_some_and(|field| field.names_owners(is_telling(leaf.name()), is_number(leaf))) {
+                continue;
+            }
+            if self.is_called(keys, seen, name) {
+                return Some(name);
+            }
+            first = first.or(Some(name));
+        }
+        first
+    }
+
+    /// Reads an answer: learns which fields name owners, and gives the owners named.
+    pub(super) fn read(
+        &mut self,
+        keys: &Keys,
+        tx: &Transaction,
+        endpoint: EndpointId,
+        seen: &Seen,
+    ) -> Records {
+        let mut records = Records::default();
+        let Some(response) = &tx.response else { return records };
+        if self.names.is_empty() {
+            return records;
+        }
+        for leaf in &response.leaves {
+            let Some(name) = name_of(keys, leaf) else { continue };
+            let key = keys.leaf(endpoint, &leaf.path);
+            let called = self.names.get(&name).copied();
+            let own = called.is_some() && self.is_called(keys, seen, name);
+            if self.fields.len() >= LEAVES_MAX && !self.fields.contains_key(&key) {
+                continue;
+            }
+            if called.is_none() && !self.fields.contains_key(&key) {
+                continue;
+            }
+            let field = self.fields.entry(key).or_default();
+            match called {
+                Some(called) => {
+                    field.hits = field.hits.saturating_add(1);
+                    field.own = field.own.saturating_add(u32::from(own));
+                    field.note(called.actor);
+                }
+                None => field.misses = field.misses.saturating_add(1),
+            }
+            if !field.names_owners(is_telling(leaf.name()), is_number(leaf)) {
+                continue;
+            }
+            if let Some(called) = called.filter(|called| !called.many)
+                && self.owning.len() < NAMES_MAX
+            {
+                self.owning.insert(called.actor, ());
+            }
+            let record = leaf.path.contains("[]").then_some(leaf.record);
+            records.named.push((record, name, own));
+        }
+        records
+    }
+}
+
+fn is_number(leaf: &Leaf) -> bool {
+    match &leaf.value {
+        Value::Integer(_) => true,
+        Value::Text(text) => text.parse::<i64>().is_ok(),
+        _ => false,
+    }
+}
+
+/// The value of a leaf as a name somebody could be called by.
+fn name_of(keys: &Keys, leaf: &Leaf) -> Option<u64> {
+    match &leaf.value {
+        Value::Text(text) if (2..=128).contains(&text.len()) => Some(keys.name(text)),
+        Value::Integer(number) => {
+            let mut buffer = itoa(*number);
+            Some(keys.name(buffer.text()))
+        }
+        Value::Masked { mark, .. } => Some(keys.name(&mark.to_string())),
+        _ => None,
+    }
+}
+
+/// A number as text, without allocation.
+fn itoa(number: i64) -> Decimal {
+    let mut decimal = Decimal { bytes: [0; 20], start: 20 };
+    let mut rest = number.unsigned_abs();
+    loop {
+        decimal.push(b'0' + u8::try_from(rest % 10).unwrap_or(0));
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if number < 0 {
+        decimal.push(b'-');
+    }
+    decimal
+}
+
+struct Decimal {
+    bytes: [u8; 20],
+    start: usize,
+}
+
+impl Decimal {
+    fn push(&mut self, byte: u8) {
+        self.start = self.start.saturating_sub(1);
+        if let Some(slot) = self.bytes.get_mut(self.start) {
+            *slot = byte;
+        }
+    }
+
+    fn text(&mut self) -> &str {
+        core::str::from_utf8(self.bytes.get(self.start..).unwrap_or_default()).unwrap_or_default()
+    }
+}
+
+/// Names that commonly say whose a record is.
+fn is_telling(name: &str) -> bool {
+    const STEMS: [&str; 26] = [
+        "owner", "user", "username", "customer", "client", "author", "creator", "createdby",
+        "holder", "member", "patient", "employee", "seller", "buyer", "assignee", "subject",
+        "login", "email", "principal", "person", "student", "account", "profile", "tenant",
+        "belongsto", "by",
+    ];
+    let mut plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+    plain.make_ascii_lowercase();
+    let stem = ["uuid", "id", "name", "email", "ref"]
+        .iter()
+        .find_map(|suffix| plain.strip_suffix(suffix).filter(|stem| !stem.is_empty()))
+        .unwrap_or(&plain);
+    STEMS.iter().any(|telling| stem == *telling || plain == *telling || stem.ends_with("owner"))
+}
