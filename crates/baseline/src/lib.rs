@@ -5,4 +5,4 @@ mod baseline;
 pub mod rates;
 
 pub use baseline::{Baseline, Config, Error, Reason, Score};
-pub use rates::RateStatus;
+pub use rates::{RateStatus, Rates, SavedRates};
