@@ -71,7 +71,6 @@ struct Peers {
     actors: u64,
     requests: u64,
     /// Minutes in which an actor began to surge, the latest window only.
-    #[serde(skip)]
     surges: VecDeque<i64>,
 }
 
