@@ -138,9 +138,7 @@ impl Track {
     }
 
     fn steady(&self) -> bool {
-        self.gaps >= 8
-            && self.gap_mean >= POLL_GAP_MIN
-            && self.gap_spread <= 0.25 * self.gap_mean
+        self.gaps >= 8 && self.gap_mean >= POLL_GAP_MIN && self.gap_spread <= 0.25 * self.gap_mean
     }
 }
 
@@ -240,13 +238,12 @@ impl Rates {
         let key = (endpoint, actor);
         let peers = self.peers.entry(endpoint).or_default();
         peers.requests = peers.requests.saturating_add(1);
-        if !self.tracks.contains_key(&key) {
+        let track = self.tracks.entry(key).or_insert_with(|| {
             peers.actors = peers.actors.saturating_add(1);
             peers.enter(0);
-            self.tracks.insert(key, Track::new(now));
             self.idle.insert((now.secs(), endpoint, actor));
-        }
-        let track = self.tracks.get_mut(&key)?;
+            Track::new(now)
+        });
         let seen = track.last.div_euclid(1_000_000_000);
         if seen != now.secs() {
             self.idle.remove(&(seen, endpoint, actor));
@@ -348,8 +345,7 @@ impl Rates {
             rates.idle.insert((track.last.div_euclid(1_000_000_000), endpoint, actor));
             rates.tracks.insert((endpoint, actor), track);
         }
-        rates.peers =
-            saved.peers.into_iter().map(|(id, peers)| (EndpointId(id), peers)).collect();
+        rates.peers = saved.peers.into_iter().map(|(id, peers)| (EndpointId(id), peers)).collect();
         rates
     }
 }
@@ -370,7 +366,13 @@ mod tests {
     }
 
     /// `peers` actors with five requests each over an hour, then one with `count` within `span`.
-    fn burst(rates: &mut Rates, peers: u64, actor: u64, count: i64, span: i64) -> Option<RateStatus> {
+    fn burst(
+        rates: &mut Rates,
+        peers: u64,
+        actor: u64,
+        count: i64,
+        span: i64,
+    ) -> Option<RateStatus> {
         for peer in 0..peers {
             for n in 0..5 {
                 rates.count(EndpointId(1), ActorId(1000 + peer), at(n * 700 + peer.cast_signed()));

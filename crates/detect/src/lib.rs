@@ -1,1 +1,23 @@
-//! placeholder
+//! Is it an attack: one file per detection, each registered by one line in [`DETECTORS`].
+//!
+//! A detector sees [`Observation`]s in the capture's order and pushes [`stilt_model::Finding`]s. It
+//! reads no clock and draws no number, and what it keeps is bounded. Detectors judge a transaction
+//! before anything learns from it: score, detect, then learn.
+
+mod ato;
+mod authz;
+mod baseline;
+mod context;
+mod group;
+mod registry;
+mod settings;
+mod spec;
+pub mod stats;
+mod tale;
+#[cfg(test)]
+mod testing;
+
+pub use context::{Context, Observation};
+pub use registry::{DETECTORS, Detectors, Unknown};
+pub use settings::{Config, SettingsError};
+pub use spec::{Detector, NotEvaluated, Spec, Tuning};

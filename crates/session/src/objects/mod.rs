@@ -214,14 +214,16 @@ impl Objects {
         let records = self.owners.read(&self.keys, tx, sighting.endpoint, seen);
         let under_other = sighting.objects.iter().filter(|object| object.in_path).any(|object| {
             let verdict = self.judge(tx, sighting, seen, object);
-            verdict.owner == Ownership::Other || (!verdict.shown && verdict.owner != Ownership::Shared)
+            verdict.owner == Ownership::Other
+                || (!verdict.shown && verdict.owner != Ownership::Shared)
         });
         let mut shows = Vec::new();
         shows::in_response(&self.keys, response, sighting, &mut shows);
         if sighting.changes_state && sighting.login.is_none() && !under_other {
             shows::in_request(&self.keys, tx, sighting, &mut shows);
         }
-        let anonymous = seen.actor.kind == stilt_model::ActorKind::Client && seen.principal.is_none();
+        let anonymous =
+            seen.actor.kind == stilt_model::ActorKind::Client && seen.principal.is_none();
         let mut foreign = false;
         let asked: Vec<u64> =
             sighting.objects.iter().map(|o| self.keys.object(&sighting.service, o)).collect();
@@ -242,7 +244,11 @@ impl Objects {
             self.name_owner(show, named);
             if show.identifies && named.is_none() && !other {
                 let mut holders = self.holders.get(show.key).unwrap_or_default();
-                if anonymous { holders.count = ANYBODY } else { holders.add(actor) }
+                if anonymous {
+                    holders.count = ANYBODY
+                } else {
+                    holders.add(actor)
+                }
                 self.holders.put(show.key, holders);
             }
         }

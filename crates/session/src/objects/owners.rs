@@ -50,7 +50,9 @@ impl Field {
             (true, false) => self.hits >= 1,
             (true, true) => self.hits >= 2 && self.named_count >= 2,
             (false, false) => {
-                self.hits >= 3 && self.named_count >= 2 && self.hits.saturating_mul(4) >= self.misses
+                self.hits >= 3
+                    && self.named_count >= 2
+                    && self.hits.saturating_mul(4) >= self.misses
             }
             (false, true) => self.own >= 6 && self.named_count >= 3 && self.misses <= self.own / 8,
         }
@@ -127,16 +129,20 @@ impl Owners {
 
     /// The endpoint shows others' records to those who own some themselves, or to anybody.
     pub(super) fn is_public(&self, place: EndpointId) -> bool {
-        self.places
-            .get(&place)
-            .is_some_and(|place| {
-                place.anybody
-                    || place.foreign.iter().filter(|actor| self.owns(**actor)).count() >= PUBLIC_MIN
-            })
+        self.places.get(&place).is_some_and(|place| {
+            place.anybody
+                || place.foreign.iter().filter(|actor| self.owns(**actor)).count() >= PUBLIC_MIN
+        })
     }
 
     /// Notes that an endpoint showed, or did not show, records of others.
-    pub(super) fn listed(&mut self, place: EndpointId, actor: ActorId, anonymous: bool, foreign: bool) {
+    pub(super) fn listed(
+        &mut self,
+        place: EndpointId,
+        actor: ActorId,
+        anonymous: bool,
+        foreign: bool,
+    ) {
         if !foreign || (self.places.len() >= PLACES_MAX && !self.places.contains_key(&place)) {
             return;
         }
@@ -160,7 +166,9 @@ impl Owners {
         for leaf in response.leaves.iter().filter(|leaf| !leaf.path.contains("[]")) {
             let Some(name) = name_of(keys, leaf) else { continue };
             let field = self.fields.get(&keys.leaf(endpoint, &leaf.path)).copied();
-            if !field.is_some_and(|field| field.names_owners(is_telling(leaf.name()), is_number(leaf))) {
+            if !field
+                .is_some_and(|field| field.names_owners(is_telling(leaf.name()), is_number(leaf)))
+            {
                 continue;
             }
             if self.is_called(keys, seen, name) {
@@ -278,10 +286,32 @@ impl Decimal {
 /// Names that commonly say whose a record is.
 fn is_telling(name: &str) -> bool {
     const STEMS: [&str; 26] = [
-        "owner", "user", "username", "customer", "client", "author", "creator", "createdby",
-        "holder", "member", "patient", "employee", "seller", "buyer", "assignee", "subject",
-        "login", "email", "principal", "person", "student", "account", "profile", "tenant",
-        "belongsto", "by",
+        "owner",
+        "user",
+        "username",
+        "customer",
+        "client",
+        "author",
+        "creator",
+        "createdby",
+        "holder",
+        "member",
+        "patient",
+        "employee",
+        "seller",
+        "buyer",
+        "assignee",
+        "subject",
+        "login",
+        "email",
+        "principal",
+        "person",
+        "student",
+        "account",
+        "profile",
+        "tenant",
+        "belongsto",
+        "by",
     ];
     let mut plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
     plain.make_ascii_lowercase();

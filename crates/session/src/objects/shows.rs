@@ -83,7 +83,12 @@ impl Keys {
 }
 
 /// Reads the ids of a response: id-like numbers, texts that can be ids, links, `Location`.
-pub(super) fn in_response(keys: &Keys, response: &Response, sighting: &Sighting, out: &mut Vec<Show>) {
+pub(super) fn in_response(
+    keys: &Keys,
+    response: &Response,
+    sighting: &Sighting,
+    out: &mut Vec<Show>,
+) {
     let resource = singular(resource_of(&sighting.name));
     for leaf in &response.leaves {
         in_leaf(keys, leaf, &sighting.service, &resource, out);
@@ -99,7 +104,8 @@ pub(super) fn in_request(keys: &Keys, tx: &Transaction, sighting: &Sighting, out
     let Some(request) = &tx.request else { return };
     // A reference to some other object in a request shows nothing; a name given to this one does.
     for leaf in &request.leaves {
-        let reference = matches!(leaf.value, Value::Integer(_)) && class_stem(leaf.name()) != Some("");
+        let reference =
+            matches!(leaf.value, Value::Integer(_)) && class_stem(leaf.name()) != Some("");
         if !reference {
             in_leaf(keys, leaf, &sighting.service, &resource, out);
         }
@@ -205,8 +211,20 @@ fn in_link(keys: &Keys, link: &str, record: Option<u32>, service: &str, out: &mu
 /// `id` and `number`, `None` for what names no id.
 fn class_stem(name: &str) -> Option<&str> {
     const BARE: [&str; 14] = [
-        "id", "_id", "uid", "uuid", "guid", "pk", "key", "number", "no", "num", "nr", "ref",
-        "code", "reference",
+        "id",
+        "_id",
+        "uid",
+        "uuid",
+        "guid",
+        "pk",
+        "key",
+        "number",
+        "no",
+        "num",
+        "nr",
+        "ref",
+        "code",
+        "reference",
     ];
     const SUFFIXES: [&str; 12] = [
         "_id", "-id", "Id", "ID", "_uuid", "_ref", "_no", "_number", "_key", "_code", "Number",
@@ -227,9 +245,11 @@ fn parent_of(path: &str) -> Option<&str> {
 
 /// Names that hold things without saying which.
 fn is_wrapper(name: &str) -> bool {
-    ["data", "item", "result", "content", "record", "row", "list", "entry", "element", "value",
-        "object", "payload", "response", "body", "hit", "node", "edge", "member", "embedded"]
-        .contains(&name.trim_start_matches('_'))
+    [
+        "data", "item", "result", "content", "record", "row", "list", "entry", "element", "value",
+        "object", "payload", "response", "body", "hit", "node", "edge", "member", "embedded",
+    ]
+    .contains(&name.trim_start_matches('_'))
 }
 
 /// The resource an endpoint is about: the last plain segment of its template.
@@ -254,7 +274,11 @@ fn singular(name: &str) -> String {
         name.push('y');
     } else if ["sses", "shes", "ches", "xes"].iter().any(|suffix| name.ends_with(suffix)) {
         name.truncate(name.len().saturating_sub(2));
-    } else if name.ends_with('s') && !name.ends_with("ss") && !name.ends_with("us") && name.len() > 2 {
+    } else if name.ends_with('s')
+        && !name.ends_with("ss")
+        && !name.ends_with("us")
+        && name.len() > 2
+    {
         name.pop();
     }
     name

@@ -1,0 +1,104 @@
+//! What is known of accounts: the secrets that were right, and whether sign-in itself is broken.
+
+use core::time::Duration;
+use foldhash::fast::RandomState;
+use std::collections::{BTreeMap, HashMap};
+use stilt_model::{Pseudonym, Timestamp};
+
+/// Right secrets refused for so many accounts mean that sign-in is broken.
+const OUTAGE_ACCOUNTS: usize = 2;
+/// How long a refusal of a right secret speaks for an outage.
+const OUTAGE_SPAN: Duration = Duration::from_secs(600);
+
+#[derive(Clone, Copy, Debug)]
+struct Account {
+    /// The two latest secrets that were right: a stale client still sends the one before.
+    good: [Option<Pseudonym>; 2],
+}
+
+/// Accounts of one service.
+#[derive(Debug, Default)]
+pub(super) struct Accounts {
+    known: HashMap<u64, Account, RandomState>,
+    refused: BTreeMap<u64, Timestamp>,
+}
+
+impl Accounts {
+    /// Notes a success.
+    pub(super) fn succeeded(&mut self, account: u64, secret: Option<Pseudonym>, max: usize) {
+        // Somebody gets in: sign-in works.
+        self.refused.clear();
+        let Some(secret) = secret else { return };
+        if self.known.len() >= max && !self.known.contains_key(&account) {
+            return;
+        }
+        let entry = self.known.entry(account).or_insert(Account { good: [None; 2] });
+        if entry.good[0] != Some(secret) {
+            entry.good = [Some(secret), entry.good[0]];
+        }
+    }
+
+    /// The account has signed in before.
+    pub(super) fn is_known(&self, account: u64) -> bool {
+        self.known.contains_key(&account)
+    }
+
+    /// A refusal of a secret that was right before: no guess, whatever it is.
+    pub(super) fn is_own_secret(
+        &mut self,
+        now: Timestamp,
+        account: u64,
+        secret: Option<Pseudonym>,
+    ) -> bool {
+        let own = secret.is_some()
+            && self.known.get(&account).is_some_and(|known| known.good.contains(&secret));
+        if own {
+            self.refused.insert(account, now);
+            if self.refused.len() > 64 {
+                self.refused.pop_first();
+            }
+        }
+        own
+    }
+
+    /// Sign-in is broken now: right secrets of several accounts were refused, and none accepted since.
+    pub(super) fn outage(&self, now: Timestamp) -> bool {
+        self.refused.values().filter(|at| now.since(**at) <= OUTAGE_SPAN).count() >= OUTAGE_ACCOUNTS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stilt_model::{Key, SecretKind};
+
+    fn secret(text: &str) -> Option<Pseudonym> {
+        Some(Key::new([1; 32]).pseudonym(SecretKind::Password, text.as_bytes()))
+    }
+
+    #[test]
+    fn right_secrets_refused_for_two_accounts_are_an_outage_until_one_gets_in() {
+        let mut accounts = Accounts::default();
+        let at = Timestamp::from_secs;
+        for account in [1, 2] {
+            accounts.succeeded(account, secret("right"), 10);
+        }
+        assert!(!accounts.is_own_secret(at(5), 1, secret("guess")));
+        assert!(accounts.is_own_secret(at(5), 1, secret("right")));
+        assert!(!accounts.outage(at(5)));
+        assert!(accounts.is_own_secret(at(6), 2, secret("right")));
+        assert!(accounts.outage(at(7)) && !accounts.outage(at(700)));
+        accounts.succeeded(3, secret("x"), 10);
+        assert!(!accounts.outage(at(8)));
+    }
+
+    #[test]
+    fn the_secret_before_the_last_is_still_ones_own() {
+        let mut accounts = Accounts::default();
+        accounts.succeeded(1, secret("old"), 10);
+        accounts.succeeded(1, secret("new"), 10);
+        assert!(accounts.is_own_secret(Timestamp::ZERO, 1, secret("old")));
+        accounts.succeeded(2, secret("x"), 1);
+        assert!(!accounts.is_known(2), "bounded");
+    }
+}

@@ -1,0 +1,3 @@
+//! Account takeover.
+
+pub(crate) mod credential_stuffing;

@@ -1,0 +1,485 @@
+//! Broken object level authorization, seen as enumeration (OWASP API1:2023, CWE-639).
+//!
+//! A caller opens many objects of one resource that no earlier response gave it as its own, while
+//! its peers open what they were shown. Ids that a list handed out are the caller's own business,
+//! unless the list named another owner; what everybody opens is public. Both the number of foreign
+//! objects and how rarely peers do the like decide, so that ten in five minutes tell as well as
+//! one every few minutes for a day.
+
+mod peers;
+mod walk;
+
+use crate::context::{Context, Observation};
+use crate::group::Group;
+use crate::settings::{Settings, SettingsError};
+use crate::spec::{Detector, NotEvaluated, Spec, Tuning};
+use crate::tale::{Tale, counted, lasting};
+use core::hash::{BuildHasher, Hasher};
+use foldhash::fast::RandomState;
+use peers::{Comparison, Peers};
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use stilt_inventory::ObjectRef;
+use stilt_model::{ActorId, EndpointId, Finding, Outcome, Rule, Severity, Signal, Timestamp};
+use stilt_session::objects::{Ownership, Verdict};
+use walk::{SLOW, Tally, Touch, Walk};
+
+pub(crate) const SPEC: Spec = Spec {
+    rule: Rule {
+        id: "authz.bola_enumeration",
+        title: "One caller walks through objects it was never shown",
+        owasp: &["API1:2023"],
+        attack: &["T1119", "T1213"],
+        references: &["CWE-639", "OAT-011"],
+    },
+    severity: Severity::High,
+    looks_for: "One caller opens many objects of a resource that no response showed it as its own: \
+                in even steps, refused on half of them, or known to be other people's; quickly, or \
+                a few at a time over a day.",
+    needs: "Requests that name objects, with their answers, and at least three peers who open \
+            objects of their own.",
+    look_alikes: "Paging through one's own list and opening each item; public objects; a shared \
+                  link; an administrator or a job that was listed what it opens, or whose role has \
+                  no peers; stale ids that all clients still ask for.",
+    tuning: &[
+        Tuning { key: "objects_min", meaning: "foreign objects that are looked at" },
+        Tuning {
+            key: "objects_slow_min",
+            meaning: "foreign objects in 24 hours that need no tight bound",
+        },
+        Tuning { key: "peers_min", meaning: "other callers of the resource" },
+        Tuning { key: "peer_objects_min", meaning: "objects that these have opened" },
+        Tuning { key: "chance_max", meaning: "probability that a peer would do as much" },
+        Tuning { key: "walks_max", meaning: "callers remembered per resource" },
+    ],
+    build: |settings| Ok(Box::new(BolaEnumeration::new(settings)?)),
+};
+
+/// Endpoint slots remembered at most.
+const PLACES_MAX: usize = 20_000;
+/// A probability for which plain numbers speak already.
+const CHANCE_SLOW: f64 = 1e-3;
+/// Path slots of one request that are looked at.
+const SLOTS_MAX: usize = 4;
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Limits {
+    objects_min: u64,
+    objects_slow_min: u64,
+    peers_min: u64,
+    peer_objects_min: u64,
+    chance_max: f64,
+    walks_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            objects_min: 10,
+            objects_slow_min: 50,
+            peers_min: 3,
+            peer_objects_min: 20,
+            chance_max: 1e-6,
+            walks_max: 20_000,
+        }
+    }
+}
+
+/// One actor at one slot of one endpoint.
+struct Walker {
+    walk: Walk,
+    group: Group,
+    flagged: bool,
+    /// Something shown to it was forgotten or not read.
+    uncertain: bool,
+    named: u64,
+    tale: Tale,
+    last: Timestamp,
+}
+
+#[derive(Default)]
+struct Place {
+    walkers: HashMap<ActorId, Walker, RandomState>,
+    idle: BTreeSet<(Timestamp, ActorId)>,
+    groups: BTreeMap<Group, Peers>,
+}
+
+/// Why a walk was not judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Lacks {
+    Peers,
+    Role,
+}
+
+struct BolaEnumeration {
+    limits: Limits,
+    hasher: RandomState,
+    places: HashMap<(EndpointId, usize), Place, RandomState>,
+    lacking: BTreeMap<Lacks, BTreeSet<(EndpointId, ActorId)>>,
+}
+
+/// What raised it.
+struct Alarm {
+    comparison: Comparison,
+    recent: Tally,
+    day: Tally,
+    loosely: bool,
+    peers: u64,
+    strided: bool,
+}
+
+impl BolaEnumeration {
+    fn new(settings: &Settings) -> Result<Self, SettingsError> {
+        Ok(Self {
+            limits: settings.own()?,
+            hasher: RandomState::default(),
+            places: HashMap::default(),
+            lacking: BTreeMap::new(),
+        })
+    }
+
+    fn see(
+        &mut self,
+        context: &Context<'_>,
+        slot: usize,
+        object: &ObjectRef,
+        out: &mut Vec<Finding>,
+    ) {
+        let verdict = context.objects.judge(context.tx, context.sighting, context.seen, object);
+        let place_key = (context.sighting.endpoint, slot);
+        if self.places.len() >= PLACES_MAX && !self.places.contains_key(&place_key) {
+            return;
+        }
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(object.class.as_bytes());
+        hasher.write(object.id.as_bytes());
+        let touch = touch(context, object, verdict, hasher.finish());
+        let group = Group::of(&self.hasher, context);
+        let actor = context.seen.principal.unwrap_or(context.seen.actor.id);
+        let place = self.places.entry(place_key).or_default();
+        let alarm = match place.touch(&self.limits, actor, group, touch, verdict) {
+            Ok(alarm) => alarm,
+            Err(lacks) => {
+                let lacking = self.lacking.entry(lacks).or_default();
+                if lacking.len() < 1000 {
+                    lacking.insert((place_key.0, actor));
+                }
+                None
+            }
+        };
+        let Some(walker) = place.walkers.get_mut(&actor) else { return };
+        if touch.foreign {
+            let note = note_of(object, verdict);
+            walker.tale.add(context, note, false);
+        }
+        if let Some(alarm) = alarm {
+            let outcome = outcome_of(alarm.day);
+            if walker.tale.due(context.at(), outcome) {
+                out.push(tell(context, object, walker, &alarm, outcome));
+            }
+        }
+    }
+}
+
+impl Place {
+    /// Files a touch, and judges the walk it belongs to.
+    fn touch(
+        &mut self,
+        limits: &Limits,
+        actor: ActorId,
+        group: Group,
+        touch: Touch,
+        verdict: Verdict,
+    ) -> Result<Option<Alarm>, Lacks> {
+        self.arrive(limits, actor, group, touch.at);
+        let Some(walker) = self.walkers.get_mut(&actor) else { return Ok(None) };
+        walker.uncertain |= verdict.uncertain;
+        let before = walker.walk.day;
+        let mut left = Vec::new();
+        let new = walker.walk.add(touch, &mut left);
+        if new && touch.foreign && verdict.named {
+            walker.named = walker.named.saturating_add(1);
+        }
+        if !walker.flagged
+            && let Some(peers) = self.groups.get_mut(&walker.group)
+        {
+            let mut tally = before;
+            for (touch, by) in
+                left.iter().map(|touch| (touch, -1)).chain(new.then_some((&touch, 1)))
+            {
+                let earlier = tally;
+                tally.add(touch, by);
+                peers.change(earlier, tally, touch, by);
+            }
+        }
+        if !touch.foreign || (!new && !walker.tale.was_told()) {
+            return Ok(None);
+        }
+        let alarm = self.judge(limits, actor, touch.at)?;
+        if alarm.is_some()
+            && let Some(walker) = self.walkers.get_mut(&actor)
+            && !walker.flagged
+        {
+            walker.flagged = true;
+            if let Some(peers) = self.groups.get_mut(&walker.group) {
+                peers.leave(walker.walk.day);
+            }
+        }
+        Ok(alarm)
+    }
+
+    fn judge(
+        &self,
+        limits: &Limits,
+        actor: ActorId,
+        now: Timestamp,
+    ) -> Result<Option<Alarm>, Lacks> {
+        let Some(walker) = self.walkers.get(&actor) else { return Ok(None) };
+        let day = walker.walk.day;
+        if day.foreign < limits.objects_min {
+            return Ok(None);
+        }
+        // Who shows no credential at all has no role: everybody is its peer.
+        let largest = self.groups.iter().max_by_key(|(group, peers)| (peers.actors, **group));
+        let compared = if walker.group == Group::ANONYMOUS {
+            largest.map(|(group, _)| *group)
+        } else {
+            Some(walker.group)
+        };
+        let Some((group, peers)) =
+            compared.and_then(|group| Some((group, self.groups.get(&group)?)))
+        else {
+            return Ok(None);
+        };
+        let inside = !walker.flagged && group == walker.group;
+        let own = if inside { day } else { Tally::default() };
+        let others = peers.actors.saturating_sub(u64::from(inside));
+        let objects = peers.total.objects.saturating_sub(own.objects);
+        if others < limits.peers_min || objects < limits.peer_objects_min {
+            let alone = largest.is_some_and(|(largest, _)| *largest != walker.group);
+            return Err(if alone { Lacks::Role } else { Lacks::Peers });
+        }
+        // Peers must open what is theirs: else the resource is no one's.
+        if peers.total.own.saturating_sub(own.own).saturating_mul(2) < objects {
+            return Ok(None);
+        }
+        let recent = walker.walk.recent(now);
+        let strided = walker.walk.strided();
+        let telling = |tally: Tally| {
+            let half = |part: u64| part.saturating_mul(2) >= tally.foreign && part > 0;
+            strided || half(tally.refused) || (half(tally.granted) && half(tally.others))
+        };
+        for loosely in [false, true] {
+            let comparison = peers.compare(own, day, loosely);
+            let foreign = if loosely { day.foreign_loosely } else { day.foreign };
+            let lifted = foreign >= limits.objects_min
+                && foreign > comparison.most.saturating_mul(3)
+                && telling(day);
+            let fast = recent.foreign >= limits.objects_min && telling(recent);
+            let chance = if foreign >= limits.objects_slow_min || fast {
+                CHANCE_SLOW.max(limits.chance_max)
+            } else {
+                limits.chance_max
+            };
+            if lifted && comparison.chance < chance {
+                return Ok(Some(Alarm {
+                    comparison,
+                    recent,
+                    day,
+                    loosely,
+                    peers: others,
+                    strided,
+                }));
+            }
+        }
+        Ok(None)
+    }
+
+    fn arrive(&mut self, limits: &Limits, actor: ActorId, group: Group, now: Timestamp) {
+        if let Some(walker) = self.walkers.get_mut(&actor) {
+            self.idle.remove(&(walker.last, actor));
+            walker.last = now;
+            self.idle.insert((now, actor));
+            return;
+        }
+        while let Some((last, oldest)) = self.idle.first().copied() {
+            if self.walkers.len() < limits.walks_max.max(1) && now.since(last) <= SLOW {
+                break;
+            }
+            self.idle.remove(&(last, oldest));
+            let Some(gone) = self.walkers.remove(&oldest) else { continue };
+            if let (false, Some(peers)) = (gone.flagged, self.groups.get_mut(&gone.group)) {
+                peers.leave(gone.walk.day);
+            }
+        }
+        self.groups.entry(group).or_default().join(Tally::default());
+        self.idle.insert((now, actor));
+        self.walkers.insert(
+            actor,
+            Walker {
+                walk: Walk::default(),
+                group,
+                flagged: false,
+                uncertain: false,
+                named: 0,
+                tale: Tale::default(),
+                last: now,
+            },
+        );
+    }
+}
+
+impl Detector for BolaEnumeration {
+    fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
+        let Observation::Transaction(context) = observation else { return };
+        for merged in &context.sighting.merged {
+            for slot in 0..SLOTS_MAX {
+                self.places.remove(&(*merged, slot));
+            }
+        }
+        if context.sighting.login.is_some() {
+            return;
+        }
+        let objects = context.sighting.objects.iter().filter(|object| object.in_path);
+        for (slot, object) in objects.take(SLOTS_MAX).enumerate() {
+            self.see(context, slot, object, findings);
+        }
+    }
+
+    fn not_evaluated(&self) -> Vec<NotEvaluated> {
+        self.lacking
+            .iter()
+            .map(|(lacks, walks)| NotEvaluated {
+                rule: SPEC.rule.id,
+                count: walks.len() as u64,
+                reason: match lacks {
+                    Lacks::Peers => format!(
+                        "walks through a resource with fewer than {} other callers or {} objects \
+                         opened by them",
+                        self.limits.peers_min, self.limits.peer_objects_min
+                    ),
+                    Lacks::Role => format!(
+                        "walks by a role that fewer than {} others have",
+                        self.limits.peers_min
+                    ),
+                },
+            })
+            .collect()
+    }
+}
+
+fn touch(context: &Context<'_>, object: &ObjectRef, verdict: Verdict, key: u64) -> Touch {
+    // What everybody was shown is nobody's.
+    let shared = verdict.owner == Ownership::Shared;
+    let answered = context.sighting.outcome != Outcome::Unknown;
+    Touch {
+        at: context.at(),
+        key,
+        number: object.number,
+        foreign: answered && !verdict.shown && !shared,
+        foreign_loosely: answered && !verdict.shown_loosely && !shared,
+        others: verdict.owner == Ownership::Other,
+        own: verdict.owner == Ownership::Own || verdict.shown,
+        outcome: context.sighting.outcome,
+        refused: context.sighting.refused,
+    }
+}
+
+fn note_of(object: &ObjectRef, verdict: Verdict) -> String {
+    let whose = match verdict.owner {
+        Ownership::Other if verdict.named => "it names another owner",
+        Ownership::Other => "shown to another caller only",
+        _ => "never shown to this caller",
+    };
+    format!("{} {}: {whose}", object.class, object.id)
+}
+
+fn outcome_of(tally: Tally) -> Outcome {
+    match (tally.granted, tally.refused) {
+        (0, 0) => Outcome::Unknown,
+        (0, _) => Outcome::Failure,
+        _ => Outcome::Success,
+    }
+}
+
+fn tell(
+    context: &Context<'_>,
+    object: &ObjectRef,
+    walker: &Walker,
+    alarm: &Alarm,
+    outcome: Outcome,
+) -> Finding {
+    let certain = !walker.uncertain || walker.named.saturating_mul(2) >= alarm.day.foreign;
+    let severity = match outcome {
+        Outcome::Success if certain => SPEC.severity,
+        Outcome::Failure => Severity::Low,
+        _ => Severity::Medium,
+    };
+    let mut finding = context.finding(SPEC.rule.id, severity, (*context.seen.actor).clone());
+    walker.tale.fill(&mut finding);
+    finding.outcome = outcome;
+    let foreign = if alarm.loosely { alarm.day.foreign_loosely } else { alarm.day.foreign };
+    let class = if object.class.is_empty() { "object" } else { &object.class };
+    finding.message = format!(
+        "{} that were never shown to this caller opened in {}: {} answered, {} refused, {} known \
+         to be others'",
+        counted(foreign, class),
+        lasting(finding.end.since(finding.start)),
+        alarm.day.granted,
+        alarm.day.refused,
+        alarm.day.others,
+    );
+    finding.confidence = match (certain, alarm.day.others > 0) {
+        (true, true) => 0.95,
+        (true, false) => 0.8,
+        (false, _) => 0.5,
+    };
+    finding.why = vec![
+        signal(
+            "foreign_objects_in_24_h",
+            format!("{foreign} of {} opened", alarm.day.objects),
+            format!(
+                "at most {:.0} % of what {} peers open, at most {} by one of them",
+                100.0 * alarm.comparison.share,
+                alarm.peers,
+                alarm.comparison.most
+            ),
+        ),
+        signal(
+            "foreign_objects_in_5_min",
+            alarm.recent.foreign.to_string(),
+            "fewer than 10".to_owned(),
+        ),
+        signal("others_objects", alarm.day.others.to_string(), "none".to_owned()),
+        signal(
+            "probability_for_a_peer",
+            format!("{:.1e}", alarm.comparison.chance.max(1e-300)),
+            "above one in a million".to_owned(),
+        ),
+    ];
+    if alarm.strided {
+        finding.why.push(signal(
+            "ids_in_sequence",
+            "yes".to_owned(),
+            "the order of one's own list".to_owned(),
+        ));
+    }
+    if !certain {
+        finding.why.push(signal(
+            "confidence_reason",
+            "not all that was shown to this caller was seen".to_owned(),
+            "a whole picture".to_owned(),
+        ));
+    }
+    finding.remediation = format!(
+        "check on {} that the object belongs to the caller; review what was read from {class} ids \
+         in the evidence",
+        context.sighting.name
+    );
+    finding
+}
+
+fn signal(signal: &str, observed: String, expected: String) -> Signal {
+    Signal { signal: signal.to_owned(), observed, expected }
+}

@@ -1,0 +1,178 @@
+//! What one actor opened of one resource over a day: its own, and what it was never shown.
+
+use core::time::Duration;
+use std::collections::{BTreeMap, VecDeque};
+use stilt_model::{Outcome, Timestamp};
+
+pub(super) const FAST: Duration = Duration::from_secs(300);
+pub(super) const SLOW: Duration = Duration::from_secs(86_400);
+/// Distinct objects of one actor and resource remembered at most.
+const OBJECTS_MAX: usize = 8192;
+
+/// One object opened for the first time in a day.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Touch {
+    pub(super) at: Timestamp,
+    pub(super) key: u64,
+    pub(super) number: Option<i64>,
+    /// Never shown to the actor (by class and value).
+    pub(super) foreign: bool,
+    /// Nor any number of that value.
+    pub(super) foreign_loosely: bool,
+    /// It is known to be somebody else's.
+    pub(super) others: bool,
+    /// It is known to be the actor's.
+    pub(super) own: bool,
+    pub(super) outcome: Outcome,
+    /// Refused for lack of right or existence.
+    pub(super) refused: bool,
+}
+
+/// How many of what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) objects: u64,
+    pub(super) foreign: u64,
+    pub(super) foreign_loosely: u64,
+    pub(super) others: u64,
+    pub(super) own: u64,
+    pub(super) granted: u64,
+    pub(super) refused: u64,
+}
+
+impl Tally {
+    pub(super) fn add(&mut self, touch: &Touch, by: i64) {
+        let foreign = touch.foreign;
+        let parts = [
+            (&mut self.objects, true),
+            (&mut self.foreign, foreign),
+            (&mut self.foreign_loosely, touch.foreign_loosely),
+            (&mut self.others, foreign && touch.others),
+            (&mut self.own, touch.own),
+            (&mut self.granted, foreign && touch.outcome == Outcome::Success),
+            (&mut self.refused, foreign && touch.refused),
+        ];
+        for (part, counts) in parts {
+            if counts {
+                *part = part.saturating_add_signed(by);
+            }
+        }
+    }
+}
+
+/// One actor's walk through a resource.
+#[derive(Debug, Default)]
+pub(super) struct Walk {
+    touches: VecDeque<Touch>,
+    known: BTreeMap<u64, Timestamp>,
+    /// Over a day.
+    pub(super) day: Tally,
+}
+
+impl Walk {
+    /// Notes an object; `None` where it was opened before within the day. Gives the change to the
+    /// day's tally: what left, and what came.
+    pub(super) fn add(&mut self, touch: Touch, left: &mut Vec<Touch>) -> bool {
+        while self.touches.len() >= OBJECTS_MAX
+            || self.touches.front().is_some_and(|old| touch.at.since(old.at) > SLOW)
+        {
+            let Some(old) = self.touches.pop_front() else { break };
+            self.known.remove(&old.key);
+            self.day.add(&old, -1);
+            left.push(old);
+        }
+        if self.known.contains_key(&touch.key) {
+            return false;
+        }
+        self.known.insert(touch.key, touch.at);
+        self.day.add(&touch, 1);
+        self.touches.push_back(touch);
+        true
+    }
+
+    /// The tally of the last minutes.
+    pub(super) fn recent(&self, now: Timestamp) -> Tally {
+        let mut tally = Tally::default();
+        for touch in self.touches.iter().rev().take_while(|touch| now.since(touch.at) <= FAST) {
+            tally.add(touch, 1);
+        }
+        tally
+    }
+
+    /// Foreign ids that follow each other in even steps, of those that are numbers: whether most do.
+    pub(super) fn strided(&self) -> bool {
+        let numbers: Vec<i64> = self
+            .touches
+            .iter()
+            .filter(|touch| touch.foreign)
+            .filter_map(|touch| touch.number)
+            .collect();
+        let mut steps: BTreeMap<i64, usize> = BTreeMap::new();
+        for (before, after) in numbers.iter().zip(numbers.iter().skip(1)) {
+            *steps.entry(after.saturating_sub(*before)).or_default() += 1;
+        }
+        let most = steps.values().copied().max().unwrap_or(0);
+        if numbers.len() >= 5 && most.saturating_mul(2) >= numbers.len().saturating_sub(1) {
+            return true;
+        }
+        // A walk out of order still fills its range.
+        let (Some(low), Some(high)) = (numbers.iter().min(), numbers.iter().max()) else {
+            return false;
+        };
+        let range = high.saturating_sub(*low).saturating_add(1);
+        let dense = i64::try_from(numbers.len()).unwrap_or(i64::MAX).saturating_mul(2) >= range;
+        numbers.len() >= 10 && dense
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn touch(at: i64, number: i64) -> Touch {
+        Touch {
+            at: Timestamp::from_secs(at),
+            key: number.unsigned_abs(),
+            number: Some(number),
+            foreign: true,
+            foreign_loosely: true,
+            others: false,
+            own: false,
+            outcome: Outcome::Success,
+            refused: false,
+        }
+    }
+
+    fn walk(numbers: &[i64]) -> Walk {
+        let mut walk = Walk::default();
+        for (at, number) in numbers.iter().enumerate() {
+            walk.add(touch(i64::try_from(at).unwrap(), *number), &mut Vec::new());
+        }
+        walk
+    }
+
+    #[test]
+    fn an_object_counts_once_a_day() {
+        let mut walk = walk(&[1, 2, 1, 2, 3]);
+        assert_eq!(walk.day.objects, 3);
+        let mut left = Vec::new();
+        assert!(walk.add(touch(90_000, 1), &mut left));
+        assert_eq!((walk.day.objects, left.len()), (1, 3));
+    }
+
+    #[test]
+    fn even_steps_and_a_filled_range_are_a_stride() {
+        assert!(walk(&[10, 11, 12, 13, 14, 15]).strided());
+        assert!(walk(&[100, 90, 80, 70, 60]).strided());
+        assert!(walk(&[3, 9, 1, 7, 5, 8, 2, 6, 4, 10]).strided());
+        assert!(!walk(&[3, 900, 17, 44, 5000, 81, 12, 606, 7, 390]).strided());
+        assert!(!walk(&[1, 2]).strided());
+    }
+
+    #[test]
+    fn only_the_last_minutes_are_recent() {
+        let mut walk = walk(&[1, 2, 3]);
+        walk.add(touch(302, 9), &mut Vec::new());
+        assert_eq!(walk.recent(Timestamp::from_secs(302)).objects, 2);
+    }
+}

@@ -1,0 +1,430 @@
+//! Request rate far from what was learned (OWASP API4:2023, API6:2023).
+//!
+//! One actor asks one endpoint far more often than it ever did, and far more often than anybody
+//! else does. A client that polls at even intervals, one that fetches each of its own items once,
+//! and a release or campaign that moves many at once are none of it; the last is told as one
+//! notice about the population.
+
+use crate::context::{Context, Observation};
+use crate::settings::{Settings, SettingsError};
+use crate::spec::{Detector, NotEvaluated, Spec, Tuning};
+use crate::tale::{Tale, lasting};
+use core::time::Duration;
+use foldhash::fast::RandomState;
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use stilt_baseline::RateStatus;
+use stilt_model::{
+    Actor, ActorId, ActorKind, EndpointId, Finding, IdBuilder, Outcome, Rule, Severity, Signal,
+    Timestamp,
+};
+
+pub(crate) const SPEC: Spec = Spec {
+    rule: Rule {
+        id: "baseline.request_rate",
+        title: "Request rate far above normal",
+        owasp: &["API4:2023", "API6:2023"],
+        attack: &["T1078"],
+        references: &["CWE-770"],
+    },
+    severity: Severity::Medium,
+    looks_for: "One actor asks one endpoint, within ten minutes, more than three times as often as \
+                it ever did in two weeks and beyond the 99.9th percentile of all; until two weeks \
+                are known, at least 30 times and more than three times as often as its busiest peer.",
+    needs: "At least three other actors on the endpoint, or two weeks of the actor's own past.",
+    look_alikes: "A client that polls at even intervals; a client that opens each item of its own \
+                  list once; a batch job with its own endpoint; a release or campaign that moves \
+                  many actors at once (told as one notice).",
+    tuning: &[
+        Tuning { key: "requests_min", meaning: "requests in 10 minutes that are looked at" },
+        Tuning {
+            key: "factor",
+            meaning: "how many times above one's own and one's peers' maximum",
+        },
+        Tuning {
+            key: "sweep_factor",
+            meaning: "the same for requests that each ask for something new",
+        },
+        Tuning { key: "peers_min", meaning: "other actors on the endpoint" },
+        Tuning {
+            key: "shift_share",
+            meaning: "share of an endpoint's actors that makes a shift of the population",
+        },
+    ],
+    build: |settings| Ok(Box::new(RequestRate::new(settings)?)),
+};
+
+/// A story ends when the actor has been within bounds for so long.
+const QUIET: Duration = Duration::from_secs(3600);
+/// Actor and endpoint pairs watched closely at most.
+const WATCHED_MAX: usize = 10_000;
+/// Targets told apart per watched pair.
+const TARGETS_MAX: usize = 2048;
+const DAYS_FULL: f64 = 14.0;
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Limits {
+    requests_min: u64,
+    factor: u64,
+    sweep_factor: u64,
+    peers_min: u64,
+    shift_share: f64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { requests_min: 30, factor: 3, sweep_factor: 10, peers_min: 3, shift_share: 0.2 }
+    }
+}
+
+/// One actor on one endpoint, once its count is worth a look.
+#[derive(Debug)]
+struct Watched {
+    targets: BTreeSet<u64>,
+    requests: u64,
+    own: u64,
+    granted: u64,
+    refused: u64,
+    tale: Tale,
+    last: Timestamp,
+}
+
+struct RequestRate {
+    limits: Limits,
+    hasher: RandomState,
+    watched: HashMap<(EndpointId, ActorId), Watched, RandomState>,
+    idle: BTreeSet<(Timestamp, EndpointId, ActorId)>,
+    shifts: BTreeMap<EndpointId, Timestamp>,
+    lonely: BTreeSet<EndpointId>,
+}
+
+/// What a rate amounts to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Judgement {
+    Usual,
+    NoPeers,
+    Shift,
+    Beyond,
+}
+
+impl Limits {
+    fn judge(&self, rate: &RateStatus, factor: u64) -> Judgement {
+        if rate.count < self.requests_min || rate.steady {
+            return Judgement::Usual;
+        }
+        let beyond_own = rate.count > rate.own_max.saturating_mul(factor);
+        let beyond_all = rate.p999.is_none_or(|p999| rate.count > p999);
+        if rate.own_days >= DAYS_FULL {
+            return if beyond_own && beyond_all { Judgement::Beyond } else { Judgement::Usual };
+        }
+        if rate.peers < self.peers_min {
+            return Judgement::NoPeers;
+        }
+        if !beyond_own || !beyond_all || rate.count <= rate.peer_max.saturating_mul(factor) {
+            return Judgement::Usual;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "counts of actors")]
+        let share = rate.surging as f64 / (rate.peers + 1) as f64;
+        if rate.surging > self.peers_min && share >= self.shift_share {
+            return Judgement::Shift;
+        }
+        Judgement::Beyond
+    }
+}
+
+impl RequestRate {
+    fn new(settings: &Settings) -> Result<Self, SettingsError> {
+        Ok(Self {
+            limits: settings.own()?,
+            hasher: RandomState::default(),
+            watched: HashMap::default(),
+            idle: BTreeSet::new(),
+            shifts: BTreeMap::new(),
+            lonely: BTreeSet::new(),
+        })
+    }
+
+    fn see(&mut self, context: &Context<'_>, rate: &RateStatus, findings: &mut Vec<Finding>) {
+        let now = context.at();
+        let key = (context.sighting.endpoint, context.seen.actor.id);
+        let requests_min = self.limits.requests_min;
+        if rate.count < requests_min {
+            return;
+        }
+        let target = target_of(&self.hasher, context);
+        let own = is_own(context);
+        let entry = self.watched.entry(key).or_insert_with(|| Watched {
+            targets: BTreeSet::new(),
+            requests: 0,
+            own: 0,
+            granted: 0,
+            refused: 0,
+            tale: Tale::default(),
+            last: now,
+        });
+        self.idle.remove(&(entry.last, key.0, key.1));
+        entry.last = now;
+        self.idle.insert((now, key.0, key.1));
+        entry.requests = entry.requests.saturating_add(1);
+        entry.own = entry.own.saturating_add(u64::from(own));
+        if entry.targets.len() < TARGETS_MAX {
+            entry.targets.insert(target);
+        }
+        match context.sighting.outcome {
+            Outcome::Success => entry.granted = entry.granted.saturating_add(1),
+            Outcome::Failure => entry.refused = entry.refused.saturating_add(1),
+            Outcome::Unknown => {}
+        }
+        // Each item once is a sweep: one's own items are one's own business.
+        let sweep = entry.requests >= 8
+            && (entry.targets.len() as u64).saturating_mul(10) >= entry.requests.saturating_mul(8);
+        let sync = sweep && entry.own.saturating_mul(10) >= entry.requests.saturating_mul(8);
+        let factor = if sweep { self.limits.sweep_factor } else { self.limits.factor };
+        let judgement = self.limits.judge(rate, factor);
+        if entry.requests < 8 && !entry.tale.was_told() {
+            // Too little to tell a sweep from hammering.
+            entry.tale.add(context, String::new(), false);
+            return;
+        }
+        match judgement {
+            Judgement::NoPeers => {
+                self.lonely.insert(key.0);
+            }
+            Judgement::Shift => {
+                let last = self.shifts.insert(key.0, now);
+                if last.is_none_or(|last| now.since(last) > QUIET) {
+                    findings.push(shift(context, rate));
+                }
+            }
+            Judgement::Beyond if !sync => {
+                entry.tale.add(context, String::new(), false);
+                if let Some(user) = &context.seen.actor.user {
+                    entry.tale.user(user);
+                }
+                let outcome = outcome_of(entry);
+                if entry.tale.due(now, outcome) {
+                    findings.push(tell(context, rate, entry, outcome, factor));
+                }
+            }
+            // What goes on after the alarm belongs to it, though the window may have become "usual".
+            _ if entry.tale.was_told() => entry.tale.add(context, String::new(), false),
+            _ => {}
+        }
+    }
+
+    fn tick(&mut self, now: Timestamp) {
+        while let Some((last, endpoint, actor)) = self.idle.first().copied() {
+            if now.since(last) <= QUIET && self.watched.len() <= WATCHED_MAX {
+                break;
+            }
+            self.idle.remove(&(last, endpoint, actor));
+            self.watched.remove(&(endpoint, actor));
+        }
+        self.shifts.retain(|_, last| now.since(*last) <= QUIET);
+    }
+}
+
+impl Detector for RequestRate {
+    fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
+        match observation {
+            Observation::Transaction(context) => {
+                if let Some(rate) = context.rate {
+                    self.see(context, rate, findings);
+                }
+            }
+            Observation::Tick(now) => self.tick(*now),
+        }
+    }
+
+    fn not_evaluated(&self) -> Vec<NotEvaluated> {
+        let count = self.lonely.len() as u64;
+        let reason = format!(
+            "busy endpoints with fewer than {} other actors, needs peers or {DAYS_FULL} days",
+            self.limits.peers_min
+        );
+        (count > 0)
+            .then_some(NotEvaluated { rule: SPEC.rule.id, count, reason })
+            .into_iter()
+            .collect()
+    }
+}
+
+/// What a request asks for, beyond its endpoint.
+fn target_of(hasher: &RandomState, context: &Context<'_>) -> u64 {
+    use core::hash::{BuildHasher, Hasher};
+    let mut state = hasher.build_hasher();
+    if let Some(request) = &context.tx.request {
+        state.write(request.target.as_bytes());
+        for leaf in &request.leaves {
+            state.write(leaf.path.as_bytes());
+            if let Some(value) = leaf.value.as_key() {
+                state.write(value.as_bytes());
+            }
+        }
+    }
+    state.finish()
+}
+
+/// The request asks for something that was shown to the actor as its own.
+fn is_own(context: &Context<'_>) -> bool {
+    let mut objects = context.sighting.objects.iter().filter(|object| object.in_path).peekable();
+    objects.peek().is_some()
+        && objects.all(|object| {
+            context.objects.judge(context.tx, context.sighting, context.seen, object).shown
+        })
+}
+
+fn outcome_of(watched: &Watched) -> Outcome {
+    match (watched.granted, watched.refused) {
+        (0, 0) => Outcome::Unknown,
+        (granted, refused) if granted >= refused => Outcome::Success,
+        _ => Outcome::Failure,
+    }
+}
+
+fn tell(
+    context: &Context<'_>,
+    rate: &RateStatus,
+    watched: &Watched,
+    outcome: Outcome,
+    factor: u64,
+) -> Finding {
+    let severity = if outcome == Outcome::Success { SPEC.severity } else { Severity::Low };
+    let mut finding = context.finding(SPEC.rule.id, severity, (*context.seen.actor).clone());
+    watched.tale.fill(&mut finding);
+    finding.outcome = outcome;
+    finding.count = finding.count.max(rate.count);
+    finding.message = format!(
+        "{} requests to {} within {}, the busiest of {} peers made {}",
+        rate.count,
+        context.sighting.name,
+        lasting(rate.window),
+        rate.peers,
+        rate.peer_max,
+    );
+    finding.confidence = if rate.p999.is_some() { 0.85 } else { 0.7 };
+    let mut why = vec![
+        signal(
+            "requests_in_10_min",
+            rate.count.to_string(),
+            format!("at most {factor} times the {} of its busiest peer", rate.peer_max),
+        ),
+        signal(
+            "own_maximum_before",
+            rate.own_max.to_string(),
+            format!("no more than {factor} times above it"),
+        ),
+        signal(
+            "distinct_requests",
+            format!("{} of {}", watched.targets.len(), watched.requests),
+            "each item once, or even intervals".to_owned(),
+        ),
+    ];
+    why.push(match rate.p999 {
+        Some(p999) => {
+            signal("p99_9_of_all_actors", rate.count.to_string(), format!("at most {p999}"))
+        }
+        None => signal(
+            "baseline",
+            "insufficient".to_owned(),
+            "200 requests of 10 actors on the endpoint".to_owned(),
+        ),
+    });
+    finding.why = why;
+    finding.remediation = format!(
+        "limit how often one caller may ask {}; find out what this caller is for",
+        context.sighting.name
+    );
+    finding
+}
+
+/// Many actors ask more than ever at once: one notice about the endpoint, no alert about anybody.
+fn shift(context: &Context<'_>, rate: &RateStatus) -> Finding {
+    let name = format!("{} {}", context.sighting.service, context.sighting.name);
+    let id = IdBuilder::new("population").text(&name).finish();
+    let actor = Actor {
+        id: ActorId(id),
+        kind: ActorKind::Cluster,
+        name: format!("cluster:{:016x}", id),
+        user: None,
+        roles: Vec::new(),
+        identified_by: "all actors of the endpoint".to_owned(),
+    };
+    let mut finding = context.finding(SPEC.rule.id, Severity::Low, actor);
+    finding.posture = true;
+    finding.session = None;
+    finding.message = format!(
+        "population shift: {} of {} actors ask more than three times as much as ever before",
+        rate.surging,
+        rate.peers + 1
+    );
+    finding.why =
+        vec![signal("surging_actors", rate.surging.to_string(), "one or two at a time".to_owned())];
+    finding.evidence = vec![context.evidence(String::new())];
+    finding.remediation =
+        "a release or campaign explains it; learn a new baseline when it lasts".to_owned();
+    finding
+}
+
+fn signal(signal: &str, observed: String, expected: String) -> Signal {
+    Signal { signal: signal.to_owned(), observed, expected }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rate(count: u64) -> RateStatus {
+        RateStatus {
+            window: Duration::from_secs(600),
+            count,
+            own_max: 0,
+            own_days: 0.1,
+            peer_max: 12,
+            peers: 20,
+            p999: None,
+            steady: false,
+            surging: 1,
+        }
+    }
+
+    fn check(change: impl FnOnce(&mut RateStatus), expected: Judgement) {
+        let mut status = rate(100);
+        change(&mut status);
+        assert_eq!(Limits::default().judge(&status, 3), expected);
+    }
+
+    #[test]
+    fn three_times_the_busiest_peer_and_ones_own_past_is_beyond() {
+        check(|_| {}, Judgement::Beyond);
+        check(|status| status.peer_max = 34, Judgement::Usual);
+        check(|status| status.own_max = 34, Judgement::Usual);
+        check(|status| status.p999 = Some(120), Judgement::Usual);
+        check(|status| status.count = 29, Judgement::Usual);
+    }
+
+    #[test]
+    fn after_two_weeks_ones_own_past_is_the_measure() {
+        check(
+            |status| (status.own_days, status.peer_max, status.own_max) = (15.0, 90, 20),
+            Judgement::Beyond,
+        );
+        check(
+            |status| (status.own_days, status.peer_max, status.own_max) = (15.0, 1, 90),
+            Judgement::Usual,
+        );
+    }
+
+    #[test]
+    fn polling_is_usual_and_few_peers_are_no_measure() {
+        check(|status| status.steady = true, Judgement::Usual);
+        check(|status| status.peers = 2, Judgement::NoPeers);
+    }
+
+    #[test]
+    fn many_at_once_are_a_shift_of_the_population() {
+        check(|status| status.surging = 6, Judgement::Shift);
+        check(|status| status.surging = 3, Judgement::Beyond);
+    }
+}

@@ -1,0 +1,189 @@
+//! What a detector gathers of one story before and while it is told.
+
+use crate::context::Context;
+use core::net::IpAddr;
+use core::time::Duration;
+use std::collections::{BTreeSet, VecDeque};
+use stilt_model::{Evidence, Finding, Observed, Outcome, Timestamp};
+
+const FIRST_MAX: usize = 10;
+const LAST_MAX: usize = 6;
+const TELLING_MAX: usize = 6;
+const RELATED_MAX: usize = 100;
+/// A story that goes on is told again at least this often, so that it stays one story.
+const REMIND: Duration = Duration::from_secs(900);
+/// After so long a story is closed; a slow one is then told again only when it has grown by half.
+const QUIET: Duration = Duration::from_secs(3600);
+
+/// Evidence and figures of one story: the first, the last and the most telling transactions.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tale {
+    first: Vec<Evidence>,
+    last: VecDeque<Evidence>,
+    telling: Vec<Evidence>,
+    ips: BTreeSet<IpAddr>,
+    users: BTreeSet<String>,
+    /// Transactions gathered.
+    pub(crate) count: u64,
+    pub(crate) start: Timestamp,
+    pub(crate) end: Timestamp,
+    observed: Option<Observed>,
+    told: Option<Told>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    at: Timestamp,
+    count: u64,
+    outcome: Outcome,
+}
+
+impl Tale {
+    /// Adds a transaction; a telling one is kept whatever comes after it.
+    pub(crate) fn add(&mut self, context: &Context<'_>, note: String, telling: bool) {
+        self.add_evidence(
+            context.evidence(note),
+            context.seen.client_ip,
+            context.observed(),
+            context.at(),
+            telling,
+        );
+    }
+
+    /// As [`Self::add`], for a transaction that was kept as evidence.
+    pub(crate) fn add_evidence(
+        &mut self,
+        evidence: Evidence,
+        ip: IpAddr,
+        observed: Observed,
+        end: Timestamp,
+        telling: bool,
+    ) {
+        if self.count == 0 {
+            self.start = evidence.time;
+        }
+        self.count = self.count.saturating_add(1);
+        self.start = self.start.min(evidence.time);
+        self.end = self.end.max(end);
+        if self.ips.len() < RELATED_MAX {
+            self.ips.insert(ip);
+        }
+        self.observe(observed);
+        if telling && self.telling.len() < TELLING_MAX {
+            self.telling.push(evidence);
+        } else if self.first.len() < FIRST_MAX {
+            self.first.push(evidence);
+        } else {
+            if self.last.len() >= LAST_MAX {
+                self.last.pop_front();
+            }
+            self.last.push_back(evidence);
+        }
+    }
+
+    /// Takes in what was gathered of somebody who turns out to belong to this story.
+    pub(crate) fn absorb(&mut self, other: &Self) {
+        if other.count == 0 {
+            return;
+        }
+        self.start = if self.count == 0 { other.start } else { self.start.min(other.start) };
+        self.end = self.end.max(other.end);
+        self.count = self.count.saturating_add(other.count);
+        for evidence in other.first.iter().chain(&other.last).take(2) {
+            if self.first.len() < FIRST_MAX {
+                self.first.push(evidence.clone());
+            } else {
+                if self.last.len() >= LAST_MAX {
+                    self.last.pop_front();
+                }
+                self.last.push_back(evidence.clone());
+            }
+        }
+        let room = TELLING_MAX.saturating_sub(self.telling.len());
+        self.telling.extend(other.telling.iter().take(room).cloned());
+        self.ips.extend(other.ips.iter().take(RELATED_MAX.saturating_sub(self.ips.len())));
+        for user in &other.users {
+            self.user(user);
+        }
+        if let Some(seen) = other.observed {
+            self.observe(seen);
+        }
+    }
+
+    fn observe(&mut self, observed: Observed) {
+        let whole = self.observed.get_or_insert(Observed { complete: true, ..Observed::default() });
+        whole.complete &= observed.complete;
+        whole.lost_bytes = whole.lost_bytes.saturating_add(observed.lost_bytes);
+        whole.one_sided |= observed.one_sided;
+        whole.truncated |= observed.truncated;
+    }
+
+    /// The transaction that came first, for derived names.
+    pub(crate) fn first_transaction(&self) -> u64 {
+        let all = self.first.iter().chain(&self.telling).chain(&self.last);
+        all.min_by_key(|seen| (seen.time, seen.transaction)).map_or(0, |seen| seen.transaction.0)
+    }
+
+    /// User names gathered, up to the cap.
+    pub(crate) fn users(&self) -> u64 {
+        self.users.len() as u64
+    }
+
+    /// Adds a user name that is involved.
+    pub(crate) fn user(&mut self, user: &str) {
+        if self.users.len() < RELATED_MAX && !self.users.contains(user) {
+            self.users.insert(user.to_owned());
+        }
+    }
+
+    /// Whether there is news: the first time, a better outcome for the attacker, half as many
+    /// again, or a quarter of an hour since. What is asked counts as told.
+    pub(crate) fn due(&mut self, now: Timestamp, outcome: Outcome) -> bool {
+        let due = self.told.is_none_or(|told| {
+            outcome > told.outcome
+                || (self.count > told.count
+                    && (self.count >= told.count + told.count.div_ceil(2)
+                        || (REMIND..=QUIET).contains(&now.since(told.at))))
+        });
+        if due {
+            self.told = Some(Told { at: now, count: self.count, outcome });
+        }
+        due
+    }
+
+    /// Whether the story was told at least once.
+    pub(crate) fn was_told(&self) -> bool {
+        self.told.is_some()
+    }
+
+    /// Fills the story's part of a finding.
+    pub(crate) fn fill(&self, finding: &mut Finding) {
+        finding.start = self.start;
+        finding.end = self.end.max(self.start);
+        finding.count = self.count;
+        finding.evidence =
+            self.first.iter().chain(&self.telling).chain(&self.last).cloned().collect();
+        finding.evidence.sort_by_key(|seen| (seen.time, seen.transaction));
+        finding.related_ips = self.ips.iter().copied().collect();
+        finding.related_users = self.users.iter().cloned().collect();
+        if let Some(observed) = self.observed {
+            finding.observed = observed;
+        }
+    }
+}
+
+/// "3 min" and the like: how long something took, for messages.
+pub(crate) fn lasting(span: Duration) -> String {
+    match span.as_secs() {
+        0 => "under a second".to_owned(),
+        secs @ 1..120 => format!("{secs} s"),
+        secs @ 120..7200 => format!("{} min", secs / 60),
+        secs @ 7200..172_800 => format!("{} h", secs / 3600),
+        secs => format!("{} days", secs / 86_400),
+    }
+}
+
+/// "1 account", "2 accounts".
+pub(crate) fn counted(count: u64, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
