@@ -1,0 +1,51 @@
+//! Capture filters in tcpdump's syntax, applied to packets of files.
+
+use super::SourceError;
+use pcap::{BpfProgram, Capture, Linktype};
+use std::collections::BTreeMap;
+
+/// A filter, compiled once per link type.
+pub(super) struct Filter {
+    text: String,
+    programs: BTreeMap<u16, BpfProgram>,
+}
+
+impl Filter {
+    /// Checks the expression on Ethernet.
+    pub(super) fn new(text: &str) -> Result<Self, SourceError> {
+        let mut filter = Self { text: text.to_owned(), programs: BTreeMap::new() };
+        filter.program(1)?;
+        Ok(filter)
+    }
+
+    fn program(&mut self, link: u16) -> Result<&BpfProgram, SourceError> {
+        let wrong = |error: pcap::Error| {
+            let what = match error {
+                pcap::Error::PcapError(text) => text,
+                other => other.to_string(),
+            };
+            SourceError::Filter { filter: self.text.clone(), what }
+        };
+        match self.programs.entry(link) {
+            std::collections::btree_map::Entry::Occupied(slot) => Ok(slot.into_mut()),
+            std::collections::btree_map::Entry::Vacant(slot) => {
+                let capture = Capture::dead(Linktype(i32::from(dlt(link)))).map_err(wrong)?;
+                let program = capture.compile(&self.text, true).map_err(wrong)?;
+                Ok(slot.insert(program))
+            }
+        }
+    }
+
+    /// Whether a packet passes.
+    pub(super) fn passes(&mut self, link: u16, bytes: &[u8]) -> Result<bool, SourceError> {
+        Ok(self.program(link)?.filter(bytes))
+    }
+}
+
+/// The number that libpcap compiles for, where it differs from the one in files.
+fn dlt(link: u16) -> u16 {
+    match link {
+        101 | 228 | 229 => 12,
+        other => other,
+    }
+}

@@ -1,0 +1,214 @@
+//! Bytes of one input, decompressed, with a window that grows to what a record needs.
+
+use super::{SourceError, shown};
+use std::fs::File;
+use std::io::{self, BufReader, ErrorKind, Read};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const BLOCK: usize = 1 << 20;
+/// Compression inside compression that is undone.
+const LAYERS_MAX: usize = 2;
+
+/// Counts what is read, for progress.
+struct Counted<R> {
+    inner: R,
+    count: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(into)?;
+        self.count.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
+    }
+}
+
+/// One input.
+pub(super) struct Input {
+    pub(super) file: String,
+    reader: Box<dyn Read + Send>,
+    window: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// Offset of `start` in the decompressed stream.
+    pub(super) offset: u64,
+    ended: bool,
+    /// Why reading stopped early, where it did.
+    pub(super) trouble: Option<String>,
+    /// It may still grow while it is read.
+    pub(super) live: bool,
+    count: Arc<AtomicU64>,
+    pub(super) size: Option<u64>,
+}
+
+impl Input {
+    pub(super) fn open(path: &Path) -> Result<Self, SourceError> {
+        let file = shown(path);
+        let wrong = |what: String| SourceError::Open { file: file.clone(), what };
+        let count = Arc::new(AtomicU64::new(0));
+        let (reader, live, size): (Box<dyn Read + Send>, bool, Option<u64>) =
+            if path.as_os_str() == "-" {
+                (Box::new(Counted { inner: io::stdin(), count: Arc::clone(&count) }), true, None)
+            } else {
+                let opened = File::open(path).map_err(|error| wrong(explain(&error)))?;
+                let about = opened.metadata().map_err(|error| wrong(explain(&error)))?;
+                if about.is_dir() {
+                    return Err(wrong("is a directory; name the capture files in it".to_owned()));
+                }
+                let size = about.is_file().then_some(about.len());
+                let counted = Counted { inner: opened, count: Arc::clone(&count) };
+                (Box::new(counted), !about.is_file(), size)
+            };
+        let mut input = Self {
+            file: file.clone(),
+            reader,
+            window: Vec::new(),
+            start: 0,
+            end: 0,
+            offset: 0,
+            ended: false,
+            trouble: None,
+            live,
+            count,
+            size,
+        };
+        for _ in 0..LAYERS_MAX {
+            if !input.need(4) {
+                break;
+            }
+            match input.peek().get(..4) {
+                Some([0x1f, 0x8b, ..]) => {
+                    input = input.wrap(|bytes| {
+                        Ok(Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::new(bytes))))
+                    })?
+                }
+                Some([0x28, 0xb5, 0x2f, 0xfd]) => {
+                    input = input
+                        .wrap(|bytes| Ok(Box::new(zstd::stream::read::Decoder::new(bytes)?)))?
+                }
+                _ => break,
+            }
+        }
+        Ok(input)
+    }
+
+    /// Puts a decoder between the bytes and the window.
+    #[expect(clippy::type_complexity, reason = "one closure, used twice above")]
+    fn wrap(
+        self,
+        decoder: impl FnOnce(Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>>,
+    ) -> Result<Self, SourceError> {
+        let seen = self.peek().to_vec();
+        let rest: Box<dyn Read + Send> = Box::new(io::Cursor::new(seen).chain(self.reader));
+        let reader = decoder(rest).map_err(|error| SourceError::Open {
+            file: self.file.clone(),
+            what: format!("can't be decompressed: {error}"),
+        })?;
+        Ok(Self {
+            file: self.file,
+            reader,
+            window: Vec::new(),
+            start: 0,
+            end: 0,
+            offset: 0,
+            ended: false,
+            trouble: None,
+            live: self.live,
+            count: self.count,
+            size: self.size,
+        })
+    }
+
+    /// Bytes read of the file so far, before decompression.
+    pub(super) fn position(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// What is in the window.
+    pub(super) fn peek(&self) -> &[u8] {
+        self.window.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// `count` bytes are there without reading.
+    pub(super) fn has(&self, count: usize) -> bool {
+        self.end.saturating_sub(self.start) >= count
+    }
+
+    /// Reads until `count` bytes are in the window; `false` where the input ends before.
+    pub(super) fn need(&mut self, count: usize) -> bool {
+        while !self.has(count) {
+            if self.ended {
+                return false;
+            }
+            if self.start > 0 {
+                self.window.copy_within(self.start..self.end, 0);
+                self.end = self.end.saturating_sub(self.start);
+                self.start = 0;
+            }
+            let wanted = count.max(BLOCK);
+            if self.window.len() < wanted {
+                self.window.resize(wanted, 0);
+            }
+            let Some(room) = self.window.get_mut(self.end..) else { return false };
+            match self.reader.read(room) {
+                Ok(0) => self.ended = true,
+                Ok(read) => self.end = self.end.saturating_add(read),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.ended = true;
+                    self.trouble = Some(error.to_string());
+                }
+            }
+        }
+        true
+    }
+
+    /// Moves on.
+    pub(super) fn consume(&mut self, count: usize) {
+        let count = count.min(self.end.saturating_sub(self.start));
+        self.start = self.start.saturating_add(count);
+        self.offset = self.offset.saturating_add(count as u64);
+    }
+}
+
+fn explain(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::NotFound => "no such file".to_owned(),
+        ErrorKind::PermissionDenied => "permission denied; it must be readable".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// What bytes that are no capture look like.
+pub(super) fn looks_like(bytes: &[u8]) -> String {
+    let start = bytes.get(..bytes.len().min(64)).unwrap_or_default();
+    let text = core::str::from_utf8(start).is_ok_or_cut();
+    match start {
+        [b'{' | b'[', ..] if text => "it looks like JSON".to_owned(),
+        [b'<', ..] if text => "it looks like HTML or XML".to_owned(),
+        [b'P', b'K', ..] => "it is a zip archive; unpack it first".to_owned(),
+        [b'B', b'Z', b'h', ..] => "it is bzip2; unpack it first".to_owned(),
+        [0xfd, b'7', b'z', ..] => "it is xz; unpack it first".to_owned(),
+        _ if text => "it looks like text".to_owned(),
+        _ => {
+            let hex: Vec<String> = start.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+            format!("it begins with {}", hex.join(" "))
+        }
+    }
+}
+
+trait TextOrCut {
+    fn is_ok_or_cut(self) -> bool;
+}
+
+impl TextOrCut for Result<&str, core::str::Utf8Error> {
+    /// Printable text, but for a character that was cut at the end.
+    fn is_ok_or_cut(self) -> bool {
+        match self {
+            Ok(text) => text.chars().all(|c| !c.is_control() || c.is_whitespace()),
+            Err(error) => error.error_len().is_none() && error.valid_up_to() > 0,
+        }
+    }
+}
