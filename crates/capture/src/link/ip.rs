@@ -1,0 +1,128 @@
+//! IPv4 (RFC 791) and IPv6 (RFC 8200).
+
+use super::{Layer, Path, word};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Extension headers in a row that are followed.
+const EXTENSIONS_MAX: usize = 10;
+
+/// What an IP header leads to.
+pub(super) enum Ip {
+    Next(Layer, usize),
+    Fragment(Fragment),
+}
+
+/// One fragment; its data lies at `start..end` of the IP packet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fragment {
+    pub(super) addresses: (IpAddr, IpAddr),
+    pub(super) id: u32,
+    pub(super) protocol: u8,
+    /// Where its data belongs in the datagram.
+    pub(super) offset: usize,
+    pub(super) more: bool,
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+/// Reads the header of an IP packet that stands at `at` of the frame.
+pub(super) fn decode(bytes: &[u8], at: usize, path: &mut Path) -> Ip {
+    match bytes.first().map(|first| first >> 4) {
+        Some(4) => v4(bytes, at, path),
+        Some(6) => v6(bytes, at, path),
+        _ => Ip::Next(Layer::Malformed, 0),
+    }
+}
+
+/// Takes what the header says of the length: less is padding, more was not captured.
+fn bound(path: &mut Path, at: usize, header: usize, total: usize, have: usize) {
+    // A length of zero is what offloading leaves: the frame tells.
+    let on_wire = if total <= header { have.saturating_add(path.cut) } else { total };
+    path.missing = on_wire.saturating_sub(have);
+    path.end = at.saturating_add(on_wire.min(have));
+    // Tags outside the innermost IP header name another network.
+}
+
+fn v4(bytes: &[u8], at: usize, path: &mut Path) -> Ip {
+    let Some(fixed) = bytes.first_chunk::<20>() else { return Ip::Next(Layer::Malformed, 0) };
+    let [first, _, l0, l1, i0, i1, f0, f1, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] =
+        *fixed;
+    let header = usize::from(first & 15).saturating_mul(4);
+    let total = usize::from(u16::from_be_bytes([l0, l1]));
+    if header < 20 || header > bytes.len() {
+        return Ip::Next(Layer::Malformed, 0);
+    }
+    bound(path, at, header, total, bytes.len());
+    let addresses =
+        (IpAddr::V4(Ipv4Addr::new(s0, s1, s2, s3)), IpAddr::V4(Ipv4Addr::new(d0, d1, d2, d3)));
+    path.addresses = Some(addresses);
+    let fragment = u16::from_be_bytes([f0, f1]);
+    let (more, offset) = (fragment & 0x2000 != 0, usize::from(fragment & 0x1fff).saturating_mul(8));
+    if more || offset > 0 {
+        return Ip::Fragment(Fragment {
+            addresses,
+            id: u32::from(u16::from_be_bytes([i0, i1])),
+            protocol,
+            offset,
+            more,
+            start: header,
+            end: path.end.saturating_sub(at),
+        });
+    }
+    Ip::Next(Layer::Transport(protocol), header)
+}
+
+fn v6(bytes: &[u8], at: usize, path: &mut Path) -> Ip {
+    let address = |from: usize| -> Option<IpAddr> {
+        let octets: [u8; 16] = bytes.get(from..from.checked_add(16)?)?.try_into().ok()?;
+        Some(IpAddr::V6(Ipv6Addr::from(octets)))
+    };
+    let (Some(length), Some(source), Some(destination), Some(mut next)) =
+        (word(bytes, 4), address(8), address(24), bytes.get(6).copied())
+    else {
+        return Ip::Next(Layer::Malformed, 0);
+    };
+    let total = usize::from(length);
+    let total = if total == 0 { 0 } else { total.saturating_add(40) };
+    bound(path, at, 40, total, bytes.len());
+    path.addresses = Some((source, destination));
+    let mut skip = 40_usize;
+    for _ in 0..EXTENSIONS_MAX {
+        let head = bytes.get(skip..).and_then(|rest| rest.first_chunk::<8>()).copied();
+        match (next, head) {
+            // Hop-by-hop, routing, destination, mobility, HIP, shim6.
+            (0 | 43 | 60 | 135 | 139 | 140, Some([following, length, ..])) => {
+                next = following;
+                skip = skip.saturating_add(usize::from(length).saturating_add(1).saturating_mul(8));
+            }
+            // Authentication header: its length counts words of four bytes, less two.
+            (51, Some([following, length, ..])) => {
+                next = following;
+                skip = skip.saturating_add(usize::from(length).saturating_add(2).saturating_mul(4));
+            }
+            (44, Some([following, _, o0, o1, i0, i1, i2, i3])) => {
+                let field = u16::from_be_bytes([o0, o1]);
+                let (offset, more) = (usize::from(field & 0xfff8), field & 1 != 0);
+                skip = skip.saturating_add(8);
+                next = following;
+                if offset > 0 || more {
+                    return Ip::Fragment(Fragment {
+                        addresses: (source, destination),
+                        id: u32::from_be_bytes([i0, i1, i2, i3]),
+                        protocol: next,
+                        offset,
+                        more,
+                        start: skip,
+                        end: path.end.saturating_sub(at),
+                    });
+                }
+            }
+            (0 | 43 | 44 | 51 | 60 | 135 | 139 | 140, None) => {
+                return Ip::Next(Layer::Malformed, 0);
+            }
+            (59, _) => return Ip::Next(Layer::NotIp, 0),
+            _ => return Ip::Next(Layer::Transport(next), skip),
+        }
+    }
+    Ip::Next(Layer::Malformed, 0)
+}
