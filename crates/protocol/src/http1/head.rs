@@ -1,0 +1,329 @@
+//! Start lines and headers: told from other bytes, found, and read (RFC 9112 §2–5).
+
+use super::{Limits, Side, note};
+use stilt_model::wire::Head;
+use stilt_model::{Anomaly, HttpVersion, Message};
+
+/// Longest method.
+const METHOD_MAX: usize = 32;
+/// Longest start line that is waited for.
+const START_LINE_MAX: usize = 32 << 10;
+
+/// Whether bytes begin a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Likeness {
+    /// They do.
+    Yes,
+    /// They may: too little is there.
+    Maybe,
+    /// They do not.
+    No,
+}
+
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// `HTTP/1.x` at the start of `bytes`, or as much of it as is there.
+fn version(bytes: &[u8]) -> Likeness {
+    const NAME: &[u8] = b"HTTP/1.";
+    let shared = bytes.len().min(NAME.len());
+    let (Some(have), Some(want)) = (bytes.get(..shared), NAME.get(..shared)) else {
+        return Likeness::No;
+    };
+    if !have.eq_ignore_ascii_case(want) {
+        return Likeness::No;
+    }
+    match bytes.get(NAME.len()) {
+        Some(digit) if digit.is_ascii_digit() => Likeness::Yes,
+        Some(_) => Likeness::No,
+        None => Likeness::Maybe,
+    }
+}
+
+/// Method, blank, target, blank, `HTTP/1.x`: nothing less is taken for a request, because other
+/// text protocols (NATS, SIP, RTSP, SMTP, IRC…) begin lines with a word as well.
+#[must_use]
+pub fn looks_like_request(bytes: &[u8]) -> Likeness {
+    let window = bytes.get(..bytes.len().min(START_LINE_MAX)).unwrap_or_default();
+    let line = match memchr::memchr(b'\n', window) {
+        Some(end) => window.get(..end).unwrap_or_default(),
+        None if bytes.len() >= START_LINE_MAX => return Likeness::No,
+        None => window,
+    };
+    let ended = line.len() < window.len();
+    let method = line.iter().take_while(|byte| is_token(**byte)).count();
+    if method == 0 || method > METHOD_MAX || !line.first().is_some_and(u8::is_ascii_alphabetic) {
+        return Likeness::No;
+    }
+    match line.get(method) {
+        Some(b' ' | b'\t') => {}
+        None if !ended => return Likeness::Maybe,
+        _ => return Likeness::No,
+    }
+    if ended {
+        let line = line.strip_suffix(b"\r").unwrap_or(line).trim_ascii_end();
+        let at = memchr::memrchr2(b' ', b'\t', line).map_or(0, |at| at.saturating_add(1));
+        let last = line.get(at..).unwrap_or_default();
+        // Something must stand between method and version.
+        let target = line.get(method..at).unwrap_or_default().trim_ascii();
+        let fits = !target.is_empty() && last.len() == 8 && version(last) == Likeness::Yes;
+        return if fits { Likeness::Yes } else { Likeness::No };
+    }
+    // A line of text has no control characters.
+    if line.iter().any(|byte| *byte < 0x20 && !matches!(byte, b'\t' | b'\r')) {
+        return Likeness::No;
+    }
+    // `CONNECT {` and `PUB subject 12` never grow a version: but that shows only at the line's end.
+    Likeness::Maybe
+}
+
+/// `HTTP/1.x`, blank, three digits.
+#[must_use]
+pub fn looks_like_response(bytes: &[u8]) -> Likeness {
+    match version(bytes) {
+        Likeness::Yes => {}
+        other => return other,
+    }
+    let rest = bytes.get(8..).unwrap_or_default();
+    let blank = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    if blank == 0 {
+        return if rest.is_empty() { Likeness::Maybe } else { Likeness::No };
+    }
+    let code = rest.get(blank..).unwrap_or_default();
+    let digits = code.iter().take(3).take_while(|byte| byte.is_ascii_digit()).count();
+    match (digits, code.len()) {
+        (3, _) => match code.get(3) {
+            Some(byte) if byte.is_ascii_alphanumeric() => Likeness::No,
+            _ => Likeness::Yes,
+        },
+        (digits, len) if digits == len => Likeness::Maybe,
+        _ => Likeness::No,
+    }
+}
+
+/// End of the head: after the first empty line, looked for from `from`.
+pub(super) fn end(bytes: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    loop {
+        let found = memchr::memchr(b'\n', bytes.get(at..)?)?;
+        let next = at.saturating_add(found).saturating_add(1);
+        match bytes.get(next..) {
+            Some([b'\n', ..]) => return next.checked_add(1),
+            Some([b'\r', b'\n', ..]) => return next.checked_add(2),
+            _ => at = next,
+        }
+    }
+}
+
+/// Reads the head in `message.head.raw`; `false` where even a lenient reader makes nothing of it.
+pub(super) fn parse(message: &mut Message, side: Side, limits: &Limits) -> bool {
+    strict(&mut message.head, side) || lenient(message, side, limits)
+}
+
+/// Reads a head that was cut off, where at least its start line is whole.
+pub(super) fn parse_partial(message: &mut Message, side: Side, limits: &Limits) -> bool {
+    let Some(end) = memchr::memrchr(b'\n', &message.head.raw) else { return false };
+    message.head.raw.truncate(end.saturating_add(1));
+    lenient(message, side, limits)
+}
+
+/// The well-formed head, read by httparse; spans are told by where its slices lie.
+fn strict(head: &mut Head, side: Side) -> bool {
+    const HEADERS: usize = 64;
+    let mut slots = [httparse::EMPTY_HEADER; HEADERS];
+    let raw = &head.raw;
+    let base = raw.as_ptr() as usize;
+    let span = |part: &[u8]| -> (u32, u32) {
+        let start = (part.as_ptr() as usize).saturating_sub(base);
+        let end = start.saturating_add(part.len());
+        (u32::try_from(start).unwrap_or(0), u32::try_from(end).unwrap_or(0))
+    };
+    let mut headers = Vec::new();
+    let mut keep = |found: &[httparse::Header<'_>]| {
+        headers.reserve_exact(found.len());
+        headers.extend(found.iter().map(|h| (span(h.name.as_bytes()), span(h.value))));
+    };
+    let (method, target, status, minor) = match side {
+        Side::Request => {
+            let mut request = httparse::Request::new(&mut slots);
+            let Ok(httparse::Status::Complete(_)) = request.parse(raw) else { return false };
+            let (Some(method), Some(path), Some(minor)) =
+                (request.method, request.path, request.version)
+            else {
+                return false;
+            };
+            keep(request.headers);
+            (span(method.as_bytes()), span(path.as_bytes()), 0, minor)
+        }
+        Side::Response => {
+            let mut response = httparse::Response::new(&mut slots);
+            let Ok(httparse::Status::Complete(_)) = response.parse(raw) else { return false };
+            let (Some(code), Some(minor)) = (response.code, response.version) else { return false };
+            keep(response.headers);
+            ((0, 0), (0, 0), code, minor)
+        }
+    };
+    head.headers = headers;
+    head.method = method;
+    head.target = target;
+    head.status = status;
+    head.version = version_of(minor);
+    true
+}
+
+fn version_of(minor: u8) -> HttpVersion {
+    if minor == 0 { HttpVersion::Http10 } else { HttpVersion::Http11 }
+}
+
+/// What servers accept all the same: bare line feeds, continued lines, odd names.
+fn lenient(message: &mut Message, side: Side, limits: &Limits) -> bool {
+    let raw = core::mem::take(&mut message.head.raw);
+    let mut odd = Vec::new();
+    let mut lines = Lines { raw: &raw, at: 0 };
+    let found = lines.next().and_then(|line| start_line(&raw, line, side, &mut odd));
+    if let Some((method, target, status, minor)) = found {
+        message.head.method = method;
+        message.head.target = target;
+        message.head.status = status;
+        message.head.version = version_of(minor);
+        message.head.headers = headers(&raw, lines, limits, &mut odd);
+    }
+    message.head.raw = raw;
+    for anomaly in odd {
+        note(message, anomaly);
+    }
+    found.is_some()
+}
+
+/// Lines as (start, end without line end, it ended in a bare LF).
+struct Lines<'a> {
+    raw: &'a [u8],
+    at: usize,
+}
+
+impl Iterator for Lines<'_> {
+    type Item = (usize, usize, bool);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let start = self.at;
+        let found = memchr::memchr(b'\n', self.raw.get(start..)?)?;
+        let end = start.saturating_add(found);
+        self.at = end.saturating_add(1);
+        let cr = end > start && self.raw.get(end.saturating_sub(1)) == Some(&b'\r');
+        Some((start, if cr { end.saturating_sub(1) } else { end }, !cr))
+    }
+}
+
+type Start = ((u32, u32), (u32, u32), u16, u8);
+
+fn start_line(
+    raw: &[u8],
+    (start, end, bare): (usize, usize, bool),
+    side: Side,
+    odd: &mut Vec<Anomaly>,
+) -> Option<Start> {
+    if bare {
+        odd.push(Anomaly::BareLf);
+    }
+    let line = raw.get(start..end)?;
+    let words: Vec<(usize, usize)> = words(line);
+    let at = |(from, to): (usize, usize)| -> Option<(u32, u32)> {
+        let shift = |at: usize| u32::try_from(start.checked_add(at)?).ok();
+        Some((shift(from)?, shift(to)?))
+    };
+    let text = |(from, to): (usize, usize)| line.get(from..to).unwrap_or_default();
+    odd.push(Anomaly::BadStartLine);
+    match side {
+        Side::Request => {
+            let (first, last) = (*words.first()?, *words.last()?);
+            let minor = text(last).last()?.checked_sub(b'0')?;
+            // Blanks inside a target are kept with it.
+            let target = (words.get(1)?.0, words.get(words.len().checked_sub(2)?)?.1);
+            let plain = words.len() == 3 && line.iter().filter(|byte| **byte == b' ').count() == 2;
+            if plain {
+                odd.retain(|anomaly| *anomaly != Anomaly::BadStartLine);
+            }
+            (words.len() >= 3).then_some(())?;
+            Some((at(first)?, at(target)?, 0, minor))
+        }
+        Side::Response => {
+            let minor = text(*words.first()?).last()?.checked_sub(b'0')?;
+            let code = text(*words.get(1)?).get(..3)?;
+            let status: u16 = core::str::from_utf8(code).ok()?.parse().ok()?;
+            if line.get(8) == Some(&b' ') && line.get(9).is_some_and(u8::is_ascii_digit) {
+                odd.retain(|anomaly| *anomaly != Anomaly::BadStartLine);
+            }
+            Some(((0, 0), (0, 0), status, minor))
+        }
+    }
+}
+
+/// Spans between blanks.
+fn words(line: &[u8]) -> Vec<(usize, usize)> {
+    let mut words = Vec::new();
+    let mut start = None;
+    for (at, byte) in line.iter().enumerate() {
+        let blank = matches!(byte, b' ' | b'\t');
+        match (blank, start) {
+            (false, None) => start = Some(at),
+            (true, Some(from)) => {
+                words.push((from, at));
+                start = None;
+            }
+            _ => {}
+        }
+    }
+    if let Some(from) = start {
+        words.push((from, line.len()));
+    }
+    words
+}
+
+fn headers(
+    raw: &[u8],
+    lines: Lines<'_>,
+    limits: &Limits,
+    odd: &mut Vec<Anomaly>,
+) -> Vec<((u32, u32), (u32, u32))> {
+    let mut headers: Vec<((u32, u32), (u32, u32))> = Vec::new();
+    let to_u32 = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+    for (start, end, bare) in lines {
+        if start == end {
+            break;
+        }
+        if bare {
+            odd.push(Anomaly::BareLf);
+        }
+        let line = raw.get(start..end).unwrap_or_default();
+        if matches!(line.first(), Some(b' ' | b'\t')) {
+            odd.push(Anomaly::ObsFold);
+            if let Some((_, value)) = headers.last_mut() {
+                value.1 = to_u32(end);
+            }
+            continue;
+        }
+        let Some(colon) = memchr::memchr(b':', line) else {
+            odd.push(Anomaly::BadHeader);
+            continue;
+        };
+        let name = line.get(..colon).unwrap_or_default();
+        let trimmed = name.trim_ascii();
+        if trimmed.len() != name.len() || !trimmed.iter().all(|byte| is_token(*byte)) {
+            odd.push(Anomaly::BadHeader);
+        }
+        if trimmed.is_empty() || headers.len() >= limits.headers_max {
+            continue;
+        }
+        let lead = name.len().saturating_sub(name.trim_ascii_start().len());
+        let value = line.get(colon.saturating_add(1)..).unwrap_or_default();
+        let gap = value.len().saturating_sub(value.trim_ascii_start().len());
+        let from = start.saturating_add(colon).saturating_add(1).saturating_add(gap);
+        let name_from = start.saturating_add(lead);
+        headers.push((
+            (to_u32(name_from), to_u32(name_from.saturating_add(trimmed.len()))),
+            (to_u32(from), to_u32(from.saturating_add(value.trim_ascii().len()))),
+        ));
+    }
+    headers
+}

@@ -1,0 +1,257 @@
+use super::*;
+
+fn mark(packet: u64) -> Mark {
+    Mark { packet, ..Mark::default() }
+}
+
+/// Reads a stream cut at `cuts`; gives what each message was, in short.
+fn read(side: Side, stream: &[u8], cuts: &[usize], method: &[u8], clean: bool) -> Vec<String> {
+    read_within(&Limits::default(), side, stream, cuts, method, clean)
+}
+
+fn read_within(
+    limits: &Limits,
+    side: Side,
+    stream: &[u8],
+    cuts: &[usize],
+    method: &[u8],
+    clean: bool,
+) -> Vec<String> {
+    let mut parser = Parser::new(side, false);
+    let mut out = Vec::new();
+    let mut edges: Vec<usize> = cuts.iter().map(|cut| cut % (stream.len() + 1)).collect();
+    edges.extend([0, stream.len()]);
+    edges.sort_unstable();
+    edges.dedup();
+    for (number, piece) in edges.windows(2).enumerate() {
+        let (mut at, end) = (piece[0], piece[1]);
+        let mut fresh = true;
+        while at < end {
+            let (taken, step) =
+                parser.advance(&stream[at..end], at as u64, mark(number as u64), fresh, limits);
+            fresh = false;
+            at += taken;
+            match step {
+                Step::More | Step::NotHttp => {}
+                Step::Message(message) => out.push(show(&message)),
+                Step::Head => {
+                    let message = &mut parser.message;
+                    let framing = match side {
+                        Side::Request => Framing::of_request(message),
+                        Side::Response => Framing::of_response(message, method),
+                    };
+                    if let Some(message) = parser.frame(framing) {
+                        out.push(show(&message));
+                    }
+                }
+            }
+        }
+    }
+    out.extend(parser.end(clean).map(|message| show(&message)));
+    out
+}
+
+fn show(message: &Message) -> String {
+    let head = &message.head;
+    let start = if head.status > 0 {
+        head.status.to_string()
+    } else {
+        [head.method(), head.target()]
+            .map(|part| String::from_utf8_lossy(part).into_owned())
+            .join(" ")
+    };
+    let odd: Vec<String> = message.anomalies.iter().map(|a| format!(" {a:?}")).collect();
+    format!(
+        "{start} {}h {}b {:?}{}{}",
+        head.headers.len(),
+        message.body.bytes,
+        String::from_utf8_lossy(&message.body.kept),
+        if message.body.complete { "" } else { " cut" },
+        odd.concat(),
+    )
+}
+
+fn requests(stream: &str, expected: &[&str]) {
+    assert_eq!(read(Side::Request, stream.as_bytes(), &[], b"", true), expected);
+}
+
+fn responses(stream: &str, method: &str, expected: &[&str]) {
+    assert_eq!(read(Side::Response, stream.as_bytes(), &[], method.as_bytes(), true), expected);
+}
+
+#[test]
+fn requests_are_framed_by_length_chunks_or_nothing() {
+    requests(
+        "GET /a HTTP/1.1\r\nHost: x\r\n\r\nPOST /b HTTP/1.0\r\nContent-Length: 3\r\n\r\nabc\
+         \r\nPUT /c HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\nab\r\n1\r\nc\r\n0\r\nT: 1\r\n\r\n",
+        &["GET /a 1h 0b \"\"", "POST /b 1h 3b \"abc\"", "PUT /c 1h 3b \"abc\""],
+    );
+}
+
+#[test]
+fn responses_without_body_have_none_whatever_they_declare() {
+    responses("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", "HEAD", &["200 1h 0b \"\""]);
+    responses(
+        "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\nHTTP/1.1 204 x\r\n\r\n",
+        "GET",
+        &["304 1h 0b \"\"", "204 0h 0b \"\""],
+    );
+    responses(
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
+        "POST",
+        &["100 0h 0b \"\"", "200 1h 2b \"hi\""],
+    );
+    responses("HTTP/1.1 200 ok\r\n\r\n\x16\x03\x01tls", "CONNECT", &["200 0h 0b \"\""]);
+    responses("HTTP/1.1 101 x\r\nUpgrade: w\r\n\r\n\x01\x02", "GET", &["101 1h 0b \"\""]);
+}
+
+#[test]
+fn a_body_until_close_is_whole_only_after_a_clean_close() {
+    let stream = b"HTTP/1.0 200 OK\r\n\r\nhello";
+    assert_eq!(read(Side::Response, stream, &[], b"GET", true), ["200 0h 5b \"hello\""]);
+    assert_eq!(read(Side::Response, stream, &[], b"GET", false), ["200 0h 5b \"hello\" cut"]);
+}
+
+#[test]
+fn what_servers_accept_is_read_and_flagged() {
+    requests("GET /a HTTP/1.1\nHost: x\n\n", &["GET /a 1h 0b \"\""]);
+    requests(
+        "GET /a b HTTP/1.1\r\nX : y\r\nno colon\r\nZ: 1\r\n 2\r\n\r\n",
+        &["GET /a b 2h 0b \"\" BadStartLine BadHeader ObsFold"],
+    );
+    requests(
+        "POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        &["POST / 2h 0b \"\" LengthAndChunked"],
+    );
+    requests(
+        "POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\na",
+        &["POST / 2h 1b \"a\" BadContentLength"],
+    );
+    responses(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        "GET",
+        &["200 1h 0b \"\" cut BadChunk"],
+    );
+}
+
+#[test]
+fn other_protocols_are_no_http() {
+    for text in [
+        "CONNECT {\"verbose\":false}\r\nPING\r\n",
+        "PUB a.b 5\r\nhello\r\n",
+        "INVITE sip:a@b SIP/2.0\r\nTo: x\r\n\r\n",
+        "OPTIONS rtsp://x RTSP/1.0\r\nCSeq: 1\r\n\r\n",
+        "EHLO example.org\r\n",
+        "SSH-2.0-OpenSSH_9\r\n",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        "GET key\r\n",
+        "NOTIFY\r\n",
+        "\x16\x03\x01\x02\x00",
+        "* OK IMAP HTTP/1.1\r\n",
+    ] {
+        assert_eq!(looks_like_request(text.as_bytes()), Likeness::No, "{text:?}");
+        requests(text, &[]);
+    }
+    for text in ["RTSP/1.0 200 OK\r\n", "SIP/2.0 200 OK\r\n", "ICY 200 OK\r\n", "HTTP/2 200\r\n"] {
+        assert_eq!(looks_like_response(text.as_bytes()), Likeness::No, "{text:?}");
+    }
+}
+
+#[test]
+fn gzip_and_deflate_are_undone_and_both_lengths_kept() {
+    use std::io::Write;
+    let text = b"hello hello hello hello hello";
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    gzip.write_all(text).unwrap();
+    let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+    zlib.write_all(text).unwrap();
+    let mut raw = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
+    raw.write_all(text).unwrap();
+    for (coding, body) in [
+        ("gzip", gzip.finish().unwrap()),
+        ("deflate", zlib.finish().unwrap()),
+        ("deflate", raw.finish().unwrap()),
+    ] {
+        let mut stream = format!(
+            "HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        )
+        .into_bytes();
+        stream.extend(&body);
+        let expected = format!("200 2h 29b {:?}", String::from_utf8_lossy(text));
+        for cuts in [vec![], (0..stream.len()).collect()] {
+            assert_eq!(read(Side::Response, &stream, &cuts, b"GET", true), [expected.clone()]);
+        }
+    }
+}
+
+#[test]
+fn a_bomb_is_stopped_and_a_wrong_coding_flagged() {
+    use std::io::Write;
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    for _ in 0..3 {
+        gzip.write_all(&vec![0; 1 << 20]).unwrap();
+    }
+    let body = gzip.finish().unwrap();
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let stream = [head.as_bytes(), &body].concat();
+    let limits = Limits { decoded_max: 2 << 20, ..Limits::default() };
+    let shown = read_within(&limits, Side::Response, &stream, &[], b"GET", true);
+    assert!(shown[0].ends_with("DecompressionCap"), "{}", &shown[0][shown[0].len() - 40..]);
+    let wrong = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nabcd";
+    assert!(
+        read(Side::Response, wrong.as_bytes(), &[], b"GET", true)[0].ends_with("BadContentCoding")
+    );
+}
+
+#[test]
+fn a_gap_inside_a_known_length_is_passed_over_and_any_other_is_searched_behind() {
+    let limits = Limits::default();
+    let mut parser = Parser::new(Side::Response, false);
+    let head = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nab";
+    let (taken, _) = parser.advance(head, 0, mark(1), true, &limits);
+    let (taken, _) = parser.advance(&head[taken..], 0, mark(1), false, &limits);
+    let framing = Framing::of_response(&mut parser.message, b"GET");
+    assert!(parser.frame(framing).is_none());
+    parser.advance(b"ab", 0, mark(1), false, &limits);
+    let _ = taken;
+    assert!(parser.gap(6, mark(2)).is_none());
+    let (_, step) = parser.advance(b"ij", 0, mark(3), true, &limits);
+    let Step::Message(message) = step else { panic!("{step:?}") };
+    assert_eq!((message.body.bytes, message.body.lost, message.body.complete), (10, 6, false));
+    assert!(parser.gap(100, mark(4)).is_none());
+    parser.advance(b"...HTTP/1.1 200 OK\r\n", 0, mark(5), true, &limits);
+    assert!(parser.is_lost());
+    parser.advance(b"HTTP/1.1 200 OK\r\n", 0, mark(6), true, &limits);
+    assert!(!parser.is_lost());
+}
+
+const STREAM: &str = "GET /a HTTP/1.1\r\nHost: x\r\nX: 1\r\n\r\nPOST /b HTTP/1.1\r\nContent-Length: 5\r\n\r\n\
+                      12345\r\n\r\nPUT /c HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\na\r\n0123456789\r\n3;e\r\nabc\r\n\
+                      0\r\nTrailer: 1\r\n\r\nDELETE /d HTTP/1.0\r\n\r\n";
+
+proptest::proptest! {
+    #[test]
+    fn any_cut_gives_the_same_messages(cuts in proptest::collection::vec(0_usize.., 0..40)) {
+        let whole = read(Side::Request, STREAM.as_bytes(), &[], b"", true);
+        proptest::prop_assert_eq!(whole.len(), 4);
+        proptest::prop_assert_eq!(read(Side::Request, STREAM.as_bytes(), &cuts, b"", true), whole);
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(
+        head in proptest::sample::select(vec![
+            "", "GET / HTTP/1.1\r\n", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        ]),
+        rest in proptest::collection::vec(0_u8.., 0..300),
+        cuts in proptest::collection::vec(0_usize.., 0..10),
+    ) {
+        let stream = [head.as_bytes(), &rest].concat();
+        read(Side::Request, &stream, &cuts, b"", false);
+        read(Side::Response, &stream, &cuts, b"GET", true);
+    }
+}
