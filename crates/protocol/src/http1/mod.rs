@@ -98,8 +98,6 @@ pub struct Parser {
     state: State,
     message: Box<Message>,
     decoder: Decoder,
-    /// A gap stood before the present message.
-    after_gap: bool,
 }
 
 impl Parser {
@@ -111,7 +109,6 @@ impl Parser {
             state: if midstream { State::Lost } else { State::Idle },
             message: Box::default(),
             decoder: Decoder::Identity,
-            after_gap: midstream,
         }
     }
 
@@ -119,6 +116,16 @@ impl Parser {
     #[must_use]
     pub fn message(&self) -> &Message {
         &self.message
+    }
+
+    /// The same, for [`Framing`] to note what is odd.
+    pub fn message_mut(&mut self) -> &mut Message {
+        &mut self.message
+    }
+
+    /// What follows may be anything; the next start line at the start of a segment is looked for.
+    pub fn lose(&mut self) {
+        self.state = State::Lost;
     }
 
     /// Something is begun and not finished.
@@ -296,7 +303,6 @@ impl Parser {
         core::mem::take(&mut self.decoder).end(&mut message);
         message.body.complete = complete && message.body.lost == 0;
         self.state = State::Idle;
-        self.after_gap = false;
         Step::Message(message)
     }
 
@@ -365,17 +371,6 @@ impl Parser {
             State::UntilClose => self.take(clean),
             _ => self.give_up(),
         }
-    }
-
-    /// What follows is no HTTP.
-    pub fn set_opaque(&mut self) {
-        self.state = State::Opaque;
-    }
-
-    /// The stream goes on as HTTP after all (a refused CONNECT or Upgrade).
-    #[must_use]
-    pub fn after_gap(&self) -> bool {
-        self.after_gap
     }
 }
 

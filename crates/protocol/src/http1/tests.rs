@@ -180,7 +180,7 @@ fn gzip_and_deflate_are_undone_and_both_lengths_kept() {
         stream.extend(&body);
         let expected = format!("200 2h 29b {:?}", String::from_utf8_lossy(text));
         for cuts in [vec![], (0..stream.len()).collect()] {
-            assert_eq!(read(Side::Response, &stream, &cuts, b"GET", true), [expected.clone()]);
+            assert_eq!(read(Side::Response, &stream, &cuts, b"GET", true), vec![expected.clone()]);
         }
     }
 }

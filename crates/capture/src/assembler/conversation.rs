@@ -1,0 +1,517 @@
+//! The HTTP conversation of one connection: who is the client, and which response answers which request.
+//!
+//! Responses answer requests in order (RFC 9112 §9.3.2). After a hole, or where the connection was
+//! joined midway, order alone would shift every later pair: there the acknowledgement number of a
+//! response's first segment tells which request it answers.
+
+use super::Work;
+use core::net::SocketAddr;
+use std::collections::VecDeque;
+use stilt_model::{Anomaly, Exchange, Flags, Flow, FlowId, Mark, Message, Timestamp};
+use stilt_protocol::http1::{
+    Framing, Likeness, Parser, Side, Step, looks_like_request, looks_like_response,
+};
+
+/// Responses that came before their request and wait for it.
+const EARLY_MAX: usize = 16;
+
+/// Bytes of one side, with what their packet tells of the other.
+pub(super) struct Said<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) offset: u64,
+    pub(super) mark: Mark,
+    pub(super) fresh: bool,
+    /// The packet that made these bytes readable.
+    pub(super) now: Mark,
+    /// How much of the other side their packet acknowledges.
+    pub(super) acked: Option<u64>,
+    pub(super) other_seen: bool,
+    pub(super) other_next: u64,
+}
+
+/// A request that waits for its response.
+#[derive(Debug, Default)]
+struct Asked {
+    /// `None` while it is being read.
+    message: Option<Box<Message>>,
+    method: Vec<u8>,
+    start: u64,
+    /// Offset behind it, once known.
+    end: Option<u64>,
+    gap: bool,
+    snaplen: bool,
+}
+
+/// A response, with the request it answers where that is known.
+#[derive(Debug)]
+struct Answer {
+    message: Box<Message>,
+    acked: Option<u64>,
+    gap: bool,
+    snaplen: bool,
+}
+
+/// One side's reader.
+#[derive(Debug, Default)]
+struct Voice {
+    parser: Option<Box<Parser>>,
+    /// Segments that began no message.
+    misses: u8,
+    /// Bytes were lost before or in the present message.
+    gap: bool,
+    snaplen: bool,
+    overlap: bool,
+    /// Messages were read on this side.
+    spoke: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Conversation {
+    ends: [SocketAddr; 2],
+    vlan: Vec<u16>,
+    opened: Timestamp,
+    midstream: bool,
+    voices: [Voice; 2],
+    /// Which side asks.
+    client: Option<usize>,
+    id: Option<FlowId>,
+    ordinal: u64,
+    asked: VecDeque<Asked>,
+    /// The request whose response is being read.
+    answering: Option<Asked>,
+    /// A response that was complete before its request was.
+    held: Option<Answer>,
+    early: VecDeque<Answer>,
+    /// What the response being read acknowledges.
+    acked: Option<u64>,
+    /// Order alone can't be trusted now.
+    doubt: bool,
+    repaired: bool,
+    both_seen: bool,
+    opaque: bool,
+}
+
+impl Conversation {
+    pub(super) fn new(
+        ends: [SocketAddr; 2],
+        vlan: &[u16],
+        opened: Timestamp,
+        midstream: bool,
+    ) -> Self {
+        Self {
+            ends,
+            vlan: vlan.to_vec(),
+            opened,
+            midstream,
+            voices: [Voice::default(), Voice::default()],
+            client: None,
+            id: None,
+            ordinal: 0,
+            asked: VecDeque::new(),
+            answering: None,
+            held: None,
+            early: VecDeque::new(),
+            acked: None,
+            doubt: midstream,
+            repaired: false,
+            both_seen: false,
+            opaque: false,
+        }
+    }
+
+    /// Segments of this side overlapped with different bytes.
+    pub(super) fn overlap(&mut self, side: usize) {
+        if let Some(voice) = self.voices.get_mut(side) {
+            voice.overlap = true;
+        }
+    }
+
+    /// Takes bytes of one side.
+    pub(super) fn hear(&mut self, side: usize, said: &Said<'_>, work: &mut Work<'_>) {
+        self.both_seen |= said.other_seen;
+        if self.opaque || !self.ready(side, said, work) {
+            return;
+        }
+        let mut at = 0_usize;
+        let mut first = true;
+        while at < said.bytes.len() {
+            let Some(voice) = self.voices.get_mut(side) else { return };
+            let Some(parser) = &mut voice.parser else { return };
+            let asks = self.client == Some(side);
+            if !asks && !parser.is_open() {
+                self.acked = said.acked;
+            }
+            let rest = said.bytes.get(at..).unwrap_or_default();
+            let offset = said.offset.saturating_add(at as u64);
+            let fresh = said.fresh && first;
+            let (taken, step) = parser.advance(rest, offset, said.mark, fresh, &work.limits.http);
+            at = at.saturating_add(taken);
+            first &= taken == 0;
+            match step {
+                Step::More => {}
+                Step::NotHttp => {
+                    if !voice.spoke {
+                        voice.parser = None;
+                        voice.misses = voice.misses.saturating_add(1);
+                        return;
+                    }
+                    self.doubt = true;
+                }
+                Step::Head => {
+                    let end = said.offset.saturating_add(at as u64);
+                    self.head(side, end, said, work);
+                }
+                Step::Message(message) => {
+                    let end = said.offset.saturating_add(at as u64);
+                    self.message(side, message, end, said, work);
+                }
+            }
+            if self.opaque {
+                return;
+            }
+        }
+    }
+
+    /// Makes sure the side has a parser; `false` where the bytes begin nothing.
+    fn ready(&mut self, side: usize, said: &Said<'_>, work: &mut Work<'_>) -> bool {
+        let other = self.client.is_some_and(|client| client != side);
+        let Some(voice) = self.voices.get_mut(side) else { return false };
+        if voice.parser.is_some() {
+            return true;
+        }
+        if voice.misses > work.limits.not_http_max || !said.fresh {
+            return false;
+        }
+        let asks = !other && looks_like_request(said.bytes) != Likeness::No;
+        let answers =
+            !asks && self.client != Some(side) && looks_like_response(said.bytes) != Likeness::No;
+        if !asks && !answers {
+            voice.misses = voice.misses.saturating_add(1);
+            return false;
+        }
+        let role = if asks { Side::Request } else { Side::Response };
+        voice.parser = Some(Box::new(Parser::new(role, false)));
+        voice.gap |= voice.misses > 0 || self.midstream;
+        if self.client.is_none() {
+            self.client = Some(if asks { side } else { 1_usize.saturating_sub(side) });
+            work.counters.http_flows = work.counters.http_flows.saturating_add(1);
+        }
+        true
+    }
+
+    /// A head is complete: frames its body, and finds the request of a response.
+    fn head(&mut self, side: usize, end: u64, said: &Said<'_>, work: &mut Work<'_>) {
+        let asks = self.client == Some(side);
+        let Some(voice) = self.voices.get_mut(side) else { return };
+        let Some(parser) = &mut voice.parser else { return };
+        voice.spoke = true;
+        if asks {
+            let asked = Asked {
+                method: parser.message().head.method().to_vec(),
+                start: parser.message().offset,
+                ..Asked::default()
+            };
+            let framing = Framing::of_request(parser.message_mut());
+            let whole = parser.frame(framing);
+            if self.asked.len() >= work.limits.pipeline_max
+                && let Some(oldest) = self.asked.pop_front()
+            {
+                self.emit(Some(oldest), None, said.now, work);
+            }
+            self.asked.push_back(asked);
+            if let Some(message) = whole {
+                self.message(side, message, end, said, work);
+            }
+            return;
+        }
+        let status = parser.message().head.status;
+        if (100..200).contains(&status) && status != 101 {
+            // Interim: the final response is still to come.
+            parser.frame(Framing::None);
+            return;
+        }
+        if self.answering.is_none() && self.held.is_none() {
+            self.answering = self.match_request(said, work);
+        }
+        let method = self.answering.as_ref().map(|asked| asked.method.clone()).unwrap_or_default();
+        let Some(parser) = self.voices.get_mut(side).and_then(|voice| voice.parser.as_mut()) else {
+            return;
+        };
+        let framing = Framing::of_response(parser.message_mut(), &method);
+        // Behind an accepted CONNECT anything may follow, HTTP too: content will tell.
+        let tunnel = framing == Framing::Opaque && status != 101;
+        let upgrade = framing == Framing::Opaque && status == 101;
+        let whole = parser.frame(if tunnel { Framing::None } else { framing });
+        if tunnel {
+            parser.lose();
+        }
+        if let Some(message) = whole {
+            self.message(side, message, end, said, work);
+        }
+        self.opaque |= upgrade;
+    }
+
+    /// The request that the response beginning now answers.
+    fn match_request(&mut self, said: &Said<'_>, work: &mut Work<'_>) -> Option<Asked> {
+        let acked = self.acked;
+        if !self.doubt {
+            return self.asked.pop_front();
+        }
+        let acked = acked?;
+        // A request that was sent after this answer is not what it answers.
+        if self.asked.front()?.start >= acked {
+            return None;
+        }
+        // Of those acknowledged the last is answered, unless they were sent in one go.
+        while let Some(next) = self.asked.get(1) {
+            if next.end.is_none_or(|end| end > acked) {
+                break;
+            }
+            self.repaired = true;
+            let lost = self.asked.pop_front();
+            self.emit(lost, None, said.now, work);
+        }
+        if self.asked.len() <= 1 {
+            self.doubt = false;
+        }
+        self.asked.pop_front()
+    }
+
+    /// A message is complete, or given up.
+    fn message(
+        &mut self,
+        side: usize,
+        mut message: Box<Message>,
+        end: u64,
+        said: &Said<'_>,
+        work: &mut Work<'_>,
+    ) {
+        let (gap, snaplen) = self.flags_of(side, &mut message);
+        if self.client == Some(side) {
+            work.counters.requests = work.counters.requests.saturating_add(1);
+            self.request(message, end, (gap, snaplen), said.now, work);
+            return;
+        }
+        let status = message.head.status;
+        if (100..200).contains(&status) && status != 101 {
+            return;
+        }
+        work.counters.responses = work.counters.responses.saturating_add(1);
+        let answer = Answer { message, acked: self.acked, gap, snaplen };
+        match self.answering.take() {
+            Some(asked) if asked.message.is_some() => {
+                self.emit(Some(asked), Some(answer), said.now, work);
+            }
+            Some(asked) => {
+                // The server answered before the whole request was sent.
+                self.answering = Some(asked);
+                self.held = Some(answer);
+            }
+            None if said.other_seen && self.acked.is_some_and(|acked| acked > said.other_next) => {
+                // Its request was on the wire, and may still come.
+                if self.early.len() >= EARLY_MAX {
+                    let oldest = self.early.pop_front();
+                    self.emit(None, oldest, said.now, work);
+                }
+                self.early.push_back(answer);
+            }
+            None => self.emit(None, Some(answer), said.now, work),
+        }
+    }
+
+    fn request(
+        &mut self,
+        message: Box<Message>,
+        end: u64,
+        (gap, snaplen): (bool, bool),
+        now: Mark,
+        work: &mut Work<'_>,
+    ) {
+        let fill = |asked: &mut Asked| {
+            asked.message = Some(message);
+            asked.end = Some(end);
+            (asked.gap, asked.snaplen) = (gap, snaplen);
+        };
+        let in_answer = self.asked.is_empty()
+            && self.answering.as_ref().is_some_and(|asked| asked.message.is_none());
+        if in_answer {
+            if let Some(asked) = &mut self.answering {
+                fill(asked);
+            }
+            if let Some(held) = self.held.take() {
+                let asked = self.answering.take();
+                self.emit(asked, Some(held), now, work);
+            }
+            return;
+        }
+        if let Some(asked) = self.asked.back_mut() {
+            fill(asked);
+        }
+        // A response that was captured before its request.
+        let answered = self.asked.len() == 1
+            && self.answering.is_none()
+            && self.early.front().is_some_and(|answer| answer.acked.is_some_and(|a| a >= end));
+        if answered {
+            let (asked, answer) = (self.asked.pop_front(), self.early.pop_front());
+            self.emit(asked, answer, now, work);
+        }
+    }
+
+    /// Takes what is known to be missing in and before a message.
+    fn flags_of(&mut self, side: usize, message: &mut Message) -> (bool, bool) {
+        let Some(voice) = self.voices.get_mut(side) else { return (false, false) };
+        if core::mem::take(&mut voice.overlap)
+            && !message.anomalies.contains(&Anomaly::OverlapDiffers)
+        {
+            message.anomalies.push(Anomaly::OverlapDiffers);
+        }
+        let gap = core::mem::take(&mut voice.gap);
+        let snaplen = core::mem::take(&mut voice.snaplen);
+        ((gap || message.body.lost > 0) && !snaplen, snaplen)
+    }
+
+    /// Bytes of one side are missing.
+    pub(super) fn gap(
+        &mut self,
+        side: usize,
+        bytes: u64,
+        snaplen: bool,
+        end: u64,
+        now: Mark,
+        work: &mut Work<'_>,
+    ) {
+        let Some(voice) = self.voices.get_mut(side) else { return };
+        voice.gap |= !snaplen;
+        voice.snaplen |= snaplen;
+        let Some(parser) = &mut voice.parser else { return };
+        let given_up = parser.gap(bytes, now);
+        let lost = parser.is_lost();
+        if let Some(message) = given_up {
+            let said = self.said_nothing(side, now, end);
+            self.message(side, message, end, &said, work);
+        }
+        if !lost {
+            return;
+        }
+        self.doubt = true;
+        if let Some(voice) = self.voices.get_mut(side) {
+            voice.gap |= !snaplen;
+        }
+        if self.client == Some(side) {
+            // What answered a request inside the hole will never meet it.
+            while self.early.front().is_some_and(|answer| answer.acked.is_none_or(|a| a <= end)) {
+                let answer = self.early.pop_front();
+                self.emit(None, answer, now, work);
+            }
+        }
+    }
+
+    fn said_nothing(&self, _side: usize, now: Mark, offset: u64) -> Said<'static> {
+        Said {
+            bytes: &[],
+            offset,
+            mark: now,
+            fresh: false,
+            now,
+            acked: None,
+            other_seen: self.both_seen,
+            other_next: u64::MAX,
+        }
+    }
+
+    /// One side has closed cleanly.
+    pub(super) fn close(&mut self, side: usize, now: Mark, work: &mut Work<'_>) {
+        self.end_side(side, true, now, work);
+    }
+
+    fn end_side(&mut self, side: usize, clean: bool, now: Mark, work: &mut Work<'_>) {
+        let Some(voice) = self.voices.get_mut(side) else { return };
+        let Some(parser) = &mut voice.parser else { return };
+        if let Some(message) = parser.end(clean) {
+            let said = self.said_nothing(side, now, u64::MAX);
+            self.message(side, message, u64::MAX, &said, work);
+        }
+    }
+
+    /// Nothing more will come.
+    pub(super) fn finish(&mut self, clean: [bool; 2], now: Mark, work: &mut Work<'_>) {
+        // The asking side first, so that a request that was cut off meets its response.
+        let client = self.client.unwrap_or(0);
+        for side in [client, 1_usize.saturating_sub(client)] {
+            let clean = clean.get(side).copied().unwrap_or(false);
+            self.end_side(side, clean, now, work);
+        }
+        if let Some(asked) = self.answering.take() {
+            let held = self.held.take();
+            self.emit(Some(asked), held, now, work);
+        }
+        while let Some(asked) = self.asked.pop_front() {
+            let answer = self.early.pop_front_if(|answer| {
+                asked.end.is_some_and(|end| answer.acked.is_some_and(|acked| acked >= end))
+            });
+            self.emit(Some(asked), answer, now, work);
+        }
+        while let Some(answer) = self.early.pop_front() {
+            self.emit(None, Some(answer), now, work);
+        }
+    }
+
+    fn emit(
+        &mut self,
+        asked: Option<Asked>,
+        answer: Option<Answer>,
+        completed: Mark,
+        work: &mut Work<'_>,
+    ) {
+        let client = self.client.unwrap_or(0);
+        let (near, far) = match self.ends {
+            [low, high] if client == 0 => (low, high),
+            [low, high] => (high, low),
+        };
+        let flow = Flow { client: near, server: far, vlan: self.vlan.clone() };
+        let opened = self.opened.nanos();
+        let flow_id = *self.id.get_or_insert_with(|| flow.id(opened));
+        let (asked_gap, asked_cut) =
+            asked.as_ref().map_or((false, false), |asked| (asked.gap, asked.snaplen));
+        let (answer_gap, answer_cut) =
+            answer.as_ref().map_or((false, false), |answer| (answer.gap, answer.snaplen));
+        let request = asked.and_then(|asked| asked.message).map(|message| *message);
+        let response = answer.map(|answer| *answer.message);
+        if request.is_none() && response.is_none() {
+            return;
+        }
+        let cut = |message: &Option<Message>| {
+            message.as_ref().is_some_and(|message| !message.body.complete && message.body.lost == 0)
+        };
+        let repaired = core::mem::take(&mut self.repaired) && response.is_some();
+        let flags = Flags {
+            midstream: self.midstream,
+            one_sided: !self.both_seen,
+            gap: asked_gap || answer_gap,
+            snaplen: asked_cut || answer_cut,
+            incomplete: cut(&request) || cut(&response) || response.is_none(),
+            body_cut: false,
+            repaired,
+        };
+        let counters = &mut work.counters;
+        for (count, counts) in [
+            (&mut counters.exchanges, true),
+            (&mut counters.unanswered, response.is_none()),
+            (&mut counters.unasked, request.is_none()),
+            (&mut counters.one_sided, flags.one_sided),
+            (&mut counters.repaired, repaired),
+        ] {
+            *count = count.saturating_add(u64::from(counts));
+        }
+        work.out.push(Exchange {
+            flow,
+            flow_id,
+            ordinal: self.ordinal,
+            request,
+            response,
+            flags,
+            completed,
+        });
+        self.ordinal = self.ordinal.saturating_add(1);
+    }
+}

@@ -1,0 +1,167 @@
+//! One connection: two streams and the conversation in them.
+
+use super::conversation::{Conversation, Said};
+use super::{Counters, Work};
+use crate::segment::{Segment, SegmentHead};
+use crate::tcp::{Chunk, SeqNumber, Stream};
+use core::net::SocketAddr;
+use stilt_model::{Mark, Timestamp};
+
+/// One connection. Side 0 is the lower address.
+pub(super) struct Flow {
+    streams: [Stream; 2],
+    talk: Conversation,
+    last: Timestamp,
+    reset: bool,
+}
+
+/// Index of the sender of a segment.
+fn side_of(head: &SegmentHead) -> usize {
+    usize::from(head.source != head.pair().0)
+}
+
+impl Flow {
+    pub(super) fn new(head: &SegmentHead, counters: &mut Counters) -> Self {
+        counters.flows = counters.flows.saturating_add(1);
+        let midstream = !head.flags.syn();
+        if midstream {
+            counters.midstream = counters.midstream.saturating_add(1);
+        }
+        let (low, high): (SocketAddr, SocketAddr) = head.pair();
+        Self {
+            streams: [Stream::default(), Stream::default()],
+            talk: Conversation::new([low, high], head.vlan_tags(), head.mark.time, midstream),
+            last: head.mark.time,
+            reset: false,
+        }
+    }
+
+    pub(super) fn last(&self) -> Timestamp {
+        self.last
+    }
+
+    pub(super) fn is_waiting(&self) -> bool {
+        self.streams.iter().any(Stream::is_waiting)
+    }
+
+    /// Closed on both sides, or reset.
+    pub(super) fn is_over(&self) -> bool {
+        self.reset || self.streams.iter().all(Stream::is_closed)
+    }
+
+    /// A SYN of another connection between the same ports.
+    pub(super) fn is_another(&mut self, head: &SegmentHead) -> bool {
+        match self.streams.get_mut(side_of(head)) {
+            Some(stream) => stream.is_seen() && stream.syn(SeqNumber(head.seq)),
+            None => false,
+        }
+    }
+
+    pub(super) fn segment(&mut self, segment: &Segment<'_>, work: &mut Work<'_>) {
+        let head = &segment.head;
+        self.last = self.last.max(head.mark.time);
+        let [low, high] = &mut self.streams;
+        let side = side_of(head);
+        let (own, other) = if side == 0 { (low, high) } else { (high, low) };
+        if head.flags.syn() {
+            own.syn(SeqNumber(head.seq));
+        }
+        if head.flags.ack() {
+            other.acknowledge(SeqNumber(head.ack));
+        }
+        if head.flags.rst() {
+            // A reset far from the stream is not the peer's.
+            let near = own.offset_of(SeqNumber(head.seq)).is_none_or(|offset| {
+                offset.abs_diff(own.next()) <= u64::from(u16::MAX).saturating_mul(16)
+            });
+            self.reset |= near;
+            return;
+        }
+        if segment.payload.is_empty() && head.missing == 0 && !head.flags.fin() {
+            if own.is_waiting() || other.is_waiting() {
+                self.tick(head.mark, work);
+            }
+            return;
+        }
+        let talk = &mut self.talk;
+        let mut counters = core::mem::take(&mut work.counters.streams);
+        let was_closed = own.is_closed();
+        own.push(segment, work.limits, &mut counters, |chunk| {
+            hear(talk, side, chunk, other, head.mark, work);
+        });
+        work.counters.streams = counters;
+        if own.differs {
+            own.differs = false;
+            talk.overlap(side);
+        }
+        if !was_closed && own.is_closed() {
+            talk.close(side, head.mark, work);
+        }
+    }
+
+    /// Time passes: holes may have been waited for long enough.
+    pub(super) fn tick(&mut self, mark: Mark, work: &mut Work<'_>) {
+        let mut counters = core::mem::take(&mut work.counters.streams);
+        for side in [0, 1] {
+            let [low, high] = &mut self.streams;
+            let (own, other) = if side == 0 { (low, high) } else { (high, low) };
+            let talk = &mut self.talk;
+            let was_closed = own.is_closed();
+            own.tick(mark.time, work.limits, &mut counters, &mut |chunk: Chunk<'_>| {
+                hear(talk, side, chunk, other, mark, work);
+            });
+            if !was_closed && own.is_closed() {
+                talk.close(side, mark, work);
+            }
+        }
+        work.counters.streams = counters;
+    }
+
+    /// Nothing more will come: holes are passed over, what is open is handed over.
+    pub(super) fn finish(&mut self, mark: Mark, work: &mut Work<'_>) {
+        let mut counters = core::mem::take(&mut work.counters.streams);
+        for side in [0, 1] {
+            let [low, high] = &mut self.streams;
+            let (own, other) = if side == 0 { (low, high) } else { (high, low) };
+            let talk = &mut self.talk;
+            for _ in 0..=work.limits.holes_max {
+                if !own.is_waiting() {
+                    break;
+                }
+                own.give_up_hole(&mut counters, &mut |chunk: Chunk<'_>| {
+                    hear(talk, side, chunk, other, mark, work);
+                });
+            }
+        }
+        work.counters.streams = counters;
+        let clean = self.streams.each_ref().map(|stream| stream.is_closed());
+        self.talk.finish(clean, mark, work);
+    }
+}
+
+/// Hands a chunk to the conversation.
+fn hear(
+    talk: &mut Conversation,
+    side: usize,
+    chunk: Chunk<'_>,
+    other: &Stream,
+    now: Mark,
+    work: &mut Work<'_>,
+) {
+    match chunk {
+        Chunk::Data { bytes, offset, mark, fresh, ack } => {
+            let said = Said {
+                bytes,
+                offset,
+                mark,
+                fresh,
+                now,
+                acked: ack.and_then(|ack| other.offset_of(ack)),
+                other_seen: other.is_seen(),
+                other_next: other.next(),
+            };
+            talk.hear(side, &said, work);
+        }
+        Chunk::Gap { bytes, snaplen, end } => talk.gap(side, bytes, snaplen, end, now, work),
+    }
+}

@@ -1,0 +1,258 @@
+//! From segments to exchanges: one flow table per logical shard.
+
+mod conversation;
+mod flow;
+
+use crate::segment::Segment;
+use crate::tcp::{StreamCounters, Table};
+use core::net::SocketAddr;
+use core::time::Duration;
+use flow::Flow;
+use serde::{Deserialize, Serialize};
+use stilt_model::{Exchange, Mark, Timestamp};
+use stilt_protocol::http1;
+
+/// Caps and time-outs of one shard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Connections followed at once, in one of the 64 shards.
+    pub flows_max: usize,
+    /// Bytes kept of one direction while a hole is waited for.
+    pub hole_bytes_max: usize,
+    /// Segments kept of one direction while a hole is waited for.
+    pub holes_max: usize,
+    /// Milliseconds that a hole is waited for.
+    pub gap_wait_ms: u64,
+    /// The same, once the other side has acknowledged what is missing.
+    pub acked_wait_ms: u64,
+    /// Segments after which an acknowledged hole is passed over.
+    pub acked_segments_max: u32,
+    /// Seconds without a segment after which a connection is given up.
+    pub idle_secs: u64,
+    /// Seconds that a closed connection is remembered.
+    pub closed_secs: u64,
+    /// Requests of one connection that wait for their response.
+    pub pipeline_max: usize,
+    /// Segments that begin no message after which a connection is taken for something else.
+    pub not_http_max: u8,
+    /// Caps of the HTTP parser.
+    pub http: http1::Limits,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            flows_max: 16_384,
+            hole_bytes_max: 1 << 20,
+            holes_max: 1024,
+            gap_wait_ms: 5000,
+            acked_wait_ms: 1000,
+            acked_segments_max: 256,
+            idle_secs: 3600,
+            closed_secs: 60,
+            pipeline_max: 1024,
+            not_http_max: 64,
+            http: http1::Limits::default(),
+        }
+    }
+}
+
+/// What a shard counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counters {
+    /// Connections seen.
+    pub flows: u64,
+    /// Of them, joined after their start.
+    pub midstream: u64,
+    /// Of them, with HTTP in them.
+    pub http_flows: u64,
+    /// Connections given up because the table was full.
+    pub evicted: u64,
+    /// Connections given up because they were idle.
+    pub timed_out: u64,
+    /// Requests read.
+    pub requests: u64,
+    /// Final responses read.
+    pub responses: u64,
+    /// Exchanges handed over.
+    pub exchanges: u64,
+    /// Of them, without response.
+    pub unanswered: u64,
+    /// Of them, without request.
+    pub unasked: u64,
+    /// Of them, on connections of which one direction was seen only.
+    pub one_sided: u64,
+    /// Of them, matched by acknowledgement.
+    pub repaired: u64,
+    /// What the streams counted.
+    pub streams: StreamCounters,
+}
+
+impl Counters {
+    /// Adds the counts of another shard.
+    pub fn add(&mut self, other: &Self) {
+        for (to, from) in [
+            (&mut self.flows, other.flows),
+            (&mut self.midstream, other.midstream),
+            (&mut self.http_flows, other.http_flows),
+            (&mut self.evicted, other.evicted),
+            (&mut self.timed_out, other.timed_out),
+            (&mut self.requests, other.requests),
+            (&mut self.responses, other.responses),
+            (&mut self.exchanges, other.exchanges),
+            (&mut self.unanswered, other.unanswered),
+            (&mut self.unasked, other.unasked),
+            (&mut self.one_sided, other.one_sided),
+            (&mut self.repaired, other.repaired),
+            (&mut self.streams.retransmitted_bytes, other.streams.retransmitted_bytes),
+            (&mut self.streams.out_of_order, other.streams.out_of_order),
+            (&mut self.streams.overlaps_differing, other.streams.overlaps_differing),
+            (&mut self.streams.gaps, other.streams.gaps),
+            (&mut self.streams.lost_bytes, other.streams.lost_bytes),
+            (&mut self.streams.cut_bytes, other.streams.cut_bytes),
+            (&mut self.streams.out_of_window, other.streams.out_of_window),
+        ] {
+            *to = to.saturating_add(from);
+        }
+    }
+}
+
+/// Both ends, the lower first, and the VLAN tags.
+type Key = ((SocketAddr, SocketAddr), [u16; 4]);
+
+/// What several parts of a shard need while they work.
+pub(crate) struct Work<'a> {
+    pub(crate) limits: &'a Limits,
+    pub(crate) counters: &'a mut Counters,
+    pub(crate) out: &'a mut Vec<Exchange>,
+}
+
+/// Puts the connections of one logical shard together.
+pub struct Assembler {
+    limits: Limits,
+    flows: Table<Key, Box<Flow>>,
+    /// Connections that were closed: what comes late for them begins nothing.
+    closed: Table<Key, Timestamp>,
+    /// Connections with a hole that is being waited for.
+    waiting: Vec<Key>,
+    counters: Counters,
+}
+
+impl Assembler {
+    /// A shard that has seen nothing.
+    #[must_use]
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            limits: limits.clone(),
+            flows: Table::default(),
+            closed: Table::default(),
+            waiting: Vec::new(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// What was counted.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Connections being followed.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.flows.len()
+    }
+
+    /// Takes a segment; exchanges that it completes are pushed.
+    pub fn segment(&mut self, segment: &Segment<'_>, out: &mut Vec<Exchange>) {
+        let head = &segment.head;
+        let key = (head.pair(), head.vlan);
+        let opens = head.flags.syn() && !head.flags.ack();
+        let mut work = Work { limits: &self.limits, counters: &mut self.counters, out };
+        let mut renew = false;
+        if let Some(flow) = self.flows.touch(&key) {
+            let waited = flow.is_waiting();
+            renew = opens && flow.is_another(head);
+            if !renew {
+                flow.segment(segment, &mut work);
+                if !waited && flow.is_waiting() {
+                    self.waiting.push(key);
+                }
+                if flow.is_over() {
+                    if let Some(mut flow) = self.flows.remove(&key) {
+                        flow.finish(head.mark, &mut work);
+                    }
+                    self.closed.insert(key, head.mark.time);
+                }
+                return;
+            }
+        }
+        if renew && let Some(mut flow) = self.flows.remove(&key) {
+            flow.finish(head.mark, &mut work);
+        }
+        if self.closed.touch(&key).is_some() {
+            if !opens {
+                return;
+            }
+            self.closed.remove(&key);
+        }
+        // What can't begin a connection that carries anything is not worth an entry.
+        if head.flags.rst() || (segment.payload.is_empty() && !head.flags.syn()) {
+            return;
+        }
+        while self.flows.len() >= self.limits.flows_max.max(1) {
+            let Some((_, mut oldest)) = self.flows.pop_oldest() else { break };
+            work.counters.evicted = work.counters.evicted.saturating_add(1);
+            oldest.finish(head.mark, &mut work);
+        }
+        let mut flow = Box::new(Flow::new(head, work.counters));
+        flow.segment(segment, &mut work);
+        if flow.is_waiting() {
+            self.waiting.push(key);
+        }
+        self.flows.insert(key, flow);
+    }
+
+    /// Packet time has reached `now` (a whole second, the same for every shard); `packet` is the
+    /// number of the packet that carried it there.
+    pub fn tick(&mut self, now: Timestamp, packet: u64, out: &mut Vec<Exchange>) {
+        let mark = Mark { time: now, packet };
+        let mut work = Work { limits: &self.limits, counters: &mut self.counters, out };
+        let mut still = Vec::new();
+        for key in core::mem::take(&mut self.waiting) {
+            let Some(flow) = self.flows.get_mut(&key) else { continue };
+            flow.tick(mark, &mut work);
+            if flow.is_waiting() {
+                still.push(key);
+            }
+        }
+        self.waiting = still;
+        let idle = Duration::from_secs(self.limits.idle_secs);
+        while self.flows.oldest().is_some_and(|(_, flow)| now.since(flow.last()) > idle) {
+            let Some((_, mut flow)) = self.flows.pop_oldest() else { break };
+            work.counters.timed_out = work.counters.timed_out.saturating_add(1);
+            flow.finish(mark, &mut work);
+        }
+        let remembered = Duration::from_secs(self.limits.closed_secs);
+        while self.closed.len() > self.limits.flows_max
+            || self.closed.oldest().is_some_and(|(_, at)| now.since(*at) > remembered)
+        {
+            if self.closed.pop_oldest().is_none() {
+                break;
+            }
+        }
+    }
+
+    /// The capture has ended: what is open is handed over as far as it was seen.
+    pub fn finish(&mut self, mark: Mark, out: &mut Vec<Exchange>) {
+        let mut work = Work { limits: &self.limits, counters: &mut self.counters, out };
+        while let Some((_, mut flow)) = self.flows.pop_oldest() {
+            flow.finish(mark, &mut work);
+        }
+        self.waiting.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests;

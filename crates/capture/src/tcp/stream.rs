@@ -1,0 +1,436 @@
+//! One direction of a connection: segments in, ordered bytes and gaps out.
+//!
+//! In-order payload is passed on as it lies in the packet. What comes early is kept within bounds;
+//! the first copy of a byte wins. A hole is waited for, even where it was acknowledged, because
+//! mirrors reorder the two directions; then it is passed over as a gap.
+
+use super::SeqNumber;
+use crate::assembler::Limits;
+use crate::segment::Segment;
+use core::hash::{BuildHasher, Hasher};
+use serde::Serialize;
+use stilt_model::{Mark, Timestamp};
+
+/// What a stream yields, in order.
+#[derive(Clone, Copy, Debug)]
+pub enum Chunk<'a> {
+    /// Bytes that follow what came before.
+    Data {
+        /// The bytes.
+        bytes: &'a [u8],
+        /// Offset of the first in the stream.
+        offset: u64,
+        /// Packet that brought them.
+        mark: Mark,
+        /// They begin where a segment begins.
+        fresh: bool,
+        /// What that packet acknowledged of the other direction, as it was numbered.
+        ack: Option<SeqNumber>,
+    },
+    /// Bytes that never came.
+    Gap {
+        /// How many.
+        bytes: u64,
+        /// They were on the wire and cut by the capture length.
+        snaplen: bool,
+        /// Offset behind them.
+        end: u64,
+    },
+}
+
+/// What streams counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct StreamCounters {
+    /// Payload bytes that had been seen before.
+    pub retransmitted_bytes: u64,
+    /// Segments that came before their turn.
+    pub out_of_order: u64,
+    /// Segments that overlap with different bytes.
+    pub overlaps_differing: u64,
+    /// Holes passed over.
+    pub gaps: u64,
+    /// Bytes in them.
+    pub lost_bytes: u64,
+    /// Bytes cut by the capture length.
+    pub cut_bytes: u64,
+    /// Segments far outside the window, passed over.
+    pub out_of_window: u64,
+}
+
+#[derive(Debug)]
+struct Piece {
+    offset: u64,
+    bytes: Vec<u8>,
+    missing: u32,
+    mark: Mark,
+    ack: Option<SeqNumber>,
+}
+
+impl Piece {
+    fn end(&self) -> u64 {
+        self.offset.saturating_add(self.bytes.len() as u64).saturating_add(u64::from(self.missing))
+    }
+}
+
+/// Segments of which a digest is kept, to tell a retransmission that differs.
+const RECENT: usize = 6;
+/// A segment further ahead than this belongs to no window that is in use.
+const WINDOW_MAX: i64 = 64 << 20;
+/// After so many of them in a row the stream has moved on.
+const STRAYS_MAX: u8 = 8;
+
+/// One direction of a connection.
+#[derive(Debug, Default)]
+pub struct Stream {
+    /// Sequence number of offset `next`.
+    at: Option<SeqNumber>,
+    /// Another initial number that was offered (a second SYN/ACK).
+    other: Option<SeqNumber>,
+    next: u64,
+    /// Highest offset that the other side has acknowledged.
+    acked: u64,
+    pending: Vec<Piece>,
+    pending_bytes: usize,
+    /// When the present hole was noticed, and segments seen since.
+    hole: Option<(Timestamp, u32)>,
+    /// Offset of the FIN.
+    fin: Option<u64>,
+    closed: bool,
+    strays: u8,
+    recent: [(u64, u32, u64); RECENT],
+    recent_at: u8,
+    /// The SYN was seen.
+    pub syn: bool,
+    /// Overlaps differed since this was last asked.
+    pub differs: bool,
+}
+
+impl Stream {
+    /// Something was seen of this direction.
+    #[must_use]
+    pub fn is_seen(&self) -> bool {
+        self.at.is_some()
+    }
+
+    /// Offset of the next byte.
+    #[must_use]
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// The FIN was reached.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// A hole is being waited for.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// The stream offset of a sequence number, near the present one.
+    #[must_use]
+    pub fn offset_of(&self, seq: SeqNumber) -> Option<u64> {
+        let ahead = seq.ahead_of(self.at?);
+        Some(self.next.saturating_add_signed(ahead))
+    }
+
+    /// Takes a SYN; gives whether it starts another connection than the one being followed.
+    pub fn syn(&mut self, seq: SeqNumber) -> bool {
+        let first = seq.plus(1);
+        match self.at {
+            None => {
+                self.at = Some(first);
+                self.syn = true;
+                false
+            }
+            // Nothing has come yet: which of the two the data follows will show.
+            Some(at) if self.next == 0 && at != first => {
+                self.other = Some(first);
+                self.syn = true;
+                false
+            }
+            Some(at) => {
+                let start = SeqNumber(
+                    at.0.wrapping_sub(u32::try_from(self.next & 0xffff_ffff).unwrap_or(0)),
+                );
+                start != first
+            }
+        }
+    }
+
+    /// The other side acknowledges up to `seq`.
+    pub fn acknowledge(&mut self, seq: SeqNumber) {
+        if let Some(offset) = self.offset_of(seq)
+            && offset <= self.next.saturating_add(WINDOW_MAX.unsigned_abs())
+        {
+            self.acked = self.acked.max(offset);
+        }
+    }
+
+    /// The sender closes at the end of this segment.
+    pub fn finish_at(&mut self, seq: SeqNumber, payload: u64) {
+        if let Some(offset) = self.offset_of(seq) {
+            self.fin.get_or_insert(offset.saturating_add(payload));
+        }
+    }
+
+    /// Takes the payload of a segment.
+    pub fn push(
+        &mut self,
+        segment: &Segment<'_>,
+        limits: &Limits,
+        counters: &mut StreamCounters,
+        mut out: impl FnMut(Chunk<'_>),
+    ) {
+        let head = &segment.head;
+        let seq = SeqNumber(head.seq).plus(u32::from(head.flags.syn()));
+        let length = (segment.payload.len() as u64).saturating_add(u64::from(head.missing));
+        if length > 0 && self.next == 0 && self.pending.is_empty() && self.other == Some(seq) {
+            self.at = Some(seq);
+        }
+        let at = *self.at.get_or_insert(seq);
+        if length > 0 {
+            self.other = None;
+        }
+        let ahead = seq.ahead_of(at);
+        if ahead > WINDOW_MAX {
+            counters.out_of_window = counters.out_of_window.saturating_add(1);
+            self.strays = self.strays.saturating_add(1);
+            if self.strays < STRAYS_MAX {
+                return;
+            }
+        }
+        self.strays = 0;
+        if head.flags.fin() {
+            self.finish_at(seq, length);
+        }
+        let ack = head.flags.ack().then_some(SeqNumber(head.ack));
+        if length > 0 {
+            self.place(segment, ahead, ack, counters, &mut out);
+        }
+        if !self.pending.is_empty() {
+            let hole = self.hole.get_or_insert((head.mark.time, 0));
+            hole.1 = hole.1.saturating_add(1);
+            if self.must_give_up(head.mark.time, limits) {
+                self.give_up_hole(counters, &mut out);
+            }
+        }
+        self.closed |= self.fin.is_some_and(|fin| self.next >= fin) && self.pending.is_empty();
+    }
+
+    /// Puts a payload where it belongs: passed on, kept, or dropped as known.
+    fn place(
+        &mut self,
+        segment: &Segment<'_>,
+        ahead: i64,
+        ack: Option<SeqNumber>,
+        counters: &mut StreamCounters,
+        out: &mut impl FnMut(Chunk<'_>),
+    ) {
+        let head = &segment.head;
+        let payload = segment.payload;
+        if ahead > 0 {
+            counters.out_of_order = counters.out_of_order.saturating_add(1);
+            let offset = self.next.saturating_add_signed(ahead);
+            self.keep(offset, payload, head.missing, head.mark, ack, counters);
+            return;
+        }
+        let known = usize::try_from(ahead.unsigned_abs()).unwrap_or(usize::MAX);
+        if known > 0 {
+            self.compare(ahead, payload, counters);
+            let again = known.min(payload.len()) as u64;
+            counters.retransmitted_bytes = counters.retransmitted_bytes.saturating_add(again);
+        }
+        let whole = payload.len().saturating_add(head.missing as usize);
+        if known >= whole {
+            return;
+        }
+        let fresh = payload.get(known..).unwrap_or_default();
+        let past = known.saturating_sub(payload.len());
+        let missing = u64::from(head.missing).saturating_sub(past as u64);
+        if known == 0 {
+            self.note_recent(payload);
+        }
+        self.pass(fresh, missing, head.mark, known == 0, ack, counters, out);
+        self.drain(counters, out);
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what a chunk says")]
+    fn pass(
+        &mut self,
+        bytes: &[u8],
+        missing: u64,
+        mark: Mark,
+        fresh: bool,
+        ack: Option<SeqNumber>,
+        counters: &mut StreamCounters,
+        out: &mut impl FnMut(Chunk<'_>),
+    ) {
+        let offset = self.next;
+        self.advance((bytes.len() as u64).saturating_add(missing));
+        if !bytes.is_empty() {
+            out(Chunk::Data { bytes, offset, mark, fresh, ack });
+        }
+        if missing > 0 {
+            counters.cut_bytes = counters.cut_bytes.saturating_add(missing);
+            out(Chunk::Gap { bytes: missing, snaplen: true, end: self.next });
+        }
+    }
+
+    fn advance(&mut self, bytes: u64) {
+        self.next = self.next.saturating_add(bytes);
+        let wrapped = u32::try_from(bytes & 0xffff_ffff).unwrap_or(0);
+        self.at = self.at.map(|at| at.plus(wrapped));
+    }
+
+    fn keep(
+        &mut self,
+        offset: u64,
+        payload: &[u8],
+        missing: u32,
+        mark: Mark,
+        ack: Option<SeqNumber>,
+        counters: &mut StreamCounters,
+    ) {
+        let at = self.pending.partition_point(|piece| piece.offset < offset);
+        let end = offset.saturating_add(payload.len() as u64);
+        let near = at.saturating_sub(1)..self.pending.len().min(at.saturating_add(1));
+        for piece in self.pending.get(near).unwrap_or_default() {
+            if differ((piece.offset, &piece.bytes), (offset, payload)) {
+                counters.overlaps_differing = counters.overlaps_differing.saturating_add(1);
+                self.differs = true;
+            }
+        }
+        if self.pending.get(at).is_some_and(|piece| piece.offset == offset && piece.end() >= end) {
+            let again = payload.len() as u64;
+            counters.retransmitted_bytes = counters.retransmitted_bytes.saturating_add(again);
+            return;
+        }
+        self.pending_bytes = self.pending_bytes.saturating_add(payload.len());
+        let piece = Piece { offset, bytes: payload.to_vec(), missing, mark, ack };
+        self.pending.insert(at, piece);
+    }
+
+    /// Passes on what has become next.
+    fn drain(&mut self, counters: &mut StreamCounters, out: &mut impl FnMut(Chunk<'_>)) {
+        let mut taken = 0_usize;
+        while let Some(piece) = self.pending.get_mut(taken) {
+            if piece.offset > self.next {
+                break;
+            }
+            taken = taken.saturating_add(1);
+            let bytes = core::mem::take(&mut piece.bytes);
+            let (offset, missing, mark, ack) = (piece.offset, piece.missing, piece.mark, piece.ack);
+            self.pending_bytes = self.pending_bytes.saturating_sub(bytes.len());
+            let known = usize::try_from(self.next.saturating_sub(offset)).unwrap_or(usize::MAX);
+            if known >= bytes.len().saturating_add(missing as usize) {
+                continue;
+            }
+            let fresh = bytes.get(known..).unwrap_or_default();
+            let past = known.saturating_sub(bytes.len());
+            let missing = u64::from(missing).saturating_sub(past as u64);
+            self.pass(fresh, missing, mark, known == 0, ack, counters, out);
+        }
+        if taken > 0 {
+            self.pending.drain(..taken);
+            self.hole = None;
+        }
+    }
+
+    /// Whether the present hole has been waited for long enough.
+    fn must_give_up(&self, now: Timestamp, limits: &Limits) -> bool {
+        let Some((since, segments)) = self.hole else { return false };
+        let waited = now.since(since).as_millis();
+        let acked = self.pending.first().is_some_and(|piece| self.acked >= piece.offset);
+        self.pending_bytes > limits.hole_bytes_max
+            || self.pending.len() > limits.holes_max
+            || waited >= u128::from(limits.gap_wait_ms)
+            || (acked
+                && (waited >= u128::from(limits.acked_wait_ms)
+                    || segments > limits.acked_segments_max))
+    }
+
+    /// Passes over the present hole.
+    pub fn give_up_hole(&mut self, counters: &mut StreamCounters, out: &mut impl FnMut(Chunk<'_>)) {
+        let Some(first) = self.pending.first() else { return };
+        let bytes = first.offset.saturating_sub(self.next);
+        if bytes > 0 {
+            counters.gaps = counters.gaps.saturating_add(1);
+            counters.lost_bytes = counters.lost_bytes.saturating_add(bytes);
+            self.advance(bytes);
+            out(Chunk::Gap { bytes, snaplen: false, end: self.next });
+        }
+        self.hole = None;
+        self.drain(counters, out);
+        self.closed |= self.fin.is_some_and(|fin| self.next >= fin) && self.pending.is_empty();
+    }
+
+    /// Time has passed without a segment.
+    pub fn tick(
+        &mut self,
+        now: Timestamp,
+        limits: &Limits,
+        counters: &mut StreamCounters,
+        out: &mut impl FnMut(Chunk<'_>),
+    ) {
+        if !self.pending.is_empty() {
+            self.hole.get_or_insert((now, 0));
+            if self.must_give_up(now, limits) {
+                self.give_up_hole(counters, out);
+            }
+        }
+    }
+
+    fn note_recent(&mut self, payload: &[u8]) {
+        let at = usize::from(self.recent_at) % RECENT;
+        let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+        if let Some(slot) = self.recent.get_mut(at) {
+            *slot = (self.next, length, digest(payload));
+        }
+        self.recent_at = self.recent_at.wrapping_add(1);
+    }
+
+    /// Tells a retransmission of a recent segment whose bytes differ.
+    fn compare(&mut self, ahead: i64, payload: &[u8], counters: &mut StreamCounters) {
+        let offset = self.next.saturating_add_signed(ahead);
+        let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+        let same_place =
+            self.recent.iter().find(|(at, len, _)| *at == offset && *len == length && length > 0);
+        if let Some((.., known)) = same_place
+            && *known != digest(payload)
+        {
+            counters.overlaps_differing = counters.overlaps_differing.saturating_add(1);
+            self.differs = true;
+        }
+    }
+}
+
+/// Whether two pieces disagree where they overlap.
+fn differ((first_at, first): (u64, &[u8]), (second_at, second): (u64, &[u8])) -> bool {
+    let start = first_at.max(second_at);
+    let end = first_at
+        .saturating_add(first.len() as u64)
+        .min(second_at.saturating_add(second.len() as u64));
+    if end <= start {
+        return false;
+    }
+    let part = |at: u64, bytes: &[u8]| -> Option<(usize, usize)> {
+        let from = usize::try_from(start.checked_sub(at)?).ok()?;
+        let to = usize::try_from(end.checked_sub(at)?).ok()?;
+        (to <= bytes.len()).then_some((from, to))
+    };
+    match (part(first_at, first), part(second_at, second)) {
+        (Some((a, b)), Some((c, d))) => first.get(a..b) != second.get(c..d),
+        _ => false,
+    }
+}
+
+/// A digest within one run; it never leaves it.
+fn digest(bytes: &[u8]) -> u64 {
+    let mut hasher = foldhash::fast::FixedState::with_seed(0x5711).build_hasher();
+    hasher.write(bytes);
+    hasher.finish()
+}
