@@ -9,7 +9,8 @@ use core::net::SocketAddr;
 use std::collections::VecDeque;
 use stilt_model::{Anomaly, Exchange, Flags, Flow, FlowId, Mark, Message, Timestamp};
 use stilt_protocol::http1::{
-    Framing, Likeness, Parser, Side, Step, looks_like_request, looks_like_response,
+    Framing, Likeness, Parser, Side, Step, looks_like_request, looks_like_request_loosely,
+    looks_like_response,
 };
 
 /// Responses that came before their request and wait for it.
@@ -40,6 +41,14 @@ struct Asked {
     end: Option<u64>,
     gap: bool,
     snaplen: bool,
+}
+
+impl Asked {
+    fn fill(&mut self, message: Box<Message>, end: u64, gap: bool, snaplen: bool) {
+        self.message = Some(message);
+        self.end = Some(end);
+        (self.gap, self.snaplen) = (gap, snaplen);
+    }
 }
 
 /// A response, with the request it answers where that is known.
@@ -182,7 +191,13 @@ impl Conversation {
         if voice.misses > work.limits.not_http_max || !said.fresh {
             return false;
         }
-        let asks = !other && looks_like_request(said.bytes) != Likeness::No;
+        let strictly = !other && looks_like_request(said.bytes) != Likeness::No;
+        // What opens a connection may be a request that only a server can love.
+        let loosely = !other
+            && said.offset == 0
+            && !self.midstream
+            && looks_like_request_loosely(said.bytes) == Likeness::Yes;
+        let asks = strictly || loosely;
         let answers =
             !asks && self.client != Some(side) && looks_like_response(said.bytes) != Likeness::No;
         if !asks && !answers {
@@ -190,7 +205,9 @@ impl Conversation {
             return false;
         }
         let role = if asks { Side::Request } else { Side::Response };
-        voice.parser = Some(Box::new(Parser::new(role, false)));
+        let parser = Parser::new(role, false);
+        let parser = if asks && !strictly { parser.loosely() } else { parser };
+        voice.parser = Some(Box::new(parser));
         voice.gap |= voice.misses > 0 || self.midstream;
         if self.client.is_none() {
             self.client = Some(if asks { side } else { 1_usize.saturating_sub(side) });
@@ -327,16 +344,11 @@ impl Conversation {
         now: Mark,
         work: &mut Work<'_>,
     ) {
-        let fill = |asked: &mut Asked| {
-            asked.message = Some(message);
-            asked.end = Some(end);
-            (asked.gap, asked.snaplen) = (gap, snaplen);
-        };
         let in_answer = self.asked.is_empty()
             && self.answering.as_ref().is_some_and(|asked| asked.message.is_none());
         if in_answer {
             if let Some(asked) = &mut self.answering {
-                fill(asked);
+                asked.fill(message, end, gap, snaplen);
             }
             if let Some(held) = self.held.take() {
                 let asked = self.answering.take();
@@ -344,8 +356,12 @@ impl Conversation {
             }
             return;
         }
+        if self.asked.back().is_none_or(|asked| asked.message.is_some()) {
+            // Its head was cut off: it was not noted when it ended.
+            self.asked.push_back(Asked { start: message.offset, ..Asked::default() });
+        }
         if let Some(asked) = self.asked.back_mut() {
-            fill(asked);
+            asked.fill(message, end, gap, snaplen);
         }
         // A response that was captured before its request.
         let answered = self.asked.len() == 1

@@ -2,9 +2,9 @@
 
 use super::{Layer, TunnelSpec, word};
 
-/// GRE (RFC 2784, 2890), with ERSPAN and transparent bridging inside.
+/// GRE (RFC 2784, 2890; in UDP: RFC 8086), with ERSPAN and transparent bridging inside.
 pub(super) const GRE: TunnelSpec =
-    TunnelSpec { name: "gre", ports: &[], protocol: Some(47), decode: gre };
+    TunnelSpec { name: "gre", ports: &[4754], protocol: Some(47), decode: gre };
 /// IPv4 in IP (RFC 2003).
 pub(super) const IPIP: TunnelSpec =
     TunnelSpec { name: "ipip", ports: &[], protocol: Some(4), decode: ip };

@@ -20,6 +20,27 @@ pub enum Likeness {
     No,
 }
 
+/// A first line that a server would answer, though it is no proper request line: it ends in a
+/// version. Only worth asking where a connection begins.
+#[must_use]
+pub fn looks_like_request_loosely(bytes: &[u8]) -> Likeness {
+    let window = bytes.get(..bytes.len().min(START_LINE_MAX)).unwrap_or_default();
+    let Some(end) = memchr::memchr(b'\n', window) else { return looks_like_request(bytes) };
+    let line = window.get(..end).unwrap_or_default().trim_ascii_end();
+    let version = line.strip_suffix(b".").or_else(|| match line {
+        [rest @ .., b'.', digit] if digit.is_ascii_digit() => Some(rest),
+        _ => None,
+    });
+    let ends_in_version =
+        version.is_some_and(|rest| rest.to_ascii_uppercase().ends_with(b"HTTP/1"));
+    let printable = line.iter().all(|byte| *byte >= 0x20 || *byte == b'\t');
+    if ends_in_version && printable && line.first() != Some(&b' ') {
+        Likeness::Yes
+    } else {
+        Likeness::No
+    }
+}
+
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
@@ -38,6 +59,22 @@ fn version(bytes: &[u8]) -> Likeness {
         Some(digit) if digit.is_ascii_digit() => Likeness::Yes,
         Some(_) => Likeness::No,
         None => Likeness::Maybe,
+    }
+}
+
+/// `HTTP/x.y` at the start of `bytes`, or as much of it as is there.
+fn any_version(bytes: &[u8]) -> Likeness {
+    let plain = |at: usize| bytes.get(at).map(u8::is_ascii_digit);
+    match (plain(5), bytes.get(6), plain(7)) {
+        (None | Some(true), None | Some(b'.'), None | Some(true)) => {}
+        _ => return Likeness::No,
+    }
+    let name = bytes.get(..bytes.len().min(5)).unwrap_or_default();
+    let fits = b"HTTP/".get(..name.len()).is_some_and(|want| name.eq_ignore_ascii_case(want));
+    match (fits, bytes.len() >= 8) {
+        (false, _) => Likeness::No,
+        (true, true) => Likeness::Yes,
+        (true, false) => Likeness::Maybe,
     }
 }
 
@@ -78,10 +115,10 @@ pub fn looks_like_request(bytes: &[u8]) -> Likeness {
     Likeness::Maybe
 }
 
-/// `HTTP/1.x`, blank, three digits.
+/// `HTTP/x.y`, blank, three digits: servers send odd versions, and clients accept them.
 #[must_use]
 pub fn looks_like_response(bytes: &[u8]) -> Likeness {
-    match version(bytes) {
+    match any_version(bytes) {
         Likeness::Yes => {}
         other => return other,
     }
@@ -94,7 +131,7 @@ pub fn looks_like_response(bytes: &[u8]) -> Likeness {
     let digits = code.iter().take(3).take_while(|byte| byte.is_ascii_digit()).count();
     match (digits, code.len()) {
         (3, _) => match code.get(3) {
-            Some(byte) if byte.is_ascii_alphanumeric() => Likeness::No,
+            Some(byte) if byte.is_ascii_alphabetic() => Likeness::No,
             _ => Likeness::Yes,
         },
         (digits, len) if digits == len => Likeness::Maybe,
@@ -237,14 +274,17 @@ fn start_line(
     match side {
         Side::Request => {
             let (first, last) = (*words.first()?, *words.last()?);
-            let minor = text(last).last()?.checked_sub(b'0')?;
-            // Blanks inside a target are kept with it.
-            let target = (words.get(1)?.0, words.get(words.len().checked_sub(2)?)?.1);
+            let minor = text(last).last().map_or(1, |digit| digit.saturating_sub(b'0'));
             let plain = words.len() == 3 && line.iter().filter(|byte| **byte == b' ').count() == 2;
-            if plain {
+            if plain && text(first).iter().all(|byte| is_token(*byte)) {
                 odd.retain(|anomaly| *anomaly != Anomaly::BadStartLine);
             }
-            (words.len() >= 3).then_some(())?;
+            // Blanks inside a target are kept with it; of two words the second is the target.
+            let target = match (words.get(1), words.len().checked_sub(2)) {
+                (Some(from), Some(to)) if to > 0 => (from.0, words.get(to)?.1),
+                (Some(second), _) => *second,
+                (None, _) => (first.1, first.1),
+            };
             Some((at(first)?, at(target)?, 0, minor))
         }
         Side::Response => {

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use stilt_model::{Anomaly, Mark, Message};
 
 pub use framing::Framing;
-pub use head::{Likeness, looks_like_request, looks_like_response};
+pub use head::{Likeness, looks_like_request, looks_like_request_loosely, looks_like_response};
 
 /// Caps of the parser.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,6 +98,8 @@ pub struct Parser {
     state: State,
     message: Box<Message>,
     decoder: Decoder,
+    /// Request lines that are not proper are read as well.
+    loose: bool,
 }
 
 impl Parser {
@@ -109,7 +111,15 @@ impl Parser {
             state: if midstream { State::Lost } else { State::Idle },
             message: Box::default(),
             decoder: Decoder::Identity,
+            loose: false,
         }
+    }
+
+    /// Reads request lines that are not proper as well, where they end in a version.
+    #[must_use]
+    pub fn loosely(mut self) -> Self {
+        self.loose = true;
+        self
     }
 
     /// The message that is being read: its head after [`Step::Head`].
@@ -199,6 +209,7 @@ impl Parser {
 
     fn likeness(&self, bytes: &[u8]) -> Likeness {
         match self.side {
+            Side::Request if self.loose && !self.is_lost() => looks_like_request_loosely(bytes),
             Side::Request => looks_like_request(bytes),
             Side::Response => looks_like_response(bytes),
         }
