@@ -1,0 +1,66 @@
+//! Words that messages gave as names of things: a path segment that was one of them is a value.
+
+use core::hash::BuildHasher;
+use foldhash::fast::RandomState;
+use std::collections::HashSet;
+use stilt_model::{Leaf, Value};
+
+/// Words in one generation; there are two, and the older one is dropped.
+const WORDS_MAX: usize = 16_384;
+/// Leaves of one message that are looked at.
+const LEAVES_MAX: usize = 128;
+/// Longest word.
+const TEXT_MAX: usize = 64;
+
+/// Names of things that were seen, the most recent ones.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Disclosed {
+    hasher: RandomState,
+    now: HashSet<u64, RandomState>,
+    before: HashSet<u64, RandomState>,
+}
+
+impl Disclosed {
+    /// Remembers what `leaves` call things by.
+    pub(crate) fn learn(&mut self, leaves: &[Leaf]) {
+        for leaf in leaves.iter().take(LEAVES_MAX) {
+            let hash = match &leaf.value {
+                Value::Text(text)
+                    if (2..=TEXT_MAX).contains(&text.len())
+                        && !text.contains([' ', '/'])
+                        && names_a_thing(leaf.name()) =>
+                {
+                    self.hasher.hash_one(text.as_str())
+                }
+                _ => continue,
+            };
+            if self.before.contains(&hash) || !self.now.insert(hash) {
+                continue;
+            }
+            if self.now.len() >= WORDS_MAX {
+                self.before = core::mem::take(&mut self.now);
+            }
+        }
+    }
+
+    pub(crate) fn contains(&self, word: &str) -> bool {
+        let hash = self.hasher.hash_one(word);
+        self.now.contains(&hash) || self.before.contains(&hash)
+    }
+}
+
+/// The leaf's name says that its value is what the thing is called by.
+fn names_a_thing(name: &str) -> bool {
+    const ENDS: &[&str] = &[
+        "id", "name", "slug", "title", "key", "code", "sku", "handle", "login", "user", "number",
+        "ref", "uid", "nick", "owner", "author", "symbol", "ticker", "isbn", "label", "tag",
+    ];
+    let bytes = name.as_bytes();
+    ENDS.iter().any(|end| {
+        bytes
+            .len()
+            .checked_sub(end.len())
+            .and_then(|at| bytes.get(at..))
+            .is_some_and(|tail| tail.eq_ignore_ascii_case(end.as_bytes()))
+    })
+}

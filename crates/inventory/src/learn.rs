@@ -1,0 +1,230 @@
+//! Words that vary: children of one parent that answer alike become one slot.
+
+use crate::path::split_extension;
+use crate::record::Records;
+use crate::service::Service;
+use crate::sighting::SlotKind;
+use crate::tree::{Method, NONE};
+use crate::words::{is_function, is_version};
+use stilt_model::IdBuilder;
+
+/// Children with the same sort of answer before they are taken for values of one slot…
+const ALIKE: usize = 8;
+/// …where the answer says little (one field, or a write)…
+const ALIKE_POOR: usize = 16;
+/// …where it has no fields at all (pages)…
+const ALIKE_PAGES: usize = 24;
+/// …and where their names were seen as names of things in messages.
+const ALIKE_DISCLOSED: usize = 2;
+
+/// A sort of answer an endpoint gave for the first time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct News {
+    pub(crate) record: u32,
+    pub(crate) method: Method,
+    pub(crate) shape: u64,
+    /// Leaves of the answer.
+    pub(crate) leaves: usize,
+}
+
+impl Service {
+    /// Takes up a new sort of answer; `true` where templates changed.
+    pub(crate) fn learn(&mut self, records: &mut Records, news: News) -> bool {
+        let Some(node) = records.get(news.record).map(|record| record.node) else { return false };
+        let mut child = node;
+        let mut below = String::new();
+        for _ in 0..2 {
+            let Some((parent, name, slot)) = self
+                .tree
+                .node(child)
+                .map(|node| (node.parent, node.name.clone(), node.slot_kind.is_some()))
+            else {
+                return false;
+            };
+            if parent == NONE {
+                return false;
+            }
+            if !slot && !is_function(&name) && !is_version(&name) {
+                let feature = feature(&below, news);
+                let alike = self.tree.note(parent, feature, child);
+                if self.known_below_slot(records, parent, &below, news) {
+                    return self.merge(records, parent, &[child]);
+                }
+                if self.vary(records, parent, &alike, news, below.is_empty()) {
+                    return self.merge(records, parent, &alike);
+                }
+            }
+            below = format!("/{}{below}", if slot { "{}" } else { &name });
+            child = parent;
+        }
+        false
+    }
+
+    /// The open slot beside this child gave the very answer before.
+    fn known_below_slot(&self, records: &Records, parent: u32, below: &str, news: News) -> bool {
+        let Some(mut at) = self.tree.node(parent).map(|node| node.slot) else { return false };
+        if news.leaves == 0 || !self.tree.node(at).is_some_and(|slot| slot.open) {
+            return false;
+        }
+        for name in below.split('/').filter(|name| !name.is_empty()) {
+            let Some(node) = self.tree.node(at) else { return false };
+            at = match name {
+                "{}" => node.slot,
+                name => {
+                    node.children.get(name.to_ascii_lowercase().as_str()).copied().unwrap_or(NONE)
+                }
+            };
+        }
+        self.tree
+            .node(at)
+            .and_then(|node| node.record(news.method))
+            .and_then(|record| records.get(record))
+            .is_some_and(|record| record.shapes.contains(&news.shape))
+    }
+
+    /// These children are values, not names.
+    fn vary(&self, records: &Records, parent: u32, alike: &[u32], news: News, own: bool) -> bool {
+        let names = || alike.iter().filter_map(|child| Some(&*self.tree.node(*child)?.name));
+        let disclosed = names().filter(|name| self.disclosed.contains(name)).count();
+        if news.leaves > 0 {
+            let enough =
+                if news.leaves >= 2 && news.method == Method::GET { ALIKE } else { ALIKE_POOR };
+            return (disclosed >= ALIKE_DISCLOSED && disclosed * 2 >= alike.len())
+                || alike.len() >= enough;
+        }
+        // No fields: pages, files and empty answers all look the same.
+        if news.method != Method::GET || !own {
+            return disclosed >= ALIKE_DISCLOSED && disclosed * 2 >= alike.len();
+        }
+        let extension = |name: &str| split_extension(name).1.map(str::to_ascii_lowercase);
+        let first = names().next().and_then(extension);
+        let files = first.is_some() && names().all(|name| extension(name) == first);
+        let wordy = names()
+            .filter(|name| name.contains(['-', '_']) || name.bytes().any(|b| b.is_ascii_digit()))
+            .count();
+        let below_root = parent != 0;
+        let enough =
+            if below_root && (files || wordy * 3 >= alike.len() * 2) { ALIKE } else { ALIKE_PAGES };
+        alike.len() >= enough && self.rarely_asked(records, alike)
+    }
+
+    /// Values are many and each asked for seldom; pages are few and asked for again and again.
+    fn rarely_asked(&self, records: &Records, children: &[u32]) -> bool {
+        let mut counts: Vec<u64> = children
+            .iter()
+            .filter_map(|child| {
+                let node = self.tree.node(*child)?;
+                let requests = node.methods.iter().filter_map(|(_, record)| records.get(*record));
+                Some(requests.map(|record| record.endpoint.requests).sum())
+            })
+            .collect();
+        counts.sort_unstable();
+        let median = counts.get(counts.len() / 2).copied().unwrap_or(0);
+        median <= 8
+    }
+
+    /// Makes `children` of `parent` values of its slot.
+    fn merge(&mut self, records: &mut Records, parent: u32, children: &[u32]) -> bool {
+        let slot = self.tree.slot(parent, SlotKind::Slug, true);
+        if let Some(node) = self.tree.node_mut(slot) {
+            node.open = true;
+        }
+        for child in children {
+            self.graft(records, *child, slot, 0);
+        }
+        self.relabel(records, slot, 0);
+        self.sweep_unconfirmed(records);
+        true
+    }
+
+    /// Moves all of `from` under `to`, joining what both have.
+    fn graft(&mut self, records: &mut Records, from: u32, to: u32, depth: usize) {
+        if from == to || depth > 32 {
+            return;
+        }
+        let Some(node) = self.tree.node(from) else { return };
+        let (methods, slot) = (node.methods.clone(), node.slot);
+        for (method, record) in methods {
+            match self.tree.node(to).and_then(|node| node.record(method)) {
+                Some(into) => records.absorb(into, record),
+                None => {
+                    if let Some(node) = self.tree.node_mut(to) {
+                        node.methods.push((method, record));
+                    }
+                    if let Some(record) = records.get_mut(record) {
+                        record.node = to;
+                    }
+                }
+            }
+        }
+        if slot != NONE {
+            match self.tree.node(to).map(|node| node.slot) {
+                Some(NONE) => self.adopt(to, slot, None),
+                Some(own) => {
+                    let open = self.tree.node(slot).is_some_and(|node| node.open);
+                    if let Some(node) = self.tree.node_mut(own) {
+                        node.open |= open;
+                    }
+                    self.graft(records, slot, own, depth + 1);
+                }
+                None => {}
+            }
+        }
+        for (name, child) in self.tree.children(from) {
+            match self.tree.node(to).and_then(|node| node.children.get(&name).copied()) {
+                Some(own) => self.graft(records, child, own, depth + 1),
+                None => self.adopt(to, child, Some(name)),
+            }
+        }
+        self.tree.remove(from);
+    }
+
+    fn adopt(&mut self, parent: u32, child: u32, name: Option<Box<str>>) {
+        if let Some(node) = self.tree.node_mut(child) {
+            node.parent = parent;
+        }
+        if let Some(node) = self.tree.node_mut(parent) {
+            match name {
+                Some(name) => {
+                    node.children.insert(name, child);
+                }
+                None => node.slot = child,
+            }
+        }
+    }
+
+    /// Writes the templates below `at` anew.
+    fn relabel(&mut self, records: &mut Records, at: u32, depth: usize) {
+        if depth > 32 {
+            return;
+        }
+        let Some(node) = self.tree.node(at) else { return };
+        let (methods, slot) = (node.methods.clone(), node.slot);
+        let mut now = Vec::with_capacity(methods.len());
+        for (method, record) in methods {
+            let moved = records.relabel(record, self.tree.template(at));
+            if moved != record {
+                // It joined one that was kept apart, until now, as never confirmed.
+                self.forget_unconfirmed(moved);
+            }
+            if let Some(record) = records.get_mut(moved) {
+                record.node = at;
+                record.confirmed = true;
+            }
+            now.push((method, moved));
+        }
+        if let Some(node) = self.tree.node_mut(at) {
+            node.methods = now;
+        }
+        if slot != NONE {
+            self.relabel(records, slot, depth + 1);
+        }
+        for (_, child) in self.tree.children(at) {
+            self.relabel(records, child, depth + 1);
+        }
+    }
+}
+
+fn feature(below: &str, news: News) -> u64 {
+    IdBuilder::new("alike").text(below).text(news.method.name()).number(news.shape).finish()
+}

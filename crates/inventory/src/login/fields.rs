@@ -1,0 +1,365 @@
+//! The fields of a request that name a user and hold a secret.
+
+use crate::words::words;
+use stilt_model::{Leaf, Pseudonym, Request, SecretKind, Value};
+
+/// Leaves of a request that are looked at; forms for signing in are short.
+const LEAVES_MAX: usize = 48;
+/// Longest user name kept.
+const USER_MAX: usize = 128;
+
+/// OAuth 2.0 grant (RFC 6749).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Grant {
+    Password,
+    Refresh,
+    Other,
+}
+
+/// User and secret of a request.
+#[derive(Clone, Debug)]
+pub(crate) struct Fields {
+    pub(crate) user: String,
+    pub(crate) secret: Option<Pseudonym>,
+    /// The secret is given twice, as where one is chosen.
+    pub(crate) repeated: bool,
+    /// An old and a new secret.
+    pub(crate) changes: bool,
+    /// The secret is a code or PIN.
+    pub(crate) code_only: bool,
+    /// A user name and an e-mail address.
+    pub(crate) two_names: bool,
+    /// Other fields that say something of a person.
+    pub(crate) extras: usize,
+    pub(crate) grant: Option<Grant>,
+}
+
+/// The grant asked for.
+pub(crate) fn grant(request: &Request) -> Option<Grant> {
+    let leaf = request.leaves.iter().take(LEAVES_MAX).find(|leaf| {
+        leaf.name().eq_ignore_ascii_case("grant_type") || leaf.name() == "grantType"
+    })?;
+    match &leaf.value {
+        Value::Text(text) if text == "password" => Some(Grant::Password),
+        Value::Text(text) if text == "refresh_token" => Some(Grant::Refresh),
+        _ => Some(Grant::Other),
+    }
+}
+
+/// Reads them; `None` where the request holds no secret, or names no user.
+pub(crate) fn read(request: &Request) -> Option<Fields> {
+    let leaves = || request.leaves.iter().take(LEAVES_MAX);
+    if !leaves().any(is_secret) {
+        return None;
+    }
+    let mut passwords: Vec<(&Leaf, Option<Pseudonym>)> = Vec::new();
+    let mut code = None;
+    let mut changes = false;
+    for leaf in leaves().filter(|leaf| !leaf.path.contains("[]")) {
+        match &leaf.value {
+            Value::Masked { mark, .. } if mark.kind == SecretKind::Password => {
+                passwords.push((leaf, Some(*mark)));
+            }
+            Value::Masked { mark, .. } if mark.kind == SecretKind::Code => code = Some(*mark),
+            Value::Null | Value::Text(_) if is_password_name(&leaf.path) => {
+                passwords.push((leaf, None));
+            }
+            _ => continue,
+        }
+        let words = words(&leaf.path);
+        changes |=
+            words.iter().any(|w| ["old", "new", "current", "previous"].contains(&w.as_str()))
+                && words.iter().any(|w| w.contains("pass") || w.contains("pwd"));
+    }
+    if passwords.is_empty() && code.is_none() {
+        return None;
+    }
+    let first = passwords.first().and_then(|(_, mark)| *mark);
+    let repeated = passwords.len() > 1 && passwords.iter().all(|(_, mark)| *mark == first);
+    changes |= passwords.len() > 1 && !repeated;
+    let mut best: Option<(u8, &Leaf)> = None;
+    let (mut names, mut mails, mut others) = (false, false, Vec::new());
+    for leaf in leaves().filter(|leaf| !leaf.path.contains("[]") && !is_secret(leaf)) {
+        let Some(rank) = rank(leaf) else {
+            if counts(leaf) {
+                others.push(leaf);
+            }
+            continue;
+        };
+        names |= rank == 0;
+        mails |= rank == 1;
+        if best.is_some_and(|(known, _)| known <= rank) {
+            others.push(leaf);
+        } else if let Some((_, displaced)) = best.replace((rank, leaf)) {
+            others.push(displaced);
+        }
+    }
+    let leaf = match best {
+        Some((_, leaf)) => leaf,
+        None => only_text(&mut others)?,
+    };
+    let user = text(&leaf.value)?;
+    Some(Fields {
+        user,
+        secret: first.or(code),
+        repeated,
+        changes,
+        code_only: passwords.is_empty(),
+        two_names: names && mails,
+        extras: others.len(),
+        grant: grant(request),
+    })
+}
+
+fn is_secret(leaf: &Leaf) -> bool {
+    match &leaf.value {
+        Value::Masked { mark, .. } => {
+            matches!(mark.kind, SecretKind::Password | SecretKind::Code)
+        }
+        Value::Null => is_password_name(&leaf.path),
+        Value::Text(text) => text.is_empty() && is_password_name(&leaf.path),
+        _ => false,
+    }
+}
+
+/// An empty password has no mark; its name must do.
+fn is_password_name(path: &str) -> bool {
+    words(path).iter().any(|word| {
+        matches!(
+            word.as_str(),
+            "password" | "passwd" | "pwd" | "pass" | "passwort" | "senha" | "contrasena"
+        )
+    })
+}
+
+/// How much a leaf's name speaks for its being the user, 0 most.
+fn rank(leaf: &Leaf) -> Option<u8> {
+    const USER: &[&str] = &[
+        "username",
+        "user",
+        "login",
+        "loginname",
+        "userid",
+        "uname",
+        "usr",
+        "identifier",
+        "uid",
+        "principal",
+        "signin",
+        "benutzer",
+        "benutzername",
+        "usuario",
+        "utilisateur",
+        "identifiant",
+        "logon",
+        "log",
+        "nick",
+        "nickname",
+        "handle",
+        "useremail",
+        "userlogin",
+        "loginid",
+        "jusername",
+        "usernameoremail",
+        "emailorusername",
+        "kennung",
+        "utente",
+        "subject",
+    ];
+    const MAIL: &[&str] = &["email", "mail", "emailaddress", "correo"];
+    const NUMBER: &[&str] = &[
+        "account",
+        "accountnumber",
+        "accountid",
+        "accountno",
+        "customerid",
+        "customernumber",
+        "phone",
+        "mobile",
+        "phonenumber",
+        "mobilenumber",
+        "msisdn",
+        "memberid",
+        "member",
+        "customer",
+        "tel",
+        "employeeid",
+        "clientnumber",
+        "cardnumber",
+        "telephone",
+        "personalnumber",
+        "ssn",
+        "accountname",
+    ];
+    const LAST: &[&str] = &["id", "name", "code", "number"];
+    text(&leaf.value)?;
+    let name: String = words(leaf.name()).concat();
+    let is = |list: &[&str]| list.contains(&name.as_str());
+    if is(USER) {
+        // `user.name` and `user.id` come by the last list, `user` alone by this one.
+        return Some(0);
+    }
+    if is(MAIL) {
+        return Some(1);
+    }
+    if matches!(&leaf.value, Value::Masked { mark, .. } if mark.kind == SecretKind::Email) {
+        return Some(2);
+    }
+    if is(NUMBER) {
+        return Some(3);
+    }
+    is(LAST).then_some(4)
+}
+
+/// A leaf that says something of a person, not of the form.
+fn counts(leaf: &Leaf) -> bool {
+    const FORM: &[&str] = &[
+        "csrf",
+        "xsrf",
+        "csrfmiddlewaretoken",
+        "token",
+        "remember",
+        "rememberme",
+        "redirect",
+        "next",
+        "return",
+        "returnurl",
+        "returnto",
+        "captcha",
+        "recaptcha",
+        "client",
+        "grant",
+        "scope",
+        "device",
+        "platform",
+        "locale",
+        "lang",
+        "language",
+        "submit",
+        "action",
+        "type",
+        "realm",
+        "tenant",
+        "domain",
+        "commit",
+        "utf",
+        "authenticity",
+        "verification",
+        "state",
+        "nonce",
+        "audience",
+        "version",
+        "app",
+        "os",
+        "keep",
+        "persistent",
+        "url",
+        "uri",
+        "target",
+        "service",
+        "execution",
+        "event",
+        "viewstate",
+        "method",
+        "mode",
+        "provider",
+        "connection",
+        "response",
+        "operation",
+        "query",
+        "fingerprint",
+        "timezone",
+        "step",
+        "form",
+        "button",
+        "continue",
+        "source",
+        "login",
+    ];
+    if matches!(leaf.value, Value::Null) {
+        return false;
+    }
+    let words = words(leaf.name());
+    !words.iter().any(|word| FORM.contains(&word.as_str()))
+}
+
+/// The one short text that is left.
+fn only_text<'a>(others: &mut Vec<&'a Leaf>) -> Option<&'a Leaf> {
+    let mut texts = others.iter().enumerate().filter(|(_, leaf)| {
+        matches!(&leaf.value, Value::Text(text) if text.len() <= 64 && !text.contains('\n'))
+    });
+    let (at, _) = texts.next()?;
+    let alone = texts.next().is_none();
+    drop(texts);
+    alone.then(|| others.remove(at))
+}
+
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::Text(text) if !text.trim().is_empty() => Some(text.chars().take(USER_MAX).collect()),
+        Value::Integer(number) => Some(number.to_string()),
+        Value::Masked { mark, .. }
+            if matches!(
+                mark.kind,
+                SecretKind::Email
+                    | SecretKind::Phone
+                    | SecretKind::NationalId
+                    | SecretKind::Iban
+                    | SecretKind::Card
+                    | SecretKind::User
+            ) =>
+        {
+            Some(mark.to_string())
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_support::{Tx, World, post};
+
+    fn fields(tx: Tx) -> Option<Fields> {
+        read(World::new().tx(tx).request.as_ref()?)
+    }
+
+    #[test]
+    fn the_user_is_found_under_many_names() {
+        let check = |body: &str, expected: Option<&str>| {
+            let found = fields(post("/x").json(body));
+            assert_eq!(found.map(|fields| fields.user).as_deref(), expected, "{body}");
+        };
+        check(r#"{"username":"ann","password":"x1"}"#, Some("ann"));
+        check(r#"{"user":{"login":"ann","password":"x1"}}"#, Some("ann"));
+        check(r#"{"customer_id":1234,"pin":"4711"}"#, Some("1234"));
+        check(r#"{"kunde":"ann","passwort":"x1"}"#, Some("ann"));
+        check(r#"{"username":"ann","password":""}"#, Some("ann"));
+        check(r#"{"password":"x1"}"#, None);
+        check(r#"{"username":"ann"}"#, None);
+        check(r#"{"a":"b","c":"d","password":"x1"}"#, None);
+        check(r#"[{"username":"ann","password":"x1"}]"#, None);
+    }
+
+    #[test]
+    fn an_email_address_stands_as_its_mark() {
+        let world = World::new();
+        let mark = world.mark(SecretKind::Email, "ann@example.com").to_string();
+        let found =
+            fields(post("/x").form("email=ann%40example.com&password=x1&csrf=abc")).unwrap();
+        assert_eq!((found.user, found.extras), (mark, 0));
+    }
+
+    #[test]
+    fn choosing_and_changing_a_password_is_told_from_giving_one() {
+        let of = |body: &str| fields(post("/x").json(body)).unwrap();
+        assert!(of(r#"{"username":"a","password":"p1","password2":"p1"}"#).repeated);
+        assert!(of(r#"{"username":"a","old_password":"p1","new_password":"p2"}"#).changes);
+        assert!(of(r#"{"username":"a","email":"a@b.example","password":"p1"}"#).two_names);
+        assert_eq!(
+            of(r#"{"username":"a","password":"p1","first_name":"A","city":"B","zip":"C","age":4}"#)
+                .extras,
+            4
+        );
+    }
+}

@@ -1,0 +1,169 @@
+//! Signing in: which requests try it, and what came of it.
+
+pub(crate) mod basic;
+pub(crate) mod cookies;
+pub(crate) mod fields;
+pub(crate) mod stats;
+
+use crate::outcome::Verdict;
+use crate::record::Record;
+use crate::service::Service;
+use crate::sighting::{EndpointKind, Login};
+use crate::template::Hint;
+use fields::{Fields, Grant};
+use stats::LoginStats;
+use stilt_model::{CredentialKind, Outcome, Request, Transaction};
+
+/// What a request is, as far as signing in goes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Assessed {
+    pub(crate) kind: EndpointKind,
+    pub(crate) login: Option<Login>,
+}
+
+/// Assesses one transaction, and learns from it.
+pub(crate) fn assess(
+    service: &mut Service,
+    record: &mut Record,
+    tx: &Transaction,
+    verdict: Verdict,
+    folded: bool,
+) -> Assessed {
+    let Some(request) = &tx.request else { return Assessed::default() };
+    let fields = fields::read(request);
+    let assessed = match &fields {
+        Some(fields) if !folded => with_fields(service, record, tx, request, fields, verdict),
+        _ => without(service, record, tx, request, verdict),
+    };
+    if assessed.login.is_none() {
+        service.cookies.learn(tx);
+    }
+    if assessed.kind != EndpointKind::Other && !folded && !record.hint_is_shared() {
+        record.endpoint.kind = assessed.kind;
+    }
+    assessed
+}
+
+impl Record {
+    /// One path for many functions (GraphQL, RPC): its kind is told request by request.
+    fn hint_is_shared(&self) -> bool {
+        matches!(&*self.resource, "graphql" | "gql" | "rpc" | "jsonrpc" | "query")
+    }
+}
+
+/// A request with a user and a secret.
+fn with_fields(
+    service: &mut Service,
+    record: &mut Record,
+    tx: &Transaction,
+    request: &Request,
+    fields: &Fields,
+    verdict: Verdict,
+) -> Assessed {
+    match fields.grant {
+        Some(Grant::Refresh) => return Assessed { kind: EndpointKind::Refresh, login: None },
+        Some(Grant::Other) => return Assessed::default(),
+        _ => {}
+    }
+    // A path that is not there takes no passwords.
+    let absent = !record.confirmed && matches!(tx.status(), Some(404 | 405 | 501));
+    if absent || !matches!(request.method.as_str(), "POST" | "GET" | "PUT" | "PATCH") {
+        return Assessed::default();
+    }
+    let stats = record.login.get_or_insert_default();
+    let kind = kind(stats, record.hint, service, tx, request, fields, verdict);
+    match kind {
+        EndpointKind::Login => {
+            let outcome = stats.judge(&mut service.cookies, tx, request, fields, verdict);
+            stats.came_out(outcome, fields, tx.status());
+            let login = Login { user: fields.user.clone(), secret: fields.secret, outcome };
+            Assessed { kind, login: Some(login) }
+        }
+        EndpointKind::Signup => {
+            stats.came_out(verdict.outcome(), fields, tx.status());
+            Assessed { kind, login: None }
+        }
+        kind => Assessed { kind, login: None },
+    }
+}
+
+/// Whether a request with user and secret signs in, signs up, or does something else.
+fn kind(
+    stats: &LoginStats,
+    hint: Hint,
+    service: &Service,
+    tx: &Transaction,
+    request: &Request,
+    fields: &Fields,
+    verdict: Verdict,
+) -> EndpointKind {
+    if fields.grant == Some(Grant::Password) {
+        return EndpointKind::Login;
+    }
+    if fields.changes || matches!(hint, Hint::Password | Hint::Logout | Hint::Refresh) {
+        return EndpointKind::Other;
+    }
+    let writes = request.method == "POST";
+    let profile = fields.repeated || fields.extras > 3;
+    let signed_in = request.credentials.iter().any(|credential| {
+        matches!(credential.kind, CredentialKind::Bearer | CredentialKind::ApiKey)
+    });
+    match hint {
+        Hint::Signup => return EndpointKind::Signup,
+        Hint::Login if profile => return EndpointKind::Signup,
+        Hint::Login => return EndpointKind::Login,
+        _ if !writes => return EndpointKind::Other,
+        Hint::People if !stats.returns() => return EndpointKind::Signup,
+        _ => {}
+    }
+    if profile || fields.two_names || stats.only_new() {
+        return EndpointKind::Signup;
+    }
+    if stats.returns() || stats.refused_before() && !signed_in {
+        return EndpointKind::Login;
+    }
+    if signed_in {
+        return EndpointKind::Other;
+    }
+    let hands_out = tx.response.as_ref().is_some_and(|response| {
+        response
+            .issued
+            .iter()
+            .any(|issued| issued.kind != CredentialKind::Cookie && !issued.cleared)
+    }) || service.cookies.tells(request, tx.response.as_ref());
+    let turned_down =
+        matches!(tx.status(), Some(400 | 401 | 403 | 422 | 423)) || verdict.body_error;
+    if hands_out || (turned_down && !fields.code_only) {
+        return EndpointKind::Login;
+    }
+    EndpointKind::Other
+}
+
+/// A request without them: the end or renewal of a session, or HTTP Basic.
+fn without(
+    service: &mut Service,
+    record: &Record,
+    tx: &Transaction,
+    request: &Request,
+    verdict: Verdict,
+) -> Assessed {
+    let login = service.basic.attempt(tx, request, verdict);
+    let deletes = request.method == "DELETE";
+    let kind = match record.hint {
+        Hint::Logout => EndpointKind::Logout,
+        Hint::Login if deletes => EndpointKind::Logout,
+        Hint::Refresh => EndpointKind::Refresh,
+        _ if fields::grant(request) == Some(Grant::Refresh) => EndpointKind::Refresh,
+        _ if service.cookies.ends(request, tx.response.as_ref())
+            && verdict.outcome() == Outcome::Success =>
+        {
+            EndpointKind::Logout
+        }
+        _ => match record.endpoint.kind {
+            // Only what signs in with a secret is told by its fields.
+            kind @ (EndpointKind::Login | EndpointKind::Signup) if !record.hint_is_shared() => kind,
+            _ => EndpointKind::Other,
+        },
+    };
+    Assessed { kind, login }
+}

@@ -1,0 +1,291 @@
+//! What the sign-in attempts at one endpoint taught: which answers let somebody in.
+
+use crate::login::cookies::Cookies;
+use crate::login::fields::Fields;
+use crate::outcome::{Verdict, is_login_page, path_of};
+use crate::words::{has_word, words};
+use core::hash::{BuildHasher, Hasher};
+use foldhash::fast::RandomState;
+use std::collections::{HashMap, HashSet};
+use stilt_model::{
+    CredentialKind, IdBuilder, Leaf, Outcome, Pseudonym, Request, Response, Transaction, Value,
+};
+
+/// Users remembered for one endpoint.
+const USERS_MAX: usize = 1024;
+/// Sorts of answers remembered, and users for each.
+const ANSWERS_MAX: usize = 16;
+const TRIES_MAX: usize = 512;
+/// Different secrets of one user that gave the same answer: it is no letting in.
+const WRONG: usize = 3;
+/// Users of whom none came back, until an endpoint is taken for one where accounts are made.
+const NEW_ONLY: usize = 5;
+
+/// One sort of answer.
+#[derive(Clone, Debug, Default)]
+struct Answer {
+    /// Secrets each user gave to get it.
+    tries: HashMap<u64, [u64; WRONG], RandomState>,
+    /// One user got it with several secrets.
+    turns_down: bool,
+}
+
+/// What was learned.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LoginStats {
+    hasher: RandomState,
+    answers: HashMap<u64, Answer, RandomState>,
+    /// Users who were let in.
+    users: HashSet<u64, RandomState>,
+    /// Some user was let in twice.
+    came_back: bool,
+    /// Some attempt was turned down.
+    turned_down: bool,
+    /// All that succeeded was answered 201.
+    only_created: Option<bool>,
+    /// Somebody was let in by a token, a redirect, a cookie.
+    by_token: bool,
+    by_redirect: bool,
+    by_cookie: bool,
+    /// A page came without a cookie that tells.
+    bare_page: bool,
+}
+
+impl LoginStats {
+    /// Users come back: accounts are not made here.
+    pub(crate) fn returns(&self) -> bool {
+        self.came_back && (self.only_created != Some(true) || self.by_token)
+    }
+
+    /// Attempts were turned down here before.
+    pub(crate) fn refused_before(&self) -> bool {
+        self.turned_down
+    }
+
+    /// Each user succeeded once, and was then `created`.
+    pub(crate) fn only_new(&self) -> bool {
+        !self.came_back && self.users.len() >= NEW_ONLY && self.only_created == Some(true)
+    }
+
+    /// Learns what came of an attempt.
+    pub(crate) fn came_out(&mut self, outcome: Outcome, fields: &Fields, status: Option<u16>) {
+        match outcome {
+            Outcome::Failure => self.turned_down |= status != Some(409),
+            Outcome::Success => {
+                let user = self.hasher.hash_one(fields.user.as_str());
+                let created = status == Some(201);
+                self.only_created = Some(self.only_created.unwrap_or(true) && created);
+                if self.users.contains(&user) {
+                    self.came_back = true;
+                } else if self.users.len() < USERS_MAX {
+                    self.users.insert(user);
+                }
+            }
+            Outcome::Unknown => {}
+        }
+    }
+
+    /// What came of an attempt to sign in.
+    pub(crate) fn judge(
+        &mut self,
+        cookies: &mut Cookies,
+        tx: &Transaction,
+        request: &Request,
+        fields: &Fields,
+        verdict: Verdict,
+    ) -> Outcome {
+        let Some(response) = &tx.response else { return Outcome::Unknown };
+        match response.status {
+            200..=399 => {}
+            408 | 425 | 429 => return Outcome::Unknown,
+            400..=499 => {
+                cookies.learn(tx);
+                return Outcome::Failure;
+            }
+            _ => return Outcome::Unknown,
+        }
+        let token = hands_out_token(response);
+        let cookie = cookies.tells(request, Some(response));
+        let turned_down = self.turns_down(response, fields, token || cookie);
+        let outcome = if verdict.body_error {
+            Outcome::Failure
+        } else if asks_for_more(response) {
+            Outcome::Unknown
+        } else if token {
+            self.by_token = true;
+            Outcome::Success
+        } else if turned_down {
+            Outcome::Failure
+        } else if response.status >= 300 {
+            self.redirect(request, response, cookie)
+        } else {
+            self.page(request, response, cookie)
+        };
+        match outcome {
+            Outcome::Success => cookies.let_in(response),
+            Outcome::Failure => cookies.learn(tx),
+            Outcome::Unknown => {}
+        }
+        outcome
+    }
+
+    fn redirect(&mut self, request: &Request, response: &Response, cookie: bool) -> Outcome {
+        let location = response.location.as_deref().unwrap_or_default();
+        let back = path_of(location).trim_end_matches('/') == request.path.trim_end_matches('/');
+        let complains = location.split_once('?').is_some_and(|(_, query)| {
+            has_word(query, &["error", "err", "fail", "failed", "failure", "invalid", "denied"])
+        });
+        if back || complains || is_login_page(location) {
+            return Outcome::Failure;
+        }
+        if cookie {
+            self.by_redirect = true;
+            self.by_cookie = true;
+            return Outcome::Success;
+        }
+        // A session that was there before may have been let in; not where others get a new one.
+        let has_session = request.credentials.iter().any(|own| own.kind == CredentialKind::Cookie)
+            || response.issued.iter().any(|issued| !issued.cleared);
+        if self.by_cookie {
+            Outcome::Failure
+        } else if has_session {
+            self.by_redirect = true;
+            Outcome::Success
+        } else {
+            Outcome::Unknown
+        }
+    }
+
+    fn page(&mut self, request: &Request, response: &Response, cookie: bool) -> Outcome {
+        let html = response.content_type.as_deref().is_some_and(|media| media.contains("html"));
+        if html {
+            let known = self.bare_page && !self.by_redirect;
+            return match (cookie, known) {
+                (true, true) => {
+                    self.by_cookie = true;
+                    Outcome::Success
+                }
+                (true, false) if !self.by_redirect => Outcome::Unknown,
+                (true, false) => Outcome::Failure,
+                (false, _) => {
+                    self.bare_page = true;
+                    Outcome::Failure
+                }
+            };
+        }
+        if cookie {
+            self.by_cookie = true;
+            return Outcome::Success;
+        }
+        if self.by_token || self.by_cookie {
+            // Others were handed something here, and nothing speaks of an error.
+            return if response.leaves.iter().take(16).any(says_success) {
+                Outcome::Unknown
+            } else {
+                Outcome::Failure
+            };
+        }
+        let session = request.credentials.iter().any(|own| own.kind == CredentialKind::Cookie);
+        if session && response.leaves.iter().take(16).any(says_success) {
+            return Outcome::Success;
+        }
+        Outcome::Unknown
+    }
+
+    /// Notes an answer; `true` where one user got it with so many secrets that it lets nobody in.
+    fn turns_down(&mut self, response: &Response, fields: &Fields, hands_out: bool) -> bool {
+        let mut key = IdBuilder::new("answer")
+            .number(u64::from(response.status))
+            .number(response.shape)
+            .number(u64::from(hands_out))
+            .text(response.location.as_deref().map_or("", path_of));
+        let mut names: Vec<&str> = response
+            .issued
+            .iter()
+            .filter(|issued| !issued.cleared)
+            .map(|issued| issued.name.as_str())
+            .collect();
+        names.sort_unstable();
+        for name in names {
+            key = key.text(name);
+        }
+        let key = key.finish();
+        if self.answers.len() >= ANSWERS_MAX && !self.answers.contains_key(&key) {
+            return false;
+        }
+        let secret = self.secret(fields.secret);
+        let user = self.hasher.hash_one(fields.user.as_str());
+        let answer = self.answers.entry(key).or_default();
+        if answer.turns_down
+            || (answer.tries.len() >= TRIES_MAX && !answer.tries.contains_key(&user))
+        {
+            return answer.turns_down;
+        }
+        let tries = answer.tries.entry(user).or_default();
+        if !tries.contains(&secret)
+            && let Some(place) = tries.iter_mut().find(|place| **place == 0)
+        {
+            *place = secret;
+        }
+        answer.turns_down = tries.iter().all(|place| *place != 0);
+        answer.turns_down
+    }
+
+    fn secret(&self, secret: Option<Pseudonym>) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        if let Some(secret) = secret {
+            core::hash::Hash::hash(&secret, &mut hasher);
+        }
+        hasher.finish() | 1
+    }
+}
+
+/// A token in the body or a header, and not one that only leads to a second step.
+fn hands_out_token(response: &Response) -> bool {
+    let in_location = response
+        .location
+        .as_deref()
+        .is_some_and(|location| location.contains("<jwt:") || location.contains("<token:"));
+    in_location
+        || response.issued.iter().any(|issued| {
+            issued.kind != CredentialKind::Cookie
+                && !issued.cleared
+                && !is_second_step(&issued.name)
+        })
+}
+
+fn is_second_step(name: &str) -> bool {
+    words(name).iter().any(|word| {
+        ["mfa", "otp", "totp", "challenge", "twofactor", "2fa", "factor"].contains(&word.as_str())
+    })
+}
+
+/// The password was right, but a second step follows: neither let in nor turned down.
+fn asks_for_more(response: &Response) -> bool {
+    let leads = response.location.as_deref().is_some_and(|location| {
+        path_of(location).split('/').any(|segment| {
+            is_second_step(segment) || segment.contains("2fa") || segment.contains("two-factor")
+        })
+    });
+    leads
+        || response.leaves.iter().take(16).any(|leaf| {
+            is_second_step(leaf.name())
+                && !matches!(leaf.value, Value::Null | Value::Bool(false) | Value::Integer(0))
+        })
+}
+
+fn says_success(leaf: &Leaf) -> bool {
+    let name = leaf.name();
+    let named = ["success", "ok", "status", "authenticated", "result", "logged_in", "loggedIn"]
+        .iter()
+        .any(|known| name.eq_ignore_ascii_case(known));
+    match &leaf.value {
+        Value::Bool(truth) => named && *truth,
+        Value::Text(text) => {
+            let lower = text.to_ascii_lowercase();
+            (named && matches!(lower.as_str(), "ok" | "success" | "true"))
+                || lower.contains("successful")
+        }
+        _ => false,
+    }
+}

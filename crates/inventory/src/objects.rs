@@ -1,0 +1,279 @@
+//! What a request asks for: values in slots, then leaves that are ids.
+
+use crate::path::{Path, kind, split_extension};
+use crate::record::Record;
+use crate::sighting::{ObjectRef, SlotKind};
+use crate::words::{singular, words};
+use foldhash::fast::RandomState;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use stilt_model::{Leaf, Request, Value};
+
+/// Objects of one request.
+const OBJECTS_MAX: usize = 32;
+/// Leaves of a request that are looked at.
+const LEAVES_MAX: usize = 128;
+/// Names of leaves, and of resources, remembered for a service.
+const NAMES_MAX: usize = 4096;
+/// Longest id.
+const ID_MAX: usize = 128;
+
+/// What a name of a leaf says of its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Role {
+    /// Nothing.
+    None,
+    /// It is the id of the resource the endpoint is about.
+    Own,
+    /// It is the id of something of that class, whatever its value.
+    Id(Arc<str>),
+    /// It is of that class where its value looks like an id, and the class is a known resource.
+    Maybe(Arc<str>),
+}
+
+/// Names of a service: which are resources, and what the names of leaves say.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Names {
+    resources: HashSet<Box<str>, RandomState>,
+    leaves: HashMap<Box<str>, Role, RandomState>,
+}
+
+impl Names {
+    /// Notes a plain segment of a path.
+    pub(crate) fn resource(&mut self, name: &str) {
+        let class = singular(split_extension(name).0);
+        if class.len() >= 3
+            && self.resources.len() < NAMES_MAX
+            && self.resources.insert(class.into())
+        {
+            // What names say depends on the resources that are known.
+            self.leaves.clear();
+        }
+    }
+
+    fn role(&mut self, name: &str) -> &Role {
+        if !self.leaves.contains_key(name) {
+            if self.leaves.len() >= NAMES_MAX {
+                self.leaves.clear();
+            }
+            let role = self.read(name);
+            self.leaves.insert(name.into(), role);
+        }
+        self.leaves.get(name).unwrap_or(&Role::None)
+    }
+
+    fn read(&self, name: &str) -> Role {
+        let words = words(name);
+        let Some((last, stem)) = words.split_last() else { return Role::None };
+        let is = |list: &[&str]| list.contains(&last.as_str());
+        if stem.iter().chain([last]).any(|word| NOT_THINGS.contains(&word.as_str())) {
+            return Role::None;
+        }
+        let sure = is(&["id", "ids", "uuid", "guid", "oid", "pk"]);
+        let likely = is(&["number", "no", "nr", "num", "ref", "reference", "key", "code"]);
+        if stem.is_empty() {
+            return if sure {
+                Role::Own
+            } else if likely {
+                Role::None
+            } else {
+                self.known(last).map_or(Role::None, Role::Maybe)
+            };
+        }
+        let owner = singular(stem.last().map_or("", String::as_str));
+        if sure {
+            let class = self.known(&owner).unwrap_or_else(|| singular(&stem.join("_")).into());
+            return Role::Id(class);
+        }
+        if likely {
+            return self.known(&owner).map_or(Role::None, Role::Id);
+        }
+        self.known(last).map_or(Role::None, Role::Maybe)
+    }
+
+    fn known(&self, word: &str) -> Option<Arc<str>> {
+        let class = singular(word);
+        self.resources.contains(class.as_str()).then(|| class.into())
+    }
+}
+
+/// Words of names whose values are no objects: paging, amounts, times, and what names a client or
+/// a request rather than a thing.
+const NOT_THINGS: &[&str] = &[
+    "page",
+    "pages",
+    "offset",
+    "limit",
+    "size",
+    "count",
+    "total",
+    "quantity",
+    "qty",
+    "amount",
+    "price",
+    "per",
+    "skip",
+    "take",
+    "first",
+    "last",
+    "start",
+    "end",
+    "from_date",
+    "date",
+    "time",
+    "timestamp",
+    "ts",
+    "at",
+    "version",
+    "sort",
+    "order_by",
+    "cursor",
+    "year",
+    "month",
+    "day",
+    "lat",
+    "lon",
+    "lng",
+    "width",
+    "height",
+    "session",
+    "request",
+    "correlation",
+    "trace",
+    "csrf",
+    "device",
+    "idempotency",
+    "nonce",
+    "state",
+    "captcha",
+    "grant",
+    "phone",
+    "zip",
+    "postal",
+    "country",
+    "currency",
+    "locale",
+    "lang",
+    "language",
+    "house",
+    "status",
+    "error",
+    "response",
+    "token",
+    "api",
+    "tracking_id",
+    "ga",
+    "gid",
+    "fbclid",
+    "gclid",
+    "app",
+    "build",
+    "installation",
+    "rating",
+    "score",
+    "rank",
+    "percent",
+    "weight",
+    "age",
+    "retry",
+    "client",
+];
+
+/// Collects the objects of a request; `soft`: its slots took words that do not fit them.
+pub(crate) fn read(
+    names: &mut Names,
+    record: &Record,
+    path: &Path,
+    slots: &[usize],
+    request: &Request,
+    soft: bool,
+) -> Vec<ObjectRef> {
+    let mut objects = Vec::new();
+    for (at, class) in slots.iter().zip(&record.classes) {
+        let segment = path.segment(*at);
+        let looks = kind(segment);
+        // Where a slot takes numbers, a plain word is a mistake, not an object.
+        if looks == Some(SlotKind::Date) || (looks.is_none() && soft) {
+            continue;
+        }
+        let id = if looks.is_some() { split_extension(segment).0 } else { segment };
+        objects.push(object(Arc::clone(class), id, true));
+    }
+    for leaf in request.leaves.iter().take(LEAVES_MAX) {
+        if objects.len() >= OBJECTS_MAX {
+            break;
+        }
+        let found = match names.role(leaf.name()) {
+            Role::None => continue,
+            Role::Own => {
+                value(leaf, false).map(|id| object(Arc::clone(&record.resource), &id, false))
+            }
+            Role::Id(class) => value(leaf, false).map(|id| object(Arc::clone(class), &id, false)),
+            Role::Maybe(class) => value(leaf, true).map(|id| object(Arc::clone(class), &id, false)),
+        };
+        objects.extend(found.filter(|found| !objects.contains(found)));
+    }
+    objects
+}
+
+fn object(class: Arc<str>, id: &str, in_path: bool) -> ObjectRef {
+    ObjectRef { class, id: id.to_owned(), number: id.parse().ok(), in_path }
+}
+
+/// The value as an id; `looks`: only where it looks like one.
+fn value(leaf: &Leaf, looks: bool) -> Option<String> {
+    match &leaf.value {
+        Value::Integer(number) => Some(number.to_string()),
+        Value::Text(text) if !text.is_empty() && text.len() <= ID_MAX => {
+            let fits = if looks {
+                kind(text).is_some_and(|kind| kind != SlotKind::Date && !text.contains(' '))
+            } else {
+                !text.contains(' ')
+            };
+            fits.then(|| text.clone())
+        }
+        Value::Masked { mark, .. } if !looks => Some(mark.to_string()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_tell_ids_from_other_numbers() {
+        let mut names = Names::default();
+        for resource in ["orders", "accounts", "users"] {
+            names.resource(resource);
+        }
+        let mut check =
+            |name: &str, expected: Role| assert_eq!(*names.role(name), expected, "{name}");
+        check("id", Role::Own);
+        check("order_id", Role::Id("order".into()));
+        check("orderId", Role::Id("order".into()));
+        check("from_account_id", Role::Id("account".into()));
+        check("account", Role::Maybe("account".into()));
+        check("to_account", Role::Maybe("account".into()));
+        check("order_number", Role::Id("order".into()));
+        check("basket_id", Role::Id("basket".into()));
+        check("userIds", Role::Id("user".into()));
+        for name in [
+            "page",
+            "limit",
+            "quantity",
+            "amount",
+            "page_number",
+            "created_at",
+            "session_id",
+            "client_id",
+            "house_number",
+            "name",
+            "note",
+            "request_id",
+            "number",
+        ] {
+            check(name, Role::None);
+        }
+    }
+}

@@ -1,0 +1,395 @@
+//! What an answer means: success, refusal, or nothing that can be told.
+
+use crate::words::{LOGIN_PAGE, has_word};
+use stilt_model::{Leaf, Outcome, Response, Transaction, Value};
+
+/// Leaves of a body that are looked at.
+const LEAVES_MAX: usize = 48;
+/// Bodies with more leaves than this are things, not verdicts.
+const SMALL: usize = 6;
+
+/// What one answer means, by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    pub(crate) outcome: Option<Outcome>,
+    /// For lack of right or existence.
+    pub(crate) refused: bool,
+    /// An error body under a status that tells success.
+    pub(crate) body_error: bool,
+}
+
+impl Verdict {
+    pub(crate) fn outcome(self) -> Outcome {
+        self.outcome.unwrap_or(Outcome::Unknown)
+    }
+}
+
+/// Reads an answer.
+pub(crate) fn judge(tx: &Transaction) -> Verdict {
+    let Some(response) = &tx.response else { return Verdict::default() };
+    let outcome = |outcome, refused| Verdict { outcome: Some(outcome), refused, body_error: false };
+    match response.status {
+        200..=299 => match body(&response.leaves) {
+            Some(refused) => Verdict { outcome: Some(Outcome::Failure), refused, body_error: true },
+            None => outcome(Outcome::Success, false),
+        },
+        300..=399 => {
+            let asked = tx.request.as_ref().is_some_and(|request| is_login_page(&request.path));
+            let sent_away = response.location.as_deref().is_some_and(is_login_page);
+            if sent_away && !asked {
+                outcome(Outcome::Failure, true)
+            } else {
+                outcome(Outcome::Success, false)
+            }
+        }
+        408 | 425 | 429 => Verdict::default(),
+        status @ 400..=499 => {
+            outcome(Outcome::Failure, matches!(status, 401 | 403 | 404 | 407 | 410))
+        }
+        _ => Verdict::default(),
+    }
+}
+
+/// A URL whose path names a page for signing in.
+pub(crate) fn is_login_page(url: &str) -> bool {
+    let path = path_of(url);
+    path.rsplit('/')
+        .filter(|segment| !segment.is_empty())
+        .take(2)
+        .any(|segment| has_word(segment, LOGIN_PAGE))
+}
+
+/// The path of a URL or target.
+pub(crate) fn path_of(url: &str) -> &str {
+    let rest = url.split(['?', '#']).next().unwrap_or_default();
+    match rest.split_once("://") {
+        Some((_, tail)) => tail.find('/').and_then(|at| tail.get(at..)).unwrap_or("/"),
+        None => rest,
+    }
+}
+
+/// What a name at the top of a body is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// `success`, `ok`: a truth value.
+    Truth,
+    /// `status`, `result`: a word or a number.
+    Status,
+    /// `error`: anything but nothing.
+    Error,
+    /// `code`, `errno`: a number, 0 for success.
+    Code,
+    /// `message`: text for people.
+    Message,
+    Other,
+}
+
+fn role(name: &str) -> Role {
+    if name.len() > 20 || name.is_empty() {
+        return Role::Other;
+    }
+    let mut buffer = [0_u8; 20];
+    let mut len = 0;
+    for byte in name.bytes().filter(|b| !matches!(b, b'_' | b'-')) {
+        if let Some(place) = buffer.get_mut(len) {
+            *place = byte.to_ascii_lowercase();
+            len += 1;
+        }
+    }
+    match buffer.get(..len).unwrap_or_default() {
+        b"success" | b"ok" | b"succeeded" | b"issuccess" | b"successful" => Role::Truth,
+        b"status" | b"result" | b"outcome" | b"statuscode" | b"httpstatus" | b"responsecode" => {
+            Role::Status
+        }
+        b"error" | b"errors" | b"err" | b"exception" | b"fault" | b"errormessage" | b"errormsg"
+        | b"errorcode" | b"errordescription" | b"errcode" | b"errmsg" | b"failure" => Role::Error,
+        b"code" | b"errno" | b"ret" | b"retcode" | b"resultcode" | b"returncode" => Role::Code,
+        b"message" | b"msg" | b"detail" | b"details" | b"reason" | b"description" | b"info"
+        | b"title" | b"text" => Role::Message,
+        _ => Role::Other,
+    }
+}
+
+/// An error told by the body: `Some(refused)`; `None` where the body tells of none.
+fn body(leaves: &[Leaf]) -> Option<bool> {
+    let mut found = false;
+    let mut refused = false;
+    let (mut message, mut data, mut fine) = (None, false, false);
+    let mut code = None;
+    let small = leaves.len() <= SMALL;
+    for leaf in leaves.iter().take(LEAVES_MAX) {
+        let path = leaf.path.as_str();
+        let (top, rest) = path.split_once('.').unwrap_or((path, ""));
+        let top_role = role(top.trim_end_matches("[]"));
+        if top_role == Role::Error {
+            let hit = if rest.is_empty() {
+                is_error(&leaf.value, small)
+            } else {
+                !is_nothing(&leaf.value)
+            };
+            found |= hit;
+            refused |= hit && refuses(&leaf.value);
+            continue;
+        }
+        if path.contains("[]") {
+            data |= top == "data" || !small;
+            continue;
+        }
+        let wrapped = matches!(top, "meta" | "response" | "header" | "head" | "result" | "status");
+        let name = if rest.is_empty() {
+            top
+        } else if wrapped {
+            rest
+        } else {
+            data |= top == "data";
+            continue;
+        };
+        match (role(name), &leaf.value) {
+            (Role::Truth, Value::Bool(truth)) => {
+                found |= !truth;
+                fine |= truth;
+            }
+            (Role::Truth, Value::Text(text)) => {
+                found |= matches!(text.as_str(), "false" | "no" | "0");
+            }
+            (Role::Status, Value::Bool(truth)) if small => found |= !truth,
+            (Role::Status, Value::Integer(number @ 400..=599)) if small => {
+                found = true;
+                refused |= matches!(number, 401 | 403 | 404 | 410);
+            }
+            (Role::Status, Value::Text(text)) if small => {
+                found |= is_failing_word(text);
+                fine |= is_fine_word(text);
+            }
+            (Role::Code, value) => code = Some(value),
+            (Role::Message, Value::Text(_)) => message = message.or(Some(&leaf.value)),
+            _ if path.is_empty() => message = message.or(Some(&leaf.value)),
+            _ => {}
+        }
+    }
+    if let (Some(code), Some(message), true) = (code, message, small && !fine) {
+        found |= is_error_code(code) && !is_fine_message(message);
+        refused |= matches!(code, Value::Integer(401 | 403 | 404 | 410));
+    }
+    if let Some(message) = message {
+        // A body that says nothing but that it did not work.
+        found |= leaves.len() <= 2 && !fine && !data && complains(message);
+        refused |= refuses(message);
+    }
+    (found && !(data && fine)).then_some(refused)
+}
+
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) | Value::Integer(0) => true,
+        Value::Text(text) => text.is_empty(),
+        _ => false,
+    }
+}
+
+/// The value of a leaf called `error`.
+fn is_error(value: &Value, small: bool) -> bool {
+    match value {
+        Value::Text(text) => {
+            !text.is_empty()
+                && !is_fine_word(text)
+                && !["none", "null", "false", "0", "no"]
+                    .iter()
+                    .any(|w| text.eq_ignore_ascii_case(w))
+        }
+        Value::Bool(truth) => *truth,
+        // Counts of errors are of interest to monitoring; codes stand in small bodies.
+        Value::Integer(number) => small && *number != 0,
+        Value::Masked { .. } => true,
+        _ => false,
+    }
+}
+
+fn is_error_code(value: &Value) -> bool {
+    match value {
+        Value::Integer(number) => *number != 0 && !(200..300).contains(number),
+        Value::Text(text) => match text.parse::<i64>() {
+            Ok(number) => number != 0 && !(200..300).contains(&number),
+            Err(_) => complains(value),
+        },
+        _ => false,
+    }
+}
+
+fn is_failing_word(text: &str) -> bool {
+    [
+        "fail",
+        "failed",
+        "failure",
+        "error",
+        "err",
+        "ko",
+        "nok",
+        "denied",
+        "unauthorized",
+        "unauthorised",
+        "forbidden",
+        "invalid",
+        "false",
+        "not_found",
+        "notfound",
+        "not found",
+        "unauthenticated",
+        "rejected",
+        "bad_request",
+    ]
+    .iter()
+    .any(|word| text.eq_ignore_ascii_case(word))
+}
+
+fn is_fine_word(text: &str) -> bool {
+    ["ok", "success", "successful", "succeeded", "done", "true", "created", "accepted"]
+        .iter()
+        .any(|word| text.eq_ignore_ascii_case(word))
+}
+
+fn is_fine_message(value: &Value) -> bool {
+    let Value::Text(text) = value else { return false };
+    let lower = text.to_ascii_lowercase();
+    is_fine_word(&lower) || (lower.contains("success") && !lower.contains("unsuccess"))
+}
+
+/// Text that tells of something that did not work.
+fn complains(value: &Value) -> bool {
+    let Value::Text(text) = value else { return false };
+    let lower = text.to_ascii_lowercase();
+    refuses(value)
+        || [
+            "invalid",
+            "incorrect",
+            "wrong",
+            "fail",
+            "error",
+            "expired",
+            "missing",
+            "unable",
+            "cannot",
+            "must be",
+            "is required",
+            "not correct",
+            "not valid",
+            "not match",
+            "no such",
+            "mismatch",
+            "bad request",
+            "unknown",
+            "unsuccess",
+            "rejected",
+        ]
+        .iter()
+        .any(|word| lower.contains(word))
+}
+
+/// Text that tells of lack of right or existence.
+fn refuses(value: &Value) -> bool {
+    let Value::Text(text) = value else {
+        return matches!(value, Value::Integer(401 | 403 | 404 | 410));
+    };
+    let lower = text.to_ascii_lowercase();
+    [
+        "not found",
+        "not_found",
+        "notfound",
+        "forbidden",
+        "denied",
+        "unauthorized",
+        "unauthorised",
+        "unauthenticated",
+        "not allowed",
+        "permission",
+        "does not exist",
+        "doesn't exist",
+        "not exist",
+        "not authorized",
+        "not authorised",
+        "no access",
+        "privilege",
+        "no such",
+        "log in",
+        "login required",
+        "not permitted",
+    ]
+    .iter()
+    .any(|word| lower.contains(word))
+}
+
+/// Whether an answer shows that its path is one of the application's.
+pub(crate) fn confirms(response: Option<&Response>, verdict: Verdict) -> bool {
+    response.is_some_and(|response| (200..400).contains(&response.status)) && !verdict.refused
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_support::{Tx, World, get};
+
+    fn check(tx: Tx, expected: Outcome, refused: bool) {
+        let shown = format!("{tx:?}");
+        let verdict = judge(&World::new().tx(tx));
+        assert_eq!((verdict.outcome(), verdict.refused), (expected, refused), "{shown}");
+    }
+
+    #[test]
+    fn status_decides_where_the_body_says_nothing_else() {
+        check(get("/x"), Outcome::Success, false);
+        check(get("/x").status(304), Outcome::Success, false);
+        check(get("/x").status(404), Outcome::Failure, true);
+        check(get("/x").status(401), Outcome::Failure, true);
+        check(get("/x").status(422), Outcome::Failure, false);
+        check(get("/x").status(429), Outcome::Unknown, false);
+        check(get("/x").status(503), Outcome::Unknown, false);
+        check(get("/x").unanswered(), Outcome::Unknown, false);
+    }
+
+    #[test]
+    fn a_redirect_to_a_login_page_is_a_refusal() {
+        check(get("/cart").location("/login?next=/cart"), Outcome::Failure, true);
+        check(get("/cart").location("https://id.test/sso/x"), Outcome::Failure, true);
+        check(get("/").location("/home"), Outcome::Success, false);
+        check(get("/login").location("/login/"), Outcome::Success, false);
+    }
+
+    #[test]
+    fn errors_in_a_200_body_are_failures() {
+        for (body, refused) in [
+            (r#"{"status":"fail","message":"Username does not exist"}"#, true),
+            (r#"{"success":false}"#, false),
+            (r#"{"ok":false,"error":"denied"}"#, true),
+            (r#"{"error":{"code":7,"message":"Order not found"}}"#, true),
+            (r#"{"errors":[{"message":"Cannot query field"}],"data":null}"#, false),
+            (r#"{"code":1042,"message":"invalid signature"}"#, false),
+            (r#"{"code":403,"msg":"no"}"#, true),
+            (r#"{"message":"Wrong password"}"#, false),
+            (
+                r#"{"jsonrpc":"2.0","error":{"code":-32601,"message":"Method not found"},"id":1}"#,
+                true,
+            ),
+            (r#"{"status":404,"title":"Not here"}"#, true),
+        ] {
+            check(get("/x").answer(body), Outcome::Failure, refused);
+        }
+    }
+
+    #[test]
+    fn things_that_speak_of_failure_are_no_failures() {
+        for body in [
+            r#"{"id":1,"status":"failed","amount":10,"currency":"EUR","card":"x","at":"y","by":"z"}"#,
+            r#"{"error":null,"data":{"id":1}}"#,
+            r#"{"errors":[],"data":{"id":1}}"#,
+            r#"{"code":0,"message":"ok","data":{"id":1}}"#,
+            r#"{"code":200,"message":"done"}"#,
+            r#"{"code":1,"message":"success"}"#,
+            r#"{"items":[{"error":"late","status":"failed"}],"total":1}"#,
+            r#"{"success":true,"message":"no error"}"#,
+            r#"{"message":"Welcome back"}"#,
+            r#"{"jobs":10,"errors":2,"warnings":0,"a":1,"b":2,"c":3,"d":4}"#,
+        ] {
+            check(get("/x").answer(body), Outcome::Success, false);
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! What is kept of each endpoint, and the table of them.
+
+use crate::inventory::Endpoint;
+use crate::login::stats::LoginStats;
+use crate::sighting::{EndpointKind, Slot};
+use crate::template::{Hint, Template};
+use foldhash::fast::RandomState;
+use std::collections::HashMap;
+use std::sync::Arc;
+use stilt_model::{EndpointId, IdBuilder};
+
+/// Sorts of successful answers remembered for one endpoint.
+const SHAPES_MAX: usize = 8;
+/// Merged ids that wait to be told.
+const PENDING_MAX: usize = 4096;
+/// Merged ids that still lead somewhere.
+const FORWARDS_MAX: usize = 1 << 18;
+
+/// One endpoint with what was learned of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Record {
+    pub(crate) endpoint: Endpoint,
+    /// It answered as something that exists.
+    pub(crate) confirmed: bool,
+    /// Resource class of each slot.
+    pub(crate) classes: Vec<Arc<str>>,
+    /// Resource the endpoint is about.
+    pub(crate) resource: Arc<str>,
+    /// What its words say it is for.
+    pub(crate) hint: Hint,
+    /// Sorts of successful answers.
+    pub(crate) shapes: Vec<u64>,
+    /// Successful answers.
+    pub(crate) successes: u64,
+    /// Node of the tree of paths it stands at.
+    pub(crate) node: u32,
+    /// A path it was asked by.
+    pub(crate) sample: Box<str>,
+    /// Ids merged into it that were not told yet.
+    pub(crate) pending: Vec<EndpointId>,
+    /// What its sign-in attempts taught.
+    pub(crate) login: Option<Box<LoginStats>>,
+}
+
+impl Record {
+    /// Adds a sort of successful answer; `true` where it is new.
+    pub(crate) fn learn_shape(&mut self, shape: u64) -> bool {
+        let new = !self.shapes.contains(&shape) && self.shapes.len() < SHAPES_MAX;
+        if new {
+            self.shapes.push(shape);
+        }
+        new
+    }
+
+    /// Takes over a new template; the id follows.
+    fn relabel(&mut self, template: Template) {
+        self.classes = template.classes;
+        self.resource = template.resource;
+        self.hint = template.hint;
+        self.endpoint.name = format!("{} {}", self.endpoint.method, template.text).into();
+        self.endpoint.slots = template.slots;
+        self.endpoint.template = template.text;
+        self.endpoint.id = id(&self.endpoint);
+    }
+}
+
+fn id(endpoint: &Endpoint) -> EndpointId {
+    let id = IdBuilder::new("endpoint").text(&endpoint.service).text(&endpoint.method);
+    EndpointId(id.text(&endpoint.template).finish())
+}
+
+/// All endpoints of all services.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Records {
+    list: Vec<Option<Record>>,
+    free: Vec<u32>,
+    by_id: HashMap<EndpointId, u32, RandomState>,
+    forwards: HashMap<EndpointId, EndpointId, RandomState>,
+    /// Endpoints merged into others so far.
+    pub(crate) merged: u64,
+}
+
+impl Records {
+    pub(crate) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    pub(crate) fn get(&self, at: u32) -> Option<&Record> {
+        self.list.get(at as usize)?.as_ref()
+    }
+
+    pub(crate) fn get_mut(&mut self, at: u32) -> Option<&mut Record> {
+        self.list.get_mut(at as usize)?.as_mut()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Record> {
+        self.list.iter().flatten()
+    }
+
+    /// By id, also by one that was merged away.
+    pub(crate) fn by_id(&self, id: EndpointId) -> Option<&Record> {
+        let mut id = id;
+        for _ in 0..32 {
+            if let Some(at) = self.by_id.get(&id) {
+                return self.get(*at);
+            }
+            id = *self.forwards.get(&id)?;
+        }
+        None
+    }
+
+    /// A new record, or the one that has this template already.
+    pub(crate) fn add(
+        &mut self,
+        service: &Arc<str>,
+        method: &str,
+        template: Template,
+        sample: &str,
+    ) -> u32 {
+        let mut record = Record {
+            endpoint: Endpoint {
+                id: EndpointId(0),
+                service: Arc::clone(service),
+                method: method.to_owned(),
+                template: String::new(),
+                name: Arc::from(""),
+                slots: Vec::<Slot>::new(),
+                kind: EndpointKind::Other,
+                requests: 0,
+            },
+            confirmed: false,
+            classes: Vec::new(),
+            resource: Arc::from(""),
+            hint: Hint::None,
+            shapes: Vec::new(),
+            successes: 0,
+            node: u32::MAX,
+            sample: sample.into(),
+            pending: Vec::new(),
+            login: None,
+        };
+        record.relabel(template);
+        let id = record.endpoint.id;
+        if let Some(at) = self.by_id.get(&id) {
+            return *at;
+        }
+        let at = self.free.pop().unwrap_or_else(|| {
+            self.list.push(None);
+            u32::try_from(self.list.len().saturating_sub(1)).unwrap_or(u32::MAX)
+        });
+        if let Some(place) = self.list.get_mut(at as usize) {
+            *place = Some(record);
+            self.by_id.insert(id, at);
+        }
+        at
+    }
+
+    /// Lets `from` go on in `into`; its id leads there from now on.
+    pub(crate) fn absorb(&mut self, into: u32, from: u32) {
+        if into == from {
+            return;
+        }
+        let Some(gone) = self.list.get_mut(from as usize).and_then(Option::take) else { return };
+        self.free.push(from);
+        self.by_id.remove(&gone.endpoint.id);
+        self.merged = self.merged.saturating_add(1);
+        let Some(record) = self.list.get_mut(into as usize).and_then(Option::as_mut) else {
+            return;
+        };
+        record.endpoint.requests = record.endpoint.requests.saturating_add(gone.endpoint.requests);
+        record.successes = record.successes.saturating_add(gone.successes);
+        record.confirmed |= gone.confirmed;
+        record.endpoint.kind = record.endpoint.kind.max(gone.endpoint.kind);
+        for shape in &gone.shapes {
+            record.learn_shape(*shape);
+        }
+        if record.login.is_none() {
+            record.login = gone.login;
+        }
+        record.pending.extend(gone.pending);
+        record.pending.push(gone.endpoint.id);
+        record.pending.truncate(PENDING_MAX);
+        let id = record.endpoint.id;
+        self.forward(gone.endpoint.id, id);
+    }
+
+    /// Gives a record a new template; joins it with the record that has it already, if any.
+    /// Returns where it is now.
+    pub(crate) fn relabel(&mut self, at: u32, template: Template) -> u32 {
+        let Some(record) = self.list.get_mut(at as usize).and_then(Option::as_mut) else {
+            return at;
+        };
+        if record.endpoint.template == template.text {
+            return at;
+        }
+        let old = record.endpoint.id;
+        record.relabel(template);
+        let new = record.endpoint.id;
+        self.by_id.remove(&old);
+        if let Some(other) = self.by_id.get(&new).copied() {
+            // Both ids are gone from the table for a moment; the record keeps the old one.
+            record.endpoint.id = old;
+            self.absorb(other, at);
+            return other;
+        }
+        if record.pending.len() < PENDING_MAX {
+            record.pending.push(old);
+        }
+        self.by_id.insert(new, at);
+        self.merged = self.merged.saturating_add(1);
+        self.forward(old, new);
+        at
+    }
+
+    fn forward(&mut self, from: EndpointId, to: EndpointId) {
+        if from != to && self.forwards.len() < FORWARDS_MAX {
+            self.forwards.insert(from, to);
+        }
+        // A template may come back after it was merged away: it must not lead in a circle.
+        self.forwards.remove(&to);
+    }
+}

@@ -1,0 +1,294 @@
+//! One service: its paths, and what its messages taught.
+
+use crate::disclosed::Disclosed;
+use crate::inventory::Limits;
+use crate::learn::News;
+use crate::login::basic::Basic;
+use crate::login::cookies::Cookies;
+use crate::objects::Names;
+use crate::path::Path;
+use crate::record::Records;
+use crate::template::{Part, Template};
+use crate::tree::{Method, NONE, Query, Tree};
+use foldhash::fast::RandomState;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use stilt_model::Response;
+
+/// A service with all its paths.
+#[derive(Clone, Debug)]
+pub(crate) struct Service {
+    pub(crate) name: Arc<str>,
+    pub(crate) tree: Tree,
+    pub(crate) disclosed: Disclosed,
+    pub(crate) cookies: Cookies,
+    pub(crate) basic: Basic,
+    pub(crate) names: Names,
+    /// Paths that were only ever refused, by method and template: they may not exist.
+    unconfirmed: HashMap<Box<str>, u32, RandomState>,
+    /// Where what does not fit any more is counted, by method.
+    buckets: BTreeMap<Method, u32>,
+}
+
+/// What is to be filed.
+#[derive(Clone, Copy)]
+pub(crate) struct Request<'a> {
+    pub(crate) path: &'a Path,
+    /// As sent, for the record.
+    pub(crate) sample: &'a str,
+    pub(crate) method: Method,
+    /// The answer shows that something is there.
+    pub(crate) confirms: bool,
+    /// Status 404, 405 or 501.
+    pub(crate) missing: bool,
+}
+
+/// Where a request was filed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Filed {
+    pub(crate) record: u32,
+    /// In the bucket of what does not fit.
+    pub(crate) folded: bool,
+    /// A slot took a word that does not fit it, since the answer was a refusal.
+    pub(crate) soft: bool,
+}
+
+impl Filed {
+    const fn at(record: u32) -> Self {
+        Self { record, folded: false, soft: false }
+    }
+}
+
+impl Service {
+    pub(crate) fn new(name: Arc<str>) -> Self {
+        Self {
+            name,
+            tree: Tree::default(),
+            disclosed: Disclosed::default(),
+            cookies: Cookies::default(),
+            basic: Basic::default(),
+            names: Names::default(),
+            unconfirmed: HashMap::default(),
+            buckets: BTreeMap::new(),
+        }
+    }
+
+    /// The endpoint of a request; `slots` gets the segments that stand in its slots.
+    pub(crate) fn file(
+        &mut self,
+        records: &mut Records,
+        limits: &Limits,
+        request: Request<'_>,
+        slots: &mut Vec<usize>,
+    ) -> Filed {
+        let Request { path, method, confirms, .. } = request;
+        if let Some(record) = self.tree.find(Query { path, method, soft: false }, slots) {
+            return Filed::at(record);
+        }
+        if confirms {
+            return self.confirm(records, limits, request, false, slots);
+        }
+        if let Some(record) = self.tree.find(Query { path, method, soft: true }, slots) {
+            return Filed { record, folded: false, soft: true };
+        }
+        let parts = self.tree.plan(path, method, false);
+        positions(&parts, slots);
+        let template = Template::new(&parts);
+        let key = key(method, &template.text);
+        if let Some(record) = self.unconfirmed.get(&*key) {
+            return Filed::at(*record);
+        }
+        let room = if request.missing { limits.missing_max } else { limits.unconfirmed_max };
+        if self.unconfirmed.len() >= room || records.len() >= limits.endpoints_max {
+            slots.clear();
+            return self.fold(records, method);
+        }
+        let record = records.add(&self.name, method.name(), template, request.sample);
+        self.unconfirmed.insert(key, record);
+        Filed::at(record)
+    }
+
+    /// Files a path that exists; `apart`: its last segment is a name though a slot would take it.
+    pub(crate) fn confirm(
+        &mut self,
+        records: &mut Records,
+        limits: &Limits,
+        request: Request<'_>,
+        apart: bool,
+        slots: &mut Vec<usize>,
+    ) -> Filed {
+        let method = request.method;
+        let parts = self.tree.plan(request.path, method, apart);
+        positions(&parts, slots);
+        let template = Template::new(&parts);
+        let key = key(method, &template.text);
+        let known = self.unconfirmed.get(&*key).copied();
+        if known.is_none() && records.len() >= limits.endpoints_max {
+            slots.clear();
+            return self.fold(records, method);
+        }
+        for part in &parts {
+            if let Part::Name(name) = part {
+                self.names.resource(name);
+            }
+        }
+        let parts: Vec<Part<'_>> = parts;
+        let owned: Vec<(Option<Box<str>>, Part<'static>)> = parts.iter().map(own).collect();
+        let parts: Vec<Part<'_>> =
+            owned.iter().map(|(name, part)| name.as_deref().map_or(*part, Part::Name)).collect();
+        let node = self.tree.insert(&parts);
+        // The tree writes names as it saw them first.
+        let template = self.tree.template(node);
+        if known.is_some() {
+            self.unconfirmed.remove(&*key);
+        }
+        let record = match known {
+            Some(record) => records.relabel(record, template),
+            None => records.add(&self.name, method.name(), template, request.sample),
+        };
+        if let Some(record) = records.get_mut(record) {
+            record.node = node;
+            record.confirmed = true;
+        }
+        if let Some(node) = self.tree.node_mut(node)
+            && node.record(method).is_none()
+        {
+            node.methods.push((method, record));
+        }
+        Filed::at(record)
+    }
+
+    /// The bucket of what does not fit.
+    fn fold(&mut self, records: &mut Records, method: Method) -> Filed {
+        let name = &self.name;
+        let record = *self.buckets.entry(method).or_insert_with(|| {
+            let mut template = Template::new(&[]);
+            "/{unknown path}".clone_into(&mut template.text);
+            records.add(name, method.name(), template, "")
+        });
+        Filed { record, folded: true, soft: false }
+    }
+
+    /// Paths kept apart that a new slot takes now join it.
+    pub(crate) fn sweep_unconfirmed(&mut self, records: &mut Records) {
+        let mut keys: Vec<(Box<str>, u32)> =
+            self.unconfirmed.iter().map(|(key, record)| (key.clone(), *record)).collect();
+        keys.sort_unstable();
+        let (mut path, mut slots) = (Path::default(), Vec::new());
+        for (key, at) in keys {
+            let Some(record) = records.get(at) else { continue };
+            path.parse(&record.sample);
+            let method = Method::of(&record.endpoint.method);
+            let query = Query { path: &path, method, soft: false };
+            if let Some(into) = self.tree.find(query, &mut slots) {
+                self.unconfirmed.remove(&key);
+                records.absorb(into, at);
+            }
+        }
+    }
+
+    /// A record that is in the tree now is no longer kept apart.
+    pub(crate) fn forget_unconfirmed(&mut self, record: u32) {
+        self.unconfirmed.retain(|_, known| *known != record);
+    }
+
+    /// Learns from a successful answer of an endpoint; may file the request anew, as a name that
+    /// stands apart from the values around it.
+    pub(crate) fn succeeded(
+        &mut self,
+        records: &mut Records,
+        limits: &Limits,
+        request: Request<'_>,
+        response: &Response,
+        mut filed: Filed,
+        slots: &mut Vec<usize>,
+    ) -> Filed {
+        let Some(record) = records.get_mut(filed.record) else { return filed };
+        record.successes = record.successes.saturating_add(1);
+        let scan = record.successes <= 256 || record.successes.is_multiple_of(8);
+        let shape = response.shape;
+        if !record.shapes.contains(&shape)
+            && self.stands_apart(records, request, response, filed, slots)
+        {
+            filed = self.confirm(records, limits, request, true, slots);
+        }
+        if scan {
+            self.disclosed.learn(&response.leaves);
+        }
+        let new = records.get_mut(filed.record).is_some_and(|record| record.learn_shape(shape));
+        let news = News {
+            record: filed.record,
+            method: request.method,
+            shape,
+            leaves: distinct(response),
+        };
+        if new && !filed.folded && self.learn(records, news) {
+            let query = Query { path: request.path, method: request.method, soft: false };
+            if let Some(record) = self.tree.find(query, slots) {
+                filed.record = record;
+            }
+        }
+        filed
+    }
+
+    /// A word beside values that answers unlike any of them is a name (`/orders/export`).
+    fn stands_apart(
+        &self,
+        records: &Records,
+        request: Request<'_>,
+        response: &Response,
+        filed: Filed,
+        slots: &[usize],
+    ) -> bool {
+        let last = request.path.len().saturating_sub(1);
+        let Some(record) = records.get(filed.record) else { return false };
+        !filed.folded
+            && slots.last() == Some(&last)
+            && request.path.kind(last).is_none()
+            && record.successes >= 8
+            && record.shapes.len() <= 4
+            && !response.leaves.is_empty()
+            && record.node != NONE
+            && !self.disclosed.contains(request.path.segment(last))
+            && !echoes(response, request.path.segment(last))
+    }
+}
+
+/// The answer calls something by that very word.
+fn echoes(response: &Response, word: &str) -> bool {
+    use stilt_model::Value;
+    response.leaves.iter().take(64).any(|leaf| match &leaf.value {
+        Value::Text(text) => text.eq_ignore_ascii_case(word),
+        _ => false,
+    })
+}
+
+/// Different leaves of an answer, as far as it matters (up to 3).
+fn distinct(response: &Response) -> usize {
+    let mut seen: Vec<&str> = Vec::new();
+    for leaf in response.leaves.iter().take(64) {
+        if seen.len() < 3 && !seen.contains(&leaf.path.as_str()) {
+            seen.push(&leaf.path);
+        }
+    }
+    seen.len()
+}
+
+fn positions(parts: &[Part<'_>], slots: &mut Vec<usize>) {
+    slots.clear();
+    let at = parts.iter().enumerate().filter(|(_, part)| matches!(part, Part::Slot { .. }));
+    slots.extend(at.map(|(at, _)| at));
+}
+
+fn own(part: &Part<'_>) -> (Option<Box<str>>, Part<'static>) {
+    match part {
+        Part::Name(name) => (Some((*name).into()), Part::Name("")),
+        Part::Slot { kind, learned } => (None, Part::Slot { kind: *kind, learned: *learned }),
+    }
+}
+
+fn key(method: Method, template: &str) -> Box<str> {
+    let mut key = format!("{} {template}", method.name());
+    key.make_ascii_lowercase();
+    key.into()
+}

@@ -1,0 +1,275 @@
+use super::*;
+
+const S: Option<Outcome> = Some(Outcome::Success);
+const F: Option<Outcome> = Some(Outcome::Failure);
+const U: Option<Outcome> = Some(Outcome::Unknown);
+
+fn credentials(user: &str, password: &str) -> String {
+    format!(r#"{{"username":"{user}","password":"{password}"}}"#)
+}
+
+fn sign_in(path: &str, user: &str, password: &str) -> Tx {
+    post(path).json(&credentials(user, password))
+}
+
+#[test]
+fn failures_under_status_200_are_failures() {
+    let mut app = Watched::new();
+    let path = "/users/v1/login";
+    let token = jwt(r#"{"sub":"ann"}"#);
+    let good = format!(
+        r#"{{"auth_token":"{token}","message":"Successfully logged in.","status":"success"}}"#
+    );
+    let sighting = app.see(sign_in(path, "ann", "p1").answer(&good));
+    let login = sighting.login.unwrap();
+    assert_eq!((sighting.kind, login.outcome), (EndpointKind::Login, Outcome::Success));
+    assert_eq!(
+        (login.user.as_str(), login.secret),
+        ("ann", Some(app.world.mark(SecretKind::Password, "p1")))
+    );
+    let wrong = r#"{"status":"fail","message":"Password is not correct for the given username."}"#;
+    let sighting = app.see(sign_in(path, "ann", "p2").answer(wrong));
+    assert_eq!(sighting.login.unwrap().outcome, Outcome::Failure);
+    assert_eq!(sighting.outcome, Outcome::Failure);
+    assert_eq!(
+        app.login(
+            sign_in(path, "x", "p2")
+                .answer(r#"{"status":"fail","message":"Username does not exist"}"#)
+        ),
+        F
+    );
+    assert_eq!(app.login(sign_in(path, "x", "p2").status(429)), U);
+    assert_eq!(app.login(sign_in(path, "x", "p2").status(502)), U);
+    assert_eq!(app.login(sign_in(path, "x", "p2").unanswered()), U);
+}
+
+#[test]
+fn making_an_account_is_no_sign_in_even_with_a_token() {
+    let mut app = Watched::new();
+    let check = |app: &mut Watched, tx: Tx| {
+        let sighting = app.see(tx);
+        assert_eq!(
+            (sighting.kind, sighting.login),
+            (EndpointKind::Signup, None),
+            "{}",
+            sighting.name
+        );
+    };
+    let body = r#"{"username":"ann","password":"p1","email":"ann@x.example"}"#;
+    check(
+        &mut app,
+        post("/users/v1/register").json(body).answer(r#"{"status":"success","message":"ok"}"#),
+    );
+    check(
+        &mut app,
+        post("/auth/sign-up")
+            .json(&credentials("a", "p"))
+            .status(201)
+            .answer(r#"{"token":"abcdefgh1"}"#),
+    );
+    check(
+        &mut app,
+        post("/api/users").json(&credentials("a", "p")).status(201).answer(r#"{"id":1}"#),
+    );
+    check(&mut app, post("/enter").json(body).status(201).answer(r#"{"token":"abcdefgh1"}"#));
+    check(
+        &mut app,
+        post("/auth").form("username=a&password=p1&password_confirmation=p1").location("/"),
+    );
+}
+
+#[test]
+fn accounts_made_at_a_path_without_a_name_are_told_by_their_answers() {
+    let mut app = Watched::new();
+    for n in 0..8 {
+        app.see(
+            sign_in("/enter", &format!("u{n}"), "p").status(201).answer(r#"{"token":"abcdefgh1"}"#),
+        );
+    }
+    let sighting =
+        app.see(sign_in("/enter", "u9", "p").status(201).answer(r#"{"token":"abcdefgh1"}"#));
+    assert_eq!((sighting.kind, sighting.login), (EndpointKind::Signup, None));
+}
+
+#[test]
+fn a_password_change_is_no_sign_in() {
+    let mut app = Watched::new();
+    let token = jwt(r#"{"sub":"ann"}"#);
+    for tx in [
+        put("/users/v1/ann/password").json(r#"{"password":"new"}"#).bearer(&token).status(204),
+        post("/account")
+            .json(r#"{"username":"ann","old_password":"a1","new_password":"b1"}"#)
+            .bearer(&token),
+        post("/password/reset").json(r#"{"email":"a@b.example","password":"b1"}"#),
+        post("/connections").json(r#"{"user":"db","password":"b1"}"#).bearer(&token).status(201),
+    ] {
+        let sighting = app.see(tx);
+        assert_eq!(
+            (sighting.kind, sighting.login),
+            (EndpointKind::Other, None),
+            "{}",
+            sighting.name
+        );
+    }
+}
+
+#[test]
+fn a_form_that_redirects_tells_by_where_it_leads() {
+    let mut app = Watched::new();
+    let form = |user: &str, password: &str| {
+        post("/login").form(&format!("email={user}&password={password}&csrf=x"))
+    };
+    app.see(get("/login").html("<form>"));
+    assert_eq!(
+        app.login(form("ann", "p1").location("/account").set_cookie("sid", "abcdefghij1")),
+        S
+    );
+    assert_eq!(app.login(form("ann", "p2").html("<form>Wrong")), F);
+    assert_eq!(app.login(form("ann", "p3").location("/login?error=1")), F);
+    assert_eq!(app.login(form("ann", "p4").status(401).html("<form>")), F);
+    let out = app.see(get("/bye").cookie("sid", "abcdefghij1").location("/").set_cookie("sid", ""));
+    assert_eq!(out.kind, EndpointKind::Logout);
+    assert_eq!(app.see(get("/logout")).kind, EndpointKind::Logout);
+}
+
+#[test]
+fn a_cookie_on_every_answer_tells_nothing() {
+    let mut app = Watched::new();
+    let form = |n: u8| {
+        post("/login.php").form(&format!("user=ann&pass=p{n}")).cookie("PHPSESSID", "abcdefghij1")
+    };
+    app.see(get("/index.php").html("<p>").set_cookie("PHPSESSID", "abcdefghij1"));
+    for n in 0..6 {
+        let failed = form(n).html("<form>Wrong").set_cookie("PHPSESSID", "abcdefghij1");
+        assert_eq!(app.login(failed), F, "{n}");
+    }
+    assert_eq!(app.login(form(9).location("/home.php").set_cookie("PHPSESSID", "abcdefghij1")), S);
+    // A client that never asked for a page gets its first cookie with the refusal.
+    let first = post("/login.php")
+        .form("user=bob&pass=x1")
+        .html("<form>Wrong")
+        .set_cookie("PHPSESSID", "zzzzzzzzzz1");
+    assert_eq!(app.login(first), F);
+}
+
+#[test]
+fn a_new_cookie_on_each_refusal_is_never_a_success() {
+    let mut app = Watched::new();
+    for n in 0..20 {
+        let failed = post("/login")
+            .form(&format!("user=ann&pass=p{n}"))
+            .location("/")
+            .cookie("session", &format!("abcdefghij{n}"))
+            .set_cookie("session", &format!("bcdefghijk{n}"));
+        app.see(
+            get("/")
+                .html("x")
+                .cookie("session", "a1b2c3d4e5")
+                .set_cookie("session", &format!("cdefghijkl{n}")),
+        );
+        let outcome = app.login(failed);
+        assert!(n < 2 || outcome == F, "{n}: {outcome:?}");
+    }
+}
+
+#[test]
+fn json_with_a_session_cookie_signs_in() {
+    let mut app = Watched::new();
+    assert_eq!(
+        app.login(sign_in("/api/session", "ann", "p1").status(401).answer(r#"{"error":"no"}"#)),
+        F
+    );
+    assert_eq!(
+        app.login(
+            sign_in("/api/session", "ann", "p2")
+                .answer(r#"{"user":{"id":1}}"#)
+                .set_cookie("sid", "abcdefghij1")
+        ),
+        S
+    );
+    assert_eq!(
+        app.see(delete("/api/session").cookie("sid", "abcdefghij1").status(204)).kind,
+        EndpointKind::Logout
+    );
+}
+
+#[test]
+fn a_path_without_a_name_signs_in_where_it_hands_out_a_token() {
+    let mut app = Watched::new();
+    assert_eq!(app.login(sign_in("/enter", "ann", "p0").status(401)), F);
+    assert_eq!(app.login(sign_in("/enter", "ann", "p1").answer(r#"{"token":"abcdefgh1"}"#)), S);
+    assert_eq!(app.login(sign_in("/smtp", "relay", "p1").answer(r#"{"saved":true}"#)), None);
+}
+
+#[test]
+fn a_stale_token_in_the_request_changes_nothing() {
+    let mut app = Watched::new();
+    let stale = jwt(r#"{"sub":"ann"}"#);
+    assert_eq!(app.login(sign_in("/auth/login", "ann", "p0").bearer(&stale).status(401)), F);
+}
+
+#[test]
+fn grants_tell_what_a_token_endpoint_is_asked_for() {
+    let mut app = Watched::new();
+    let token = r#"{"access_token":"abcdefgh12","refresh_token":"zbcdefgh12"}"#;
+    let form = |body: &str| post("/oauth/token").form(body).basic("app", "s3cret").answer(token);
+    assert_eq!(app.login(form("grant_type=password&username=ann&password=p1")), S);
+    let refresh = app.see(form("grant_type=refresh_token&refresh_token=zbcdefgh12"));
+    assert_eq!((refresh.kind, refresh.login), (EndpointKind::Refresh, None));
+    assert_eq!(app.login(form("grant_type=client_credentials")), None);
+    assert_eq!(
+        app.see(post("/auth/refresh").json(r#"{"refreshToken":"zbcdefgh12"}"#)).kind,
+        EndpointKind::Refresh
+    );
+}
+
+#[test]
+fn basic_is_tried_where_refused_or_first_accepted() {
+    let mut app = Watched::new();
+    let get = |password: &str| get("/repo").basic("ann", password);
+    assert_eq!(app.login(get("bad").status(401)), F);
+    assert_eq!(app.login(get("good")), S);
+    assert_eq!(app.login(get("good")), None);
+    assert_eq!(app.login(get("good").status(403)), None);
+    let mut open = Watched::new();
+    assert_eq!(open.login(get("any")), None);
+}
+
+#[test]
+fn a_second_step_is_neither_success_nor_failure() {
+    let mut app = Watched::new();
+    assert_eq!(
+        app.login(
+            sign_in("/login", "ann", "p1")
+                .answer(r#"{"mfa_required":true,"mfa_token":"abcdefgh1"}"#)
+        ),
+        U
+    );
+    assert_eq!(app.login(post("/login").form("user=a&pass=p1").location("/login-2fa")), U);
+}
+
+#[test]
+fn scans_for_login_pages_are_no_attempts() {
+    let mut app = Watched::new();
+    assert_eq!(app.login(post("/wp-login.php").form("log=admin&pwd=admin").status(404)), None);
+}
+
+#[test]
+fn a_bank_behind_a_proxy_works_by_codes_and_accounts() {
+    let mut app = Watched::new();
+    let pin = |pin: &str| {
+        post("/api/v1/auth/login")
+            .json(&format!(r#"{{"customer_id":88123,"pin":"{pin}"}}"#))
+            .forwarded("203.0.113.9")
+    };
+    let sighting = app
+        .see(pin("4711").answer(&format!(r#"{{"accessToken":"{}"}}"#, jwt(r#"{"sub":"88123"}"#))));
+    let login = sighting.login.unwrap();
+    assert_eq!((login.user.as_str(), login.outcome), ("88123", Outcome::Success));
+    assert!(login.secret.is_some());
+    assert_eq!(app.login(pin("0000").status(403).answer(r#"{"title":"Forbidden"}"#)), F);
+    let pay = post("/api/v1/payments")
+        .json(r#"{"account":17,"pin":"4711","amount":5}"#)
+        .bearer(&jwt(r#"{"sub":"88123"}"#));
+    assert_eq!(app.login(pay.status(403)), None);
+}

@@ -1,0 +1,299 @@
+//! The tree of paths of one service: plain names and slots, learned as they are asked for.
+
+use crate::path::Path;
+use crate::sighting::SlotKind;
+use crate::template::{Part, Template};
+use crate::words::is_function;
+use foldhash::fast::RandomState;
+use std::collections::HashMap;
+
+/// Steps a search takes at most: it goes back where a name and a slot both fit.
+const STEPS_MAX: u32 = 64;
+/// Sorts of answers remembered below one node, and children remembered for each.
+const FEATURES_MAX: usize = 512;
+const CHILDREN_MAX: usize = 64;
+
+/// No node, no record.
+pub(crate) const NONE: u32 = u32::MAX;
+
+/// Methods that are told apart; all others are one.
+const METHODS: &[&str] = &[
+    "GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "CONNECT", "QUERY",
+    "PROPFIND", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "SEARCH",
+];
+
+/// A method as a small number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Method(u8);
+
+impl Method {
+    pub(crate) const GET: Self = Self(0);
+    pub(crate) const POST: Self = Self(1);
+
+    pub(crate) fn of(method: &str) -> Self {
+        let at = METHODS.iter().position(|known| *known == method).unwrap_or(METHODS.len());
+        Self(u8::try_from(at).unwrap_or(u8::MAX))
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        METHODS.get(usize::from(self.0)).copied().unwrap_or("OTHER")
+    }
+
+    pub(crate) fn changes_state(self) -> bool {
+        matches!(self.0, 1..=4 | 11..=15)
+    }
+}
+
+/// Children that gave the same sort of answer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Alike {
+    pub(crate) children: Vec<u32>,
+}
+
+/// One step of a path.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub(crate) parent: u32,
+    /// The name as first seen; empty in slots.
+    pub(crate) name: Box<str>,
+    /// It is a slot of that type; `bool`: named as one that was learned.
+    pub(crate) slot_kind: Option<(SlotKind, bool)>,
+    /// It takes any text, not only what looks like a value.
+    pub(crate) open: bool,
+    pub(crate) children: HashMap<Box<str>, u32, RandomState>,
+    /// The slot below it.
+    pub(crate) slot: u32,
+    pub(crate) methods: Vec<(Method, u32)>,
+    pub(crate) alike: HashMap<u64, Alike, RandomState>,
+}
+
+impl Node {
+    fn new(parent: u32, name: &str, slot_kind: Option<(SlotKind, bool)>) -> Self {
+        Self {
+            parent,
+            name: name.into(),
+            slot_kind,
+            open: false,
+            children: HashMap::default(),
+            slot: NONE,
+            methods: Vec::new(),
+            alike: HashMap::default(),
+        }
+    }
+
+    pub(crate) fn record(&self, method: Method) -> Option<u32> {
+        self.methods.iter().find(|(known, _)| *known == method).map(|(_, record)| *record)
+    }
+}
+
+/// The tree. Node 0 is `/`.
+#[derive(Clone, Debug)]
+pub(crate) struct Tree {
+    nodes: Vec<Node>,
+    free: Vec<u32>,
+}
+
+impl Default for Tree {
+    fn default() -> Self {
+        Self { nodes: vec![Node::new(NONE, "", None)], free: Vec::new() }
+    }
+}
+
+/// What is looked for.
+#[derive(Clone, Copy)]
+pub(crate) struct Query<'a> {
+    pub(crate) path: &'a Path,
+    pub(crate) method: Method,
+    /// A slot for numbers takes anything: the answer was a refusal.
+    pub(crate) soft: bool,
+}
+
+impl Tree {
+    pub(crate) fn node(&self, at: u32) -> Option<&Node> {
+        self.nodes.get(at as usize)
+    }
+
+    pub(crate) fn node_mut(&mut self, at: u32) -> Option<&mut Node> {
+        self.nodes.get_mut(at as usize)
+    }
+
+    /// The record that answers `query`; `slots` gets the segments that stand in slots.
+    pub(crate) fn find(&self, query: Query<'_>, slots: &mut Vec<usize>) -> Option<u32> {
+        slots.clear();
+        self.search(query, 0, 0, &mut STEPS_MAX.clone(), slots)
+    }
+
+    fn search(
+        &self,
+        query: Query<'_>,
+        at: usize,
+        node: u32,
+        steps: &mut u32,
+        slots: &mut Vec<usize>,
+    ) -> Option<u32> {
+        *steps = steps.checked_sub(1)?;
+        let node = self.node(node)?;
+        if at >= query.path.len() {
+            return node.record(query.method);
+        }
+        if !node.children.is_empty()
+            && let Some(child) = node.children.get(query.path.lower(at))
+            && let Some(found) = self.search(query, at + 1, *child, steps, slots)
+        {
+            return Some(found);
+        }
+        let slot = self.node(node.slot)?;
+        let fits = query.soft
+            || query.path.kind(at).is_some()
+            || (slot.open && !is_function(query.path.segment(at)));
+        if !fits {
+            return None;
+        }
+        slots.push(at);
+        let found = self.search(query, at + 1, node.slot, steps, slots);
+        if found.is_none() {
+            slots.pop();
+        }
+        found
+    }
+
+    /// How `path` would be filed: names and slots. `apart`: the last segment is a name of its own,
+    /// though a slot would take it.
+    pub(crate) fn plan<'a>(&'a self, path: &'a Path, method: Method, apart: bool) -> Vec<Part<'a>> {
+        let mut parts = Vec::with_capacity(path.len());
+        let mut node = self.node(0);
+        for at in 0..path.len() {
+            let last = at + 1 == path.len();
+            let kind = path.kind(at);
+            if let Some(child) = node.and_then(|node| node.children.get(path.lower(at))) {
+                node = self.node(*child);
+                parts.push(Part::Name(node.map_or("", |node| &node.name)));
+                continue;
+            }
+            let slot = node.and_then(|node| self.node(node.slot));
+            let open = slot.is_some_and(|slot| slot.open)
+                && !is_function(path.segment(at))
+                && !(last && apart)
+                // What is posted to a word beside things is most often a function of its own.
+                && !(last && method == Method::POST && slot.is_some_and(|s| s.record(method).is_none()));
+            if kind.is_some() || open {
+                let own = kind.map(|kind| (kind, false));
+                let (kind, learned) =
+                    slot.and_then(|slot| slot.slot_kind).or(own).unwrap_or((SlotKind::Slug, true));
+                parts.push(Part::Slot { kind, learned });
+                node = slot;
+            } else {
+                parts.push(Part::Name(path.segment(at)));
+                node = None;
+            }
+        }
+        parts
+    }
+
+    /// Makes the nodes of a plan; the last one is given back.
+    pub(crate) fn insert(&mut self, parts: &[Part<'_>]) -> u32 {
+        let mut at = 0;
+        for part in parts {
+            at = match part {
+                Part::Name(name) => self.child(at, name),
+                Part::Slot { kind, learned } => self.slot(at, *kind, *learned),
+            };
+        }
+        at
+    }
+
+    fn child(&mut self, parent: u32, name: &str) -> u32 {
+        let key = name.to_ascii_lowercase();
+        if let Some(child) = self.node(parent).and_then(|node| node.children.get(key.as_str())) {
+            return *child;
+        }
+        let child = self.add(Node::new(parent, name, None));
+        if let Some(node) = self.node_mut(parent) {
+            node.children.insert(key.into(), child);
+        }
+        child
+    }
+
+    /// The slot below `parent`, made where there is none.
+    pub(crate) fn slot(&mut self, parent: u32, kind: SlotKind, learned: bool) -> u32 {
+        match self.node(parent) {
+            Some(node) if node.slot != NONE => return node.slot,
+            _ => {}
+        }
+        let slot = self.add(Node::new(parent, "", Some((kind, learned))));
+        if let Some(node) = self.node_mut(parent) {
+            node.slot = slot;
+        }
+        slot
+    }
+
+    fn add(&mut self, node: Node) -> u32 {
+        if let Some(at) = self.free.pop()
+            && let Some(place) = self.node_mut(at)
+        {
+            *place = node;
+            return at;
+        }
+        self.nodes.push(node);
+        u32::try_from(self.nodes.len() - 1).unwrap_or(NONE)
+    }
+
+    /// Takes a node off its parent and forgets it; its parts were moved before.
+    pub(crate) fn remove(&mut self, at: u32) {
+        let Some(node) = self.node_mut(at) else { return };
+        let parent = node.parent;
+        let key = node.name.to_ascii_lowercase();
+        *node = Node::new(NONE, "", None);
+        if let Some(parent) = self.node_mut(parent)
+            && parent.children.get(key.as_str()) == Some(&at)
+        {
+            parent.children.remove(key.as_str());
+        }
+        self.free.push(at);
+    }
+
+    /// Children by plain name, sorted.
+    pub(crate) fn children(&self, at: u32) -> Vec<(Box<str>, u32)> {
+        let mut children: Vec<_> = self
+            .node(at)
+            .map(|node| node.children.iter().map(|(name, child)| (name.clone(), *child)).collect())
+            .unwrap_or_default();
+        children.sort_unstable();
+        children
+    }
+
+    /// The template that ends at `at`.
+    pub(crate) fn template(&self, at: u32) -> Template {
+        let mut parts = Vec::new();
+        let mut at = at;
+        while let Some(node) = self.node(at) {
+            if node.parent == NONE {
+                break;
+            }
+            parts.push(match node.slot_kind {
+                Some((kind, learned)) => Part::Slot { kind, learned },
+                None => Part::Name(&node.name),
+            });
+            at = node.parent;
+        }
+        parts.reverse();
+        Template::new(&parts)
+    }
+
+    /// Notes that `child` of `parent` gave an answer of that sort; gives back all that did.
+    pub(crate) fn note(&mut self, parent: u32, feature: u64, child: u32) -> Vec<u32> {
+        let Some(node) = self.node_mut(parent) else { return Vec::new() };
+        if node.alike.len() >= FEATURES_MAX && !node.alike.contains_key(&feature) {
+            return Vec::new();
+        }
+        let alike = node.alike.entry(feature).or_default();
+        if !alike.children.contains(&child) && alike.children.len() < CHILDREN_MAX {
+            alike.children.push(child);
+        }
+        let children = alike.children.clone();
+        let still = |child: &u32| {
+            self.node(*child).is_some_and(|node| node.parent == parent && node.slot_kind.is_none())
+        };
+        children.into_iter().filter(still).collect()
+    }
+}

@@ -1,0 +1,223 @@
+//! Words of names: cut, made singular, looked up in the general vocabulary of web interfaces.
+
+/// Calls `each` with the lower-case words of `name` (`orderId`, `order_id` and `order-id` give
+/// `order`, `id`), at most 8 of them; letters beyond ASCII stay as they are.
+pub(crate) fn words(name: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut word = String::new();
+    let mut last = ' ';
+    let mut chars = name.chars().take(96).peekable();
+    while let Some(char) = chars.next() {
+        let next_lower = chars.peek().is_some_and(char_is_lower);
+        let starts =
+            char.is_uppercase() && (last.is_lowercase() || (last.is_uppercase() && next_lower));
+        if (starts || !char.is_alphanumeric()) && !word.is_empty() {
+            words.push(core::mem::take(&mut word));
+        }
+        if char.is_alphanumeric() {
+            word.extend(char.to_lowercase());
+        }
+        last = char;
+    }
+    if !word.is_empty() {
+        words.push(word);
+    }
+    words.truncate(8);
+    words
+}
+
+fn char_is_lower(char: &char) -> bool {
+    char.is_lowercase()
+}
+
+/// Singular of a resource's name, lower case (`Categories` → `category`).
+pub(crate) fn singular(name: &str) -> String {
+    let mut name = name.to_ascii_lowercase();
+    if let Some(stem) = name.strip_suffix("ies").filter(|stem| stem.len() > 1) {
+        name.truncate(stem.len());
+        name.push('y');
+    } else if ["sses", "shes", "ches", "xes"].iter().any(|suffix| name.ends_with(suffix)) {
+        name.truncate(name.len().saturating_sub(2));
+    } else if name.ends_with('s')
+        && !name.ends_with("ss")
+        && !name.ends_with("us")
+        && name.len() > 2
+    {
+        name.pop();
+    }
+    name
+}
+
+/// `v1`, `v2.1`, `v1beta2`.
+pub(crate) fn is_version(segment: &str) -> bool {
+    let Some(rest) = segment.strip_prefix(['v', 'V']) else { return false };
+    let digits = rest.bytes().take_while(|b| b.is_ascii_digit() || *b == b'.').count();
+    let tail = rest.get(digits..).unwrap_or_default();
+    digits > 0
+        && rest.starts_with(|c: char| c.is_ascii_digit())
+        && (tail.is_empty()
+            || ["a", "b", "rc", "alpha", "beta", "p"].iter().any(|stage| {
+                tail.strip_prefix(stage).is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()))
+            }))
+}
+
+/// Path words that name a function, never a thing: they stay apart from the values beside them.
+pub(crate) fn is_function(segment: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "me",
+        "self",
+        "current",
+        "mine",
+        "whoami",
+        "login",
+        "logout",
+        "signin",
+        "signout",
+        "logon",
+        "logoff",
+        "register",
+        "signup",
+        "registration",
+        "search",
+        "export",
+        "import",
+        "new",
+        "create",
+        "count",
+        "stats",
+        "statistics",
+        "health",
+        "healthz",
+        "status",
+        "bulk",
+        "batch",
+        "token",
+        "tokens",
+        "refresh",
+        "callback",
+        "verify",
+        "validate",
+        "reset",
+        "forgot",
+        "auth",
+        "oauth",
+        "session",
+        "sessions",
+        "graphql",
+        "metrics",
+        "upload",
+        "download",
+        "preview",
+        "checkout",
+        "autocomplete",
+        "suggest",
+        "authenticate",
+        "sso",
+        "api",
+    ];
+    let plain = |word: &str| WORDS.iter().any(|known| word.eq_ignore_ascii_case(known));
+    segment.starts_with(['_', '.', '$'])
+        || plain(segment)
+        || ["sign-in", "sign-out", "sign-up", "log-in", "log-out", "sign_in", "sign_out", "sign_up"]
+            .iter()
+            .any(|known| segment.eq_ignore_ascii_case(known))
+}
+
+/// Any of `needles` is a word of `name`, or two neighbouring words joined.
+pub(crate) fn has_word(name: &str, needles: &[&str]) -> bool {
+    let words = words(name);
+    words.iter().any(|word| needles.contains(&word.as_str()))
+        || words.windows(2).any(|pair| {
+            let joined = pair.concat();
+            needles.contains(&joined.as_str())
+        })
+}
+
+/// Words that name signing in.
+pub(crate) const LOGIN: &[&str] = &[
+    "login",
+    "signin",
+    "logon",
+    "auth",
+    "authenticate",
+    "authentication",
+    "authorize",
+    "session",
+    "sessions",
+    "token",
+    "tokens",
+    "sso",
+    "anmelden",
+    "connexion",
+    "acceso",
+    "entrar",
+    "accedi",
+];
+
+/// Words that name a page for signing in, where a redirect leads those who may not go on.
+pub(crate) const LOGIN_PAGE: &[&str] =
+    &["login", "signin", "logon", "sso", "authorize", "unauthorized", "denied", "forbidden"];
+
+/// Words that name the making of an account.
+pub(crate) const SIGNUP: &[&str] = &[
+    "register",
+    "registration",
+    "signup",
+    "enroll",
+    "enrol",
+    "enrollment",
+    "join",
+    "onboarding",
+    "createuser",
+    "createaccount",
+    "newuser",
+    "adduser",
+];
+
+/// Collections of those who can sign in.
+pub(crate) const PEOPLE: &[&str] =
+    &["user", "account", "customer", "member", "client", "profile", "person", "employee"];
+
+/// Words that name signing out.
+pub(crate) const LOGOUT: &[&str] =
+    &["logout", "signout", "logoff", "signoff", "revoke", "revocation"];
+
+/// Words that name the renewal of a token.
+pub(crate) const REFRESH: &[&str] = &["refresh", "renew", "refreshtoken", "renewtoken"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_cut_into_words() {
+        let check = |name: &str, expected: &[&str]| assert_eq!(words(name), expected, "{name}");
+        check("orderId", &["order", "id"]);
+        check("order_id", &["order", "id"]);
+        check("userID", &["user", "id"]);
+        check("HTTPServerName", &["http", "server", "name"]);
+        check("", &[]);
+    }
+
+    #[test]
+    fn plurals_become_singular_and_singulars_stay() {
+        let check = |name: &str, expected: &str| assert_eq!(singular(name), expected);
+        check("Orders", "order");
+        check("categories", "category");
+        check("addresses", "address");
+        check("status", "status");
+        check("boxes", "box");
+        check("news", "new");
+        check("me", "me");
+    }
+
+    #[test]
+    fn versions_are_told_from_words() {
+        for version in ["v1", "V2", "v2.1", "v1beta2", "v1alpha"] {
+            assert!(is_version(version), "{version}");
+        }
+        for word in ["v", "vat", "v1x", "via1", "1"] {
+            assert!(!is_version(word), "{word}");
+        }
+    }
+}
