@@ -7,6 +7,8 @@ use stilt_model::{Leaf, Outcome, Response, Transaction, Value};
 const LEAVES_MAX: usize = 48;
 /// Bodies with more leaves than this are things, not verdicts.
 const SMALL: usize = 6;
+/// Longer texts are no messages of an error.
+const MESSAGE_MAX: usize = 200;
 
 /// What one answer means, by itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -119,6 +121,10 @@ fn body(leaves: &[Leaf]) -> Option<bool> {
     let small = leaves.len() <= SMALL;
     for leaf in leaves.iter().take(LEAVES_MAX) {
         let path = leaf.path.as_str();
+        if path.contains('[') && !path.starts_with('e') {
+            data |= path.starts_with("data") || !small;
+            continue;
+        }
         let (top, rest) = path.split_once('.').unwrap_or((path, ""));
         let top_role = role(top.trim_end_matches("[]"));
         if top_role == Role::Error {
@@ -173,8 +179,8 @@ fn body(leaves: &[Leaf]) -> Option<bool> {
     }
     if let Some(message) = message {
         // A body that says nothing but that it did not work.
-        found |= leaves.len() <= 2 && !fine && !data && complains(message);
-        refused |= refuses(message);
+        found = found || (leaves.len() <= 2 && !fine && !data && complains(message));
+        refused = refused || (found && refuses(message));
     }
     (found && !(data && fine)).then_some(refused)
 }
@@ -257,6 +263,9 @@ fn is_fine_message(value: &Value) -> bool {
 /// Text that tells of something that did not work.
 fn complains(value: &Value) -> bool {
     let Value::Text(text) = value else { return false };
+    if text.len() > MESSAGE_MAX {
+        return false;
+    }
     let lower = text.to_ascii_lowercase();
     refuses(value)
         || [

@@ -216,13 +216,16 @@ impl Service {
             self.disclosed.learn(&response.leaves);
         }
         let new = records.get_mut(filed.record).is_some_and(|record| record.learn_shape(shape));
+        if !new || filed.folded {
+            return filed;
+        }
         let news = News {
             record: filed.record,
             method: request.method,
             shape,
             leaves: distinct(response),
         };
-        if new && !filed.folded && self.learn(records, news) {
+        if self.learn(records, news) {
             let query = Query { path: request.path, method: request.method, soft: false };
             if let Some(record) = self.tree.find(query, slots) {
                 filed.record = record;

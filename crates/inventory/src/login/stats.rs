@@ -8,7 +8,7 @@ use core::hash::{BuildHasher, Hasher};
 use foldhash::fast::RandomState;
 use std::collections::{HashMap, HashSet};
 use stilt_model::{
-    CredentialKind, IdBuilder, Leaf, Outcome, Pseudonym, Request, Response, Transaction, Value,
+    CredentialKind, Leaf, Outcome, Pseudonym, Request, Response, Transaction, Value,
 };
 
 /// Users remembered for one endpoint.
@@ -194,11 +194,6 @@ impl LoginStats {
 
     /// Notes an answer; `true` where one user got it with so many secrets that it lets nobody in.
     fn turns_down(&mut self, response: &Response, fields: &Fields, hands_out: bool) -> bool {
-        let mut key = IdBuilder::new("answer")
-            .number(u64::from(response.status))
-            .number(response.shape)
-            .number(u64::from(hands_out))
-            .text(response.location.as_deref().map_or("", path_of));
         let mut names: Vec<&str> = response
             .issued
             .iter()
@@ -206,10 +201,9 @@ impl LoginStats {
             .map(|issued| issued.name.as_str())
             .collect();
         names.sort_unstable();
-        for name in names {
-            key = key.text(name);
-        }
-        let key = key.finish();
+        let location = response.location.as_deref().map_or("", path_of);
+        let key =
+            self.hasher.hash_one((response.status, response.shape, hands_out, location, names));
         if self.answers.len() >= ANSWERS_MAX && !self.answers.contains_key(&key) {
             return false;
         }
@@ -255,9 +249,15 @@ fn hands_out_token(response: &Response) -> bool {
 }
 
 fn is_second_step(name: &str) -> bool {
-    words(name).iter().any(|word| {
-        ["mfa", "otp", "totp", "challenge", "twofactor", "2fa", "factor"].contains(&word.as_str())
-    })
+    let holds = |part: &str| {
+        name.as_bytes().windows(part.len()).any(|at| at.eq_ignore_ascii_case(part.as_bytes()))
+    };
+    // Cutting a name into words is dear; most names hold none of these.
+    ["fa", "otp", "challenge", "factor"].iter().any(|part| holds(part))
+        && words(name).iter().any(|word| {
+            ["mfa", "otp", "totp", "challenge", "twofactor", "2fa", "factor"]
+                .contains(&word.as_str())
+        })
 }
 
 /// The password was right, but a second step follows: neither let in nor turned down.

@@ -253,3 +253,18 @@ proptest::proptest! {
         proptest::prop_assert_eq!(counted, total);
     }
 }
+
+#[test]
+fn words_among_running_codes_are_values_but_not_among_numbers() {
+    let mut app = Watched::new();
+    app.see(get("/notes/memo-1234").answer(r#"{"title":"t","text":"x"}"#));
+    assert_eq!(
+        app.name(get("/notes/quentin").answer(r#"{"title":"t","text":"x"}"#)),
+        "GET /notes/{id}"
+    );
+    app.see(get("/orders/17").answer(r#"{"total":1,"items":2}"#));
+    assert_eq!(
+        app.name(get("/orders/newest").answer(r#"{"total":1,"items":2}"#)),
+        "GET /orders/newest"
+    );
+}
