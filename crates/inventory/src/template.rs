@@ -106,10 +106,10 @@ fn hint(parts: &[Part<'_>]) -> Hint {
         if has(words::SIGNUP) {
             return Hint::Signup;
         }
-        if has(words::LOGOUT) {
+        if has(words::LOGOUT) || (has(words::REVOKE) && about_access(parts)) {
             return Hint::Logout;
         }
-        if has(words::REFRESH) {
+        if has(words::REFRESH) && about_access(parts) {
             return Hint::Refresh;
         }
         if has(words::LOGIN) {
@@ -120,6 +120,19 @@ fn hint(parts: &[Part<'_>]) -> Hint {
         }
     }
     Hint::None
+}
+
+/// The path is about who may act, or about nothing else in particular (`/api/refresh`).
+fn about_access(parts: &[Part<'_>]) -> bool {
+    let mut others = 0;
+    for part in parts {
+        match part {
+            Part::Name(name) if is_version(name) || name.eq_ignore_ascii_case("api") => {}
+            Part::Name(name) if has_word(name, words::AROUND) => return true,
+            _ => others += 1,
+        }
+    }
+    others <= 1
 }
 
 #[cfg(test)]
@@ -170,6 +183,9 @@ mod tests {
         check("/users/v1", Hint::People);
         check("/auth/token/refresh", Hint::Refresh);
         check("/oauth/revoke", Hint::Logout);
+        check("/api/v1/refresh", Hint::Refresh);
+        check("/cache/refresh", Hint::None);
+        check("/permissions/#/revoke", Hint::None);
         check("/account/change-password", Hint::Password);
         check("/orders/#", Hint::None);
     }

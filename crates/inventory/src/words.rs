@@ -179,11 +179,35 @@ pub(crate) const PEOPLE: &[&str] =
     &["user", "account", "customer", "member", "client", "profile", "person", "employee"];
 
 /// Words that name signing out.
-pub(crate) const LOGOUT: &[&str] =
-    &["logout", "signout", "logoff", "signoff", "revoke", "revocation"];
+pub(crate) const LOGOUT: &[&str] = &["logout", "signout", "logoff", "signoff"];
 
-/// Words that name the renewal of a token.
-pub(crate) const REFRESH: &[&str] = &["refresh", "renew", "refreshtoken", "renewtoken"];
+/// Words that name the end of something, of a session where `AROUND` stands beside them.
+pub(crate) const REVOKE: &[&str] = &["revoke", "revocation", "invalidate"];
+
+/// Words that name a renewal, of a token where `AROUND` stands beside them.
+pub(crate) const REFRESH: &[&str] = &["refresh", "renew"];
+
+/// Words that say that a path is about who may act.
+pub(crate) const AROUND: &[&str] = &[
+    "auth",
+    "oauth",
+    "oauth2",
+    "oidc",
+    "token",
+    "tokens",
+    "session",
+    "sessions",
+    "jwt",
+    "login",
+    "identity",
+    "connect",
+    "sso",
+    "user",
+    "users",
+    "account",
+    "accounts",
+    "authentication",
+];
 
 #[cfg(test)]
 mod tests {

@@ -279,7 +279,7 @@ fn counts(leaf: &Leaf) -> bool {
     if matches!(leaf.value, Value::Null) {
         return false;
     }
-    let words = words(leaf.name());
+    let words = words(&leaf.path);
     !words.iter().any(|word| FORM.contains(&word.as_str()))
 }
 

@@ -12,7 +12,7 @@ use crate::sighting::{EndpointKind, Login};
 use crate::template::Hint;
 use fields::{Fields, Grant};
 use stats::LoginStats;
-use stilt_model::{CredentialKind, Outcome, Request, Transaction};
+use stilt_model::{CredentialKind, Outcome, Request, SecretKind, Transaction, Value};
 
 /// What a request is, as far as signing in goes.
 #[derive(Clone, Debug, Default)]
@@ -35,13 +35,30 @@ pub(crate) fn assess(
         Some(fields) if !folded => with_fields(service, record, tx, request, fields, verdict),
         _ => without(service, record, tx, request, verdict),
     };
-    if assessed.login.is_none() {
+    if assessed.login.is_none() && lets_nobody_in(request, assessed.kind, verdict) {
         service.cookies.learn(tx);
     }
     if assessed.kind != EndpointKind::Other && !folded && !record.hint_is_shared() {
         record.endpoint.kind = assessed.kind;
     }
     assessed
+}
+
+/// What such an answer sets is set for anybody: a page, or a refusal; not what comes after an
+/// account was made, a second step, or a way back from another place to sign in.
+fn lets_nobody_in(request: &Request, kind: EndpointKind, verdict: Verdict) -> bool {
+    let page = matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS");
+    let brings_a_proof = || {
+        request.leaves.iter().take(16).any(|leaf| match &leaf.value {
+            Value::Masked { mark, .. } => matches!(
+                mark.kind,
+                SecretKind::Code | SecretKind::Token | SecretKind::Jwt | SecretKind::Password
+            ),
+            _ => false,
+        })
+    };
+    verdict.outcome() == Outcome::Failure
+        || (page && kind == EndpointKind::Other && !brings_a_proof())
 }
 
 impl Record {
@@ -110,7 +127,7 @@ fn kind(
     });
     match hint {
         Hint::Signup => return EndpointKind::Signup,
-        Hint::Login if profile => return EndpointKind::Signup,
+        Hint::Login if fields.repeated || fields.extras > 6 => return EndpointKind::Signup,
         Hint::Login => return EndpointKind::Login,
         _ if !writes => return EndpointKind::Other,
         Hint::People if !stats.returns() => return EndpointKind::Signup,

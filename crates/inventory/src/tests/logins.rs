@@ -273,3 +273,20 @@ fn a_bank_behind_a_proxy_works_by_codes_and_accounts() {
         .bearer(&jwt(r#"{"sub":"88123"}"#));
     assert_eq!(app.login(pay.status(403)), None);
 }
+
+#[test]
+fn the_cookie_of_a_new_account_still_tells_at_sign_in() {
+    let mut app = Watched::new();
+    let body = "username=ann&email=ann%40x.example&password=p1&password2=p1";
+    app.see(post("/register").form(body).location("/").set_cookie("sid", "abcdefghij1"));
+    let form = |password: &str| post("/login").form(&format!("username=ann&password={password}"));
+    assert_eq!(app.login(form("p1").location("/").set_cookie("sid", "bbcdefghij1")), S);
+    assert_eq!(app.login(form("p2").location("/")), F);
+}
+
+#[test]
+fn a_client_that_describes_itself_still_signs_in() {
+    let mut app = Watched::new();
+    let body = r#"{"email":"a@x.example","password":"p1","device":{"model":"m","os":"o","id":"d"},"app_version":"1"}"#;
+    assert_eq!(app.login(post("/v2/auth/login").json(body).status(401)), F);
+}
