@@ -1,1 +1,26 @@
-//! placeholder
+//! How it runs: threads, order, time, limits, configuration.
+//!
+//! [`run()`] reads captures and hands every transaction, in the capture's order, to the floors that
+//! need memory. With one thread everything happens in turn; with more, a reader, flow workers and
+//! the round run side by side and give the same bytes.
+
+pub mod config;
+mod error;
+mod front;
+mod key;
+mod load;
+mod outputs;
+mod round;
+mod run;
+mod shard;
+mod summary;
+#[cfg(test)]
+mod testing;
+mod ticks;
+
+pub use config::{Config, ConfigError};
+pub use error::{Error, plain};
+pub use key::{Installation, default_path, open as open_key};
+pub use outputs::{Collected, Target};
+pub use run::{Options, Progress, Watcher, run};
+pub use summary::Summary;

@@ -1,8 +1,13 @@
 //! Who is it, and what did they do before: actors, sessions, and what each actor was shown.
 
+mod aliases;
+mod identity;
 pub mod objects;
+mod open;
+mod proxy;
 pub mod seen;
 mod sessions;
 
+pub use proxy::is_network;
 pub use seen::Seen;
 pub use sessions::{Config, Sessions};

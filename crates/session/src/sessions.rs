@@ -1,10 +1,19 @@
-//! Placeholder of the session table.
+//! The table of sessions: one open session per actor, with idle and absolute time-outs.
 
+use crate::identity::{Identity, Who};
+use crate::open::Open;
+use crate::proxy::Proxies;
 use crate::seen::Seen;
+use core::time::Duration;
+use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use stilt_inventory::Sighting;
-use stilt_model::{Actor, ActorId, Key, SessionId, SessionRecord, Timestamp, Transaction};
+use stilt_model::{
+    Actor, ActorId, Closed, IdBuilder, Key, SessionId, SessionRecord, SessionRef, Timestamp,
+    Transaction,
+};
 
 /// `[identity]` and the limits of the table.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -31,51 +40,203 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// What of the configuration makes no sense, with the mend.
+    ///
+    /// # Errors
+    /// A trusted proxy that is no address or network.
+    pub fn check(&self) -> Result<(), String> {
+        match self.trusted_proxies.iter().find(|text| !crate::proxy::is_network(text)) {
+            Some(wrong) => Err(format!(
+                "trusted_proxies: `{wrong}` is no address or network; write 10.0.0.5 or 10.0.0.0/8"
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Actors and their sessions.
-pub struct Sessions;
+pub struct Sessions {
+    config: Config,
+    proxies: Proxies,
+    identity: Identity,
+    open: HashMap<ActorId, Open, RandomState>,
+    by_session: HashMap<SessionId, ActorId, RandomState>,
+    /// When each session is looked at next; one that was used meanwhile is put off.
+    due: BTreeSet<(Timestamp, SessionId, ActorId)>,
+    closed: Vec<SessionRecord>,
+    opened: u64,
+    evicted: u64,
+}
 
 impl Sessions {
     /// An empty table.
     #[must_use]
-    pub fn new(_config: &Config, _key: Key) -> Self {
-        Self
-    }
-
-    /// Files a transaction under its actor and session.
-    pub fn observe(&mut self, _tx: &Transaction, _sighting: &Sighting) -> Seen {
-        let actor = Actor {
-            id: ActorId(0),
-            kind: stilt_model::ActorKind::Client,
-            name: String::new(),
-            user: None,
-            roles: Vec::new(),
-            identified_by: String::new(),
-        };
-        Seen {
-            actor: Arc::new(actor),
-            client: ActorId(0),
-            client_ip: core::net::IpAddr::V4(core::net::Ipv4Addr::UNSPECIFIED),
-            forwarded: false,
-            cluster: ActorId(0),
-            principal: None,
-            aliases: Arc::default(),
-            roles: Arc::default(),
-            tenant: None,
-            authenticated: false,
-            session: stilt_model::SessionRef {
-                id: SessionId(0),
-                start: Timestamp::ZERO,
-                requests: 0,
-            },
+    pub fn new(config: &Config, _key: Key) -> Self {
+        Self {
+            proxies: Proxies::new(&config.trusted_proxies),
+            config: config.clone(),
+            identity: Identity::default(),
+            open: HashMap::default(),
+            by_session: HashMap::default(),
+            due: BTreeSet::new(),
+            closed: Vec::new(),
+            opened: 0,
+            evicted: 0,
         }
     }
 
+    /// Sessions opened so far.
+    #[must_use]
+    pub fn opened(&self) -> u64 {
+        self.opened
+    }
+
+    /// Sessions ended because the table was full.
+    #[must_use]
+    pub fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// Files a transaction under its actor and session.
+    ///
+    /// A sign-in is the client's act: it belongs to the client's session, and names the principal
+    /// that came of it; what follows with the new credential belongs to the principal's.
+    pub fn observe(&mut self, tx: &Transaction, sighting: &Sighting) -> Seen {
+        let peer = tx.source().ip();
+        let (client_ip, forwarded) = match &tx.request {
+            Some(request) => self.proxies.client(peer, request),
+            None => (peer, false),
+        };
+        let client = self.identity.client(client_ip, tx.request.as_ref(), &sighting.service);
+        let who = self.identity.who(tx, sighting);
+        let (mut principal, mut actor) = match &who {
+            Who::Principal(id) => (Some(*id), None),
+            Who::Credential(actor) => (None, Some(Arc::clone(actor))),
+            Who::Nobody => (None, None),
+        };
+        let signed_in = self.identity.learn(tx, sighting, principal);
+        if signed_in.is_some() || sighting.login.is_some() {
+            principal = signed_in;
+            actor = Some(Arc::clone(&client.actor));
+        }
+        let known = principal.and_then(|id| self.identity.principal(id)).cloned();
+        let actor = match (actor, &known) {
+            (Some(actor), _) => actor,
+            (None, Some(principal)) => Arc::clone(&principal.actor),
+            (None, None) => Arc::clone(&client.actor),
+        };
+        let authenticated = !matches!(who, Who::Nobody) && tx.status() != Some(401);
+        let session = self.file(tx, sighting, &actor, client_ip);
+        Seen {
+            client: client.actor.id,
+            client_ip,
+            forwarded,
+            cluster: client.cluster,
+            principal,
+            aliases: known.as_ref().map(|p| Arc::clone(&p.aliases)).unwrap_or_default(),
+            roles: known.as_ref().map(|p| Arc::clone(&p.roles)).unwrap_or_default(),
+            tenant: known.and_then(|principal| principal.tenant),
+            authenticated,
+            session,
+            actor,
+        }
+    }
+
+    fn file(
+        &mut self,
+        tx: &Transaction,
+        sighting: &Sighting,
+        actor: &Arc<Actor>,
+        ip: core::net::IpAddr,
+    ) -> SessionRef {
+        let idle = Duration::from_secs(self.config.session_idle_secs);
+        let longest = Duration::from_secs(self.config.session_max_secs);
+        let over = self.open.get(&actor.id).and_then(|open| {
+            if tx.start.since(open.last) > idle {
+                Some(Closed::Idle)
+            } else {
+                (tx.start.since(open.start) > longest).then_some(Closed::Absolute)
+            }
+        });
+        if let Some(why) = over {
+            self.end(actor.id, why);
+        }
+        if !self.open.contains_key(&actor.id) {
+            self.begin(tx, actor, idle.min(longest));
+        }
+        match self.open.get_mut(&actor.id) {
+            Some(open) => {
+                open.add(tx, sighting, actor, ip);
+                SessionRef { id: open.id, start: open.start, requests: open.requests }
+            }
+            None => SessionRef { id: SessionId(0), start: tx.start, requests: 0 },
+        }
+    }
+
+    fn begin(&mut self, tx: &Transaction, actor: &Arc<Actor>, wait: Duration) {
+        while self.open.len() >= self.config.sessions_max.max(1) {
+            let Some((_, _, oldest)) = self.due.first().copied() else { break };
+            self.evicted = self.evicted.saturating_add(1);
+            self.end(oldest, Closed::Evicted);
+        }
+        let id = IdBuilder::new("session").number(actor.id.0).number(tx.id.0).finish();
+        let id = SessionId(id);
+        self.opened = self.opened.saturating_add(1);
+        let due = tx.start.plus(wait);
+        self.open.insert(actor.id, Open::new(id, Arc::clone(actor), tx.start, due));
+        self.by_session.insert(id, actor.id);
+        self.due.insert((due, id, actor.id));
+    }
+
+    fn end(&mut self, actor: ActorId, why: Closed) {
+        let Some(open) = self.open.remove(&actor) else { return };
+        self.by_session.remove(&open.id);
+        self.due.remove(&(open.due, open.id, actor));
+        self.closed.push(open.close(why));
+    }
+
     /// Notes the anomaly score of the session's last window, and a rule that raised an alert in it.
-    pub fn annotate(&mut self, _session: SessionId, _anomaly: f64, _alert: Option<&'static str>) {}
+    pub fn annotate(&mut self, session: SessionId, anomaly: f64, alert: Option<&'static str>) {
+        if let Some(open) = self.by_session.get(&session).and_then(|id| self.open.get_mut(id)) {
+            open.annotate(anomaly, alert);
+        }
+    }
 
     /// Ends what has timed out at `now`; closed sessions are pushed to `out`, oldest first.
-    pub fn tick(&mut self, _now: Timestamp, _out: &mut Vec<SessionRecord>) {}
+    pub fn tick(&mut self, now: Timestamp, out: &mut Vec<SessionRecord>) {
+        let idle = Duration::from_secs(self.config.session_idle_secs);
+        let longest = Duration::from_secs(self.config.session_max_secs);
+        while let Some((at, id, actor)) = self.due.first().copied() {
+            if at > now {
+                break;
+            }
+            self.due.pop_first();
+            let Some(open) = self.open.get_mut(&actor).filter(|open| open.id == id) else {
+                continue;
+            };
+            let ends = open.last.plus(idle).min(open.start.plus(longest));
+            if ends >= now {
+                open.due = ends.max(now.plus(Duration::from_secs(1)));
+                self.due.insert((open.due, id, actor));
+            } else if now.since(open.last) > idle {
+                self.end(actor, Closed::Idle);
+            } else {
+                self.end(actor, Closed::Absolute);
+            }
+        }
+        out.append(&mut self.closed);
+    }
 
     /// Ends every session.
-    pub fn finish(&mut self, _out: &mut Vec<SessionRecord>) {}
+    pub fn finish(&mut self, out: &mut Vec<SessionRecord>) {
+        let mut rest: Vec<(Timestamp, SessionId, ActorId)> =
+            self.open.iter().map(|(actor, open)| (open.last, open.id, *actor)).collect();
+        rest.sort_unstable();
+        for (_, _, actor) in rest {
+            self.end(actor, Closed::End);
+        }
+        self.due.clear();
+        out.append(&mut self.closed);
+    }
 }

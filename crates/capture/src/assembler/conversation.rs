@@ -462,9 +462,10 @@ impl Conversation {
             self.emit(Some(asked), held, now, work);
         }
         while let Some(asked) = self.asked.pop_front() {
-            let answer = self.early.pop_front_if(|answer| {
+            let meets = self.early.front().is_some_and(|answer| {
                 asked.end.is_some_and(|end| answer.acked.is_some_and(|acked| acked >= end))
             });
+            let answer = if meets { self.early.pop_front() } else { None };
             self.emit(Some(asked), answer, now, work);
         }
         while let Some(answer) = self.early.pop_front() {

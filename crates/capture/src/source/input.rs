@@ -95,7 +95,6 @@ impl Input {
     }
 
     /// Puts a decoder between the bytes and the window.
-    #[expect(clippy::type_complexity, reason = "one closure, used twice above")]
     fn wrap(
         self,
         decoder: impl FnOnce(Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>>,
@@ -184,7 +183,7 @@ fn explain(error: &io::Error) -> String {
 /// What bytes that are no capture look like.
 pub(super) fn looks_like(bytes: &[u8]) -> String {
     let start = bytes.get(..bytes.len().min(64)).unwrap_or_default();
-    let text = core::str::from_utf8(start).is_ok_or_cut();
+    let text = core::str::from_utf8(start).text_or_cut();
     match start {
         [b'{' | b'[', ..] if text => "it looks like JSON".to_owned(),
         [b'<', ..] if text => "it looks like HTML or XML".to_owned(),
@@ -200,12 +199,12 @@ pub(super) fn looks_like(bytes: &[u8]) -> String {
 }
 
 trait TextOrCut {
-    fn is_ok_or_cut(self) -> bool;
+    fn text_or_cut(self) -> bool;
 }
 
 impl TextOrCut for Result<&str, core::str::Utf8Error> {
     /// Printable text, but for a character that was cut at the end.
-    fn is_ok_or_cut(self) -> bool {
+    fn text_or_cut(self) -> bool {
         match self {
             Ok(text) => text.chars().all(|c| !c.is_control() || c.is_whitespace()),
             Err(error) => error.error_len().is_none() && error.valid_up_to() > 0,

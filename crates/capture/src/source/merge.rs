@@ -86,14 +86,14 @@ impl One {
 
     /// Makes sure a packet is pending; `false` where there is none (yet).
     fn advance(&mut self, wait: bool, warnings: &mut Vec<Warning>) -> bool {
-        let mut told = 0;
+        let mut told = 0_usize;
         while self.pending.is_none() && !self.ended {
             let next = match &mut self.format {
                 Format::Pcap(pcap) => pcap.next(&mut self.input, wait),
                 Format::Pcapng(pcapng) => pcapng.next(&mut self.input, wait),
             };
             let mut warn = |text: String, offset: u64| {
-                told += 1;
+                told = told.saturating_add(1);
                 if told <= WARNINGS_MAX {
                     warnings.push(Warning { file: self.input.file.clone(), offset, text });
                 }

@@ -1,0 +1,156 @@
+//! What can be asked for.
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use stilt_model::Severity;
+
+/// Watches mirrored API traffic and tells, as JSON alerts, when business logic is being abused.
+/// Passive, always.
+#[derive(Debug, Parser)]
+#[command(name = "stilt", version, about, arg_required_else_help = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Analyses capture files (pcap, pcapng, also .gz and .zst; - reads standard input)
+    Replay(Replay),
+    /// Shows each actor's sequence of actions
+    Sessions(Sessions),
+    /// Learns a baseline and raises no alert
+    Learn(Learn),
+    /// Lists the detections, or explains one
+    Detections {
+        /// Id of one detection
+        id: Option<String>,
+    },
+    /// Prints a JSON Schema
+    Schema {
+        /// alert, posture, transaction, session, visibility or config
+        record: String,
+    },
+    /// Checks or shows configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Checks a file
+    Check {
+        /// TOML file
+        file: PathBuf,
+    },
+    /// Prints the effective configuration, defaults included
+    Show {
+        /// TOML file
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+}
+
+/// What commands that read captures share.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct Input {
+    /// Capture files, merged by packet time
+    #[arg(required = true, value_name = "CAPTURE")]
+    pub(crate) captures: Vec<PathBuf>,
+    /// TOML configuration
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Capture filter, tcpdump syntax
+    #[arg(long, value_name = "BPF")]
+    pub(crate) filter: Option<String>,
+    /// Flow workers [default: the cores there are]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) threads: Option<u16>,
+    /// No progress bar and no summary
+    #[arg(long)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Replay {
+    #[command(flatten)]
+    pub(crate) input: Input,
+    /// Alert records, one JSON object per line; - is standard output
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    pub(crate) alerts: String,
+    /// Shape of the alert records
+    #[arg(long, default_value = "ecs")]
+    pub(crate) format: String,
+    /// Every transaction, one JSON object per line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) transactions: Option<String>,
+    /// Every session as it closes, one JSON object per line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sessions: Option<String>,
+    /// Start from a learned baseline
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+    /// Write what was learned at the end
+    #[arg(long, value_name = "FILE")]
+    pub(crate) save_baseline: Option<PathBuf>,
+    /// Detections by id or family; none: transactions and sessions only
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+    /// Detections that do not take part
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub(crate) skip: Vec<String>,
+    /// Exit 3 when an alert at or above it was raised
+    #[arg(long, value_name = "SEVERITY")]
+    pub(crate) fail_on: Option<Level>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Sessions {
+    #[command(flatten)]
+    pub(crate) input: Input,
+    /// One actor, as shown in stilt.actor.id, or a user name
+    #[arg(long, value_name = "ID")]
+    pub(crate) actor: Option<String>,
+    /// Shape of the output
+    #[arg(long, default_value = "table")]
+    pub(crate) format: Shape,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Learn {
+    #[command(flatten)]
+    pub(crate) input: Input,
+    /// Where to write the baseline
+    #[arg(short, long, value_name = "BASELINE")]
+    pub(crate) output: PathBuf,
+    /// Start from an earlier baseline
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shape {
+    /// For people.
+    Table,
+    /// One JSON object per line.
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Level {
+    Low,
+    Medium,
+    High,
+    Critical,
+}
+
+impl Level {
+    pub(crate) fn severity(self) -> Severity {
+        match self {
+            Self::Low => Severity::Low,
+            Self::Medium => Severity::Medium,
+            Self::High => Severity::High,
+            Self::Critical => Severity::Critical,
+        }
+    }
+}

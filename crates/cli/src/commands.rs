@@ -1,0 +1,199 @@
+//! The commands.
+
+use crate::args::{Input, Learn, Replay, Sessions, Shape};
+use crate::talk::{FAIL_ON, Failure, INTERRUPTED, Talk, stop_flag};
+use crate::{say, table};
+use std::path::{Path, PathBuf};
+use stilt_alert::format::{self, Format};
+use stilt_alert::{Names, record, schema as schemas};
+use stilt_detect::DETECTORS;
+use stilt_engine::{Collected, Config, Options, Summary, Target, open_key, run};
+use stilt_model::{Key, SessionRecord};
+
+type Done = Result<u8, Failure>;
+
+fn config_of(path: Option<&Path>) -> Result<Config, Failure> {
+    match path {
+        Some(path) => Config::load(path).map_err(|error| Failure::Run(error.into())),
+        None => Ok(Config::default()),
+    }
+}
+
+/// The installation key: `STILT_KEY_FILE`, else as configured, else where it lies by default.
+fn key_of(config: &Config) -> Result<Key, Failure> {
+    let named = std::env::var_os("STILT_KEY_FILE").map(PathBuf::from);
+    let path =
+        named.or_else(|| config.privacy.key_file.clone()).or_else(stilt_engine::default_path);
+    let installation = open_key(path.as_deref())?;
+    if let Some(warning) = installation.warning {
+        say::line(&format!("stilt: warning: {warning}"));
+    }
+    Ok(installation.key)
+}
+
+fn threads(input: &Input) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    input.threads.map_or(cores, usize::from)
+}
+
+fn options_of(input: &Input) -> Options {
+    Options {
+        captures: input.captures.clone(),
+        filter: input.filter.clone(),
+        threads: threads(input),
+        ..Options::default()
+    }
+}
+
+struct Ran {
+    summary: Summary,
+    collected: Collected,
+    names: Names,
+    code: u8,
+}
+
+fn go(input: &Input, options: &Options) -> Result<Ran, Failure> {
+    let config = config_of(input.config.as_deref())?;
+    refuse_overwriting(options)?;
+    let key = key_of(&config)?;
+    let stop = stop_flag();
+    let mut talk = Talk::new(input.quiet);
+    let ran = run(&config, &key, options, &stop, &mut talk);
+    talk.end();
+    let (summary, collected) = ran?;
+    if !input.quiet {
+        say::line(summary.to_string().trim_end());
+    }
+    let code = if summary.interrupted { INTERRUPTED } else { 0 };
+    let names = Names::new(config.privacy.identities, Some(key));
+    Ok(Ran { summary, collected, names, code })
+}
+
+/// An output that is one of the captures would destroy it.
+fn refuse_overwriting(options: &Options) -> Result<(), Failure> {
+    let outputs = [&options.alerts, &options.transactions, &options.sessions];
+    let named = outputs.into_iter().filter_map(|target| match target {
+        Target::Lines(name) if name != "-" => Some(PathBuf::from(name)),
+        _ => None,
+    });
+    for output in named.chain(options.save_baseline.clone()) {
+        let Ok(real) = output.canonicalize() else { continue };
+        let same = |capture: &&PathBuf| capture.canonicalize().is_ok_and(|path| path == real);
+        if real.is_file() && options.captures.iter().any(|capture| same(&capture)) {
+            return Err(Failure::Usage(format!(
+                "{} is both a capture and an output; name another file",
+                output.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn lines(target: Option<String>) -> Target {
+    target.map_or(Target::Nowhere, Target::Lines)
+}
+
+/// `stilt replay`
+pub(crate) fn replay(replay: Replay) -> Done {
+    let format: &'static dyn Format =
+        format::by_name(&replay.format).map_err(|error| Failure::Usage(error.to_string()))?;
+    let options = Options {
+        only: replay.only,
+        skip: replay.skip,
+        format,
+        alerts: Target::Lines(replay.alerts),
+        transactions: lines(replay.transactions),
+        sessions: lines(replay.sessions),
+        baseline: replay.baseline,
+        save_baseline: replay.save_baseline,
+        ..options_of(&replay.input)
+    };
+    let ran = go(&replay.input, &options)?;
+    let met = replay.fail_on.is_some_and(|level| {
+        ran.summary.alerts.highest.is_some_and(|highest| highest >= level.severity())
+    });
+    Ok(if ran.code == 0 && met { FAIL_ON } else { ran.code })
+}
+
+/// `stilt sessions`
+pub(crate) fn sessions(asked: &Sessions) -> Done {
+    let options = Options { sessions: Target::Kept, ..options_of(&asked.input) };
+    let Ran { collected, names, code, .. } = go(&asked.input, &options)?;
+    let wanted = |session: &SessionRecord| {
+        asked.actor.as_deref().is_none_or(|name| {
+            names.actor(&session.actor) == name
+                || session.actor.user.as_deref() == Some(name)
+                || session.actor.id.to_string() == name
+        })
+    };
+    let mut found: Vec<SessionRecord> = collected.sessions.into_iter().filter(wanted).collect();
+    found.sort_by_key(|session| (session.start, session.id));
+    if let (true, Some(name)) = (found.is_empty(), &asked.actor) {
+        say::line(&format!("stilt: no session of `{name}`; without --actor all are shown"));
+    }
+    match asked.format {
+        Shape::Table => say::out(&table::sessions(&found, &names))?,
+        Shape::Json => {
+            for session in &found {
+                say::out(&format!("{}\n", record::session(session, &names)))?;
+            }
+        }
+    }
+    Ok(code)
+}
+
+/// `stilt learn`
+pub(crate) fn learn(learn: Learn) -> Done {
+    let options = Options {
+        baseline: learn.baseline,
+        save_baseline: Some(learn.output),
+        ..options_of(&learn.input)
+    };
+    Ok(go(&learn.input, &options)?.code)
+}
+
+/// `stilt detections`
+pub(crate) fn detections(id: Option<&str>) -> Done {
+    let Some(id) = id else {
+        say::out(&table::detections(DETECTORS))?;
+        return Ok(0);
+    };
+    match DETECTORS.iter().find(|spec| spec.rule.id == id) {
+        Some(spec) => say::out(&table::detection(spec))?,
+        None => {
+            return Err(Failure::Usage(format!(
+                "no detection `{id}`; stilt detections lists them"
+            )));
+        }
+    }
+    Ok(0)
+}
+
+/// `stilt schema`
+pub(crate) fn schema(record: &str) -> Done {
+    let schema = if record == "config" {
+        Some(stilt_engine::config::schema())
+    } else {
+        schemas::by_name(record)
+    };
+    let Some(schema) = schema else {
+        return Err(Failure::Usage(format!(
+            "no schema `{record}`: alert, posture, transaction, session, visibility or config"
+        )));
+    };
+    say::out(&format!("{schema:#}\n"))?;
+    Ok(0)
+}
+
+/// `stilt config check`
+pub(crate) fn config_check(file: &Path) -> Done {
+    config_of(Some(file))?;
+    say::line(&format!("{}: good", file.display()));
+    Ok(0)
+}
+
+/// `stilt config show`
+pub(crate) fn config_show(file: Option<&Path>) -> Done {
+    say::out(&config_of(file)?.to_toml())?;
+    Ok(0)
+}

@@ -1,0 +1,147 @@
+//! The configuration file: one TOML file, every key with a default.
+
+mod load;
+mod schema;
+mod validate;
+
+pub use load::ConfigError;
+pub use schema::schema;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+use stilt_alert::{Identities, Suppress};
+
+/// Everything a user may set.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// How this sensor names itself.
+    pub observer: Observer,
+    /// Limits of links and TCP reassembly.
+    pub capture: stilt_capture::assembler::Limits,
+    /// How much of a message is understood.
+    pub content: stilt_content::Config,
+    /// Names of services, limits of the inventory.
+    pub services: stilt_inventory::Config,
+    /// Actors and sessions.
+    pub identity: stilt_session::Config,
+    /// Limits of what is remembered of objects.
+    pub objects: stilt_session::objects::Config,
+    /// What is learned, and when it counts.
+    pub baseline: stilt_baseline::Config,
+    /// Stories and their end.
+    pub alerts: AlertSettings,
+    /// Key and names.
+    pub privacy: Privacy,
+    /// Settings by detection id: on or off, severity, thresholds.
+    pub detections: stilt_detect::Config,
+    /// Dismissals.
+    pub suppress: Vec<Suppress>,
+}
+
+/// `[observer]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Observer {
+    /// `observer.name` of every alert.
+    pub name: String,
+}
+
+impl Default for Observer {
+    fn default() -> Self {
+        Self { name: stilt_alert::Config::default().observer_name }
+    }
+}
+
+/// `[alerts]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AlertSettings {
+    /// Seconds of packet time without news after which a story is closed.
+    pub quiet_secs: u64,
+    /// Open stories kept at most.
+    pub stories_max: usize,
+}
+
+impl Default for AlertSettings {
+    fn default() -> Self {
+        let of = stilt_alert::Config::default();
+        Self { quiet_secs: of.alert_quiet_secs, stories_max: of.stories_max }
+    }
+}
+
+/// `[privacy]`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Privacy {
+    /// Where the installation key lies; made on first use. Default:
+    /// `$XDG_STATE_HOME/stilt/key`, else `~/.local/state/stilt/key`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_file: Option<PathBuf>,
+    /// How user names are shown.
+    pub identities: Identities,
+}
+
+impl Config {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// The file cannot be read, is no TOML, has an unknown key, or a value out of range; the
+    /// message names file, line and column, and the nearest known key.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ConfigError::new(path, crate::error::plain(&error)))?;
+        Self::parse(path, &text)
+    }
+
+    /// As [`Config::load`], from text; `path` is for messages.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let config: Self =
+            toml::from_str(text).map_err(|error| load::explain(path, text, &error))?;
+        validate::check(&config).map_err(|wrong| load::place(path, text, &wrong))?;
+        Ok(config)
+    }
+
+    /// The effective configuration, defaults included, as TOML.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        toml::to_string_pretty(self).unwrap_or_default()
+    }
+
+    /// `stilt.config`: digest of all that can change a verdict, the place of the key left out.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let mut shown = self.clone();
+        shown.privacy.key_file = None;
+        let digest = Sha256::digest(shown.to_toml().as_bytes());
+        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("sha256:{hex}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_written_and_read_back_alike() {
+        let config = Config::default();
+        let text = config.to_toml();
+        assert!(text.contains("[identity]"), "{text}");
+        let again = Config::parse(Path::new("x"), &text).unwrap();
+        assert_eq!(again.to_toml(), text);
+        assert_eq!(again.digest(), config.digest());
+    }
+
+    #[test]
+    fn the_digest_follows_what_changes_a_verdict() {
+        let of = |text| Config::parse(Path::new("x"), text).unwrap().digest();
+        assert_eq!(of(""), of("[privacy]\nkey_file = \"/elsewhere/key\"\n"));
+        assert_ne!(of(""), of("[identity]\nsession_idle_secs = 60\n"));
+        assert!(of("").starts_with("sha256:") && of("").len() == 71);
+    }
+}

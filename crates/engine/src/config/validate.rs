@@ -1,0 +1,48 @@
+//! Values that are well-formed but make no sense.
+
+use super::Config;
+use super::load::Wrong;
+use serde_json::Value;
+
+/// The first thing that is wrong, in the order of the keys.
+pub(super) fn check(config: &Config) -> Result<(), Wrong> {
+    let whole = serde_json::to_value(config).unwrap_or_default();
+    positive(&whole, &mut Vec::new())?;
+    if config.identity.session_max_secs < config.identity.session_idle_secs {
+        return Err(wrong(
+            &["identity", "session_max_secs"],
+            "must not be less than `identity.session_idle_secs`",
+        ));
+    }
+    config.identity.check().map_err(|text| wrong(&["identity", "trusted_proxies"], &text))?;
+    if let Err(error) = stilt_detect::Detectors::new(&config.detections, &[], &[]) {
+        return Err(Wrong { key: vec!["detections".to_owned()], message: error.to_string() });
+    }
+    if config.observer.name.trim().is_empty() {
+        return Err(wrong(&["observer", "name"], "must not be empty"));
+    }
+    Ok(())
+}
+
+fn wrong(key: &[&str], message: &str) -> Wrong {
+    Wrong {
+        key: key.iter().map(|key| (*key).to_owned()).collect(),
+        message: format!("`{}` {message}", key.join(".")),
+    }
+}
+
+/// A cap or a time-out of zero would keep or wait for nothing.
+fn positive(value: &Value, path: &mut Vec<String>) -> Result<(), Wrong> {
+    let Value::Object(fields) = value else { return Ok(()) };
+    for (key, value) in fields {
+        path.push(key.clone());
+        let counts = key.ends_with("_max") || key.ends_with("_secs");
+        if counts && value.as_f64().is_some_and(|number| number <= 0.0) {
+            let message = format!("`{}` must be at least 1", path.join("."));
+            return Err(Wrong { key: path.clone(), message });
+        }
+        positive(value, path)?;
+        path.pop();
+    }
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! The flow workers' work: segments become understood, masked transactions.
+
+use crate::load::{Event, Load};
+use crate::shard::{SHARDS, worker};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use stilt_capture::assembler::{Assembler, Counters, Limits};
+use stilt_content::Reader;
+use stilt_model::{Exchange, Key, Mark, Transaction};
+
+/// One worker: the shards that are its own.
+pub(crate) struct Front {
+    limits: Limits,
+    number: usize,
+    workers: usize,
+    shards: Vec<Assembler>,
+    reader: Reader,
+    exchanges: Vec<Exchange>,
+    /// Work that ended in a panic; its flow or exchange was dropped.
+    pub(crate) panics: u64,
+    key: Key,
+    content: stilt_content::Config,
+    lost: Counters,
+}
+
+impl Front {
+    pub(crate) fn new(
+        key: &Key,
+        limits: &Limits,
+        content: &stilt_content::Config,
+        number: usize,
+        workers: usize,
+    ) -> Self {
+        Self {
+            limits: limits.clone(),
+            number,
+            workers,
+            shards: (0..SHARDS).map(|_| Assembler::new(limits)).collect(),
+            reader: Reader::new(key.clone(), content),
+            exchanges: Vec::new(),
+            panics: 0,
+            key: key.clone(),
+            content: content.clone(),
+            lost: Counters::default(),
+        }
+    }
+
+    /// Takes the own segments of a batch; transactions are pushed, in no order.
+    pub(crate) fn take(&mut self, load: &Load, out: &mut Vec<Transaction>) {
+        for event in load.events() {
+            match event {
+                Event::Tick(tick) => {
+                    for shard in 0..SHARDS {
+                        if worker(index(shard), self.workers) == self.number {
+                            self.guard(shard, |assembler, out| {
+                                assembler.tick(tick.time, tick.packet, out);
+                            });
+                        }
+                    }
+                }
+                Event::Segment(shard, segment) => {
+                    if worker(shard, self.workers) == self.number {
+                        self.guard(usize::from(shard), |assembler, out| {
+                            assembler.segment(&segment, out);
+                        });
+                    }
+                }
+            }
+            if !self.exchanges.is_empty() {
+                self.read(out);
+            }
+        }
+    }
+
+    /// The capture has ended.
+    pub(crate) fn finish(&mut self, mark: Mark, out: &mut Vec<Transaction>) {
+        for shard in 0..SHARDS {
+            if worker(index(shard), self.workers) == self.number {
+                self.guard(shard, |assembler, out| assembler.finish(mark, out));
+            }
+        }
+        self.read(out);
+    }
+
+    /// What the shards counted.
+    pub(crate) fn counters(&self) -> Counters {
+        let mut sum = self.lost;
+        for shard in &self.shards {
+            sum.add(shard.counters());
+        }
+        sum
+    }
+
+    /// A shard that panics all the same is begun anew; the run goes on.
+    fn guard(&mut self, shard: usize, work: impl FnOnce(&mut Assembler, &mut Vec<Exchange>)) {
+        let Some(assembler) = self.shards.get_mut(shard) else { return };
+        let exchanges = &mut self.exchanges;
+        if catch_unwind(AssertUnwindSafe(|| work(assembler, exchanges))).is_err() {
+            self.panics = self.panics.saturating_add(1);
+            self.lost.add(assembler.counters());
+            *assembler = Assembler::new(&self.limits);
+        }
+    }
+
+    fn read(&mut self, out: &mut Vec<Transaction>) {
+        for exchange in self.exchanges.drain(..) {
+            let reader = &mut self.reader;
+            match catch_unwind(AssertUnwindSafe(|| reader.read(exchange))) {
+                Ok(transaction) => out.push(transaction),
+                Err(_) => {
+                    self.panics = self.panics.saturating_add(1);
+                    self.reader = Reader::new(self.key.clone(), &self.content);
+                }
+            }
+        }
+    }
+}
+
+fn index(shard: usize) -> u8 {
+    u8::try_from(shard).unwrap_or(0)
+}

@@ -1,0 +1,232 @@
+//! The work that needs memory of other transactions, done in the capture's order: endpoint, actor
+//! and session, score, detection, alert; and only then learning, so that nothing flagged teaches.
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::outputs::{Collected, Outputs};
+use crate::run::Options;
+use crate::summary::Summary;
+use crate::ticks::Tick;
+use stilt_alert::record::TransactionContext;
+use stilt_alert::{Alerts, record};
+use stilt_baseline::{Baseline, Score};
+use stilt_detect::{Context, DETECTORS, Detectors, Observation};
+use stilt_inventory::{Inventory, Sighting};
+use stilt_model::{Finding, Key, Rule, SessionRecord, Timestamp, Transaction};
+use stilt_session::objects::Objects;
+use stilt_session::{Seen, Sessions};
+
+/// Everything above the flow workers.
+pub(crate) struct Round {
+    inventory: Inventory,
+    sessions: Sessions,
+    objects: Objects,
+    baseline: Baseline,
+    detectors: Detectors,
+    alerts: Alerts,
+    outputs: Outputs,
+    learns: bool,
+    findings: Vec<Finding>,
+    lines: Vec<String>,
+    closed: Vec<SessionRecord>,
+    transactions: u64,
+    first: Option<Timestamp>,
+    last: Timestamp,
+    bodies_cut: u64,
+    gaps: u64,
+}
+
+impl Round {
+    pub(crate) fn new(config: &Config, options: &Options, key: &Key) -> Result<Self, Error> {
+        let detectors = Detectors::new(&config.detections, &options.only, &options.skip)
+            .map_err(|error| Error::Usage(error.to_string()))?;
+        let baseline = match &options.baseline {
+            Some(path) => Baseline::load(&config.baseline, path)?,
+            None => Baseline::new(&config.baseline),
+        };
+        let rules: Vec<Rule> = DETECTORS.iter().map(|spec| spec.rule).collect();
+        let alerts = stilt_alert::Config {
+            observer_name: config.observer.name.clone(),
+            alert_quiet_secs: config.alerts.quiet_secs,
+            stories_max: config.alerts.stories_max,
+            identities: config.privacy.identities,
+            suppress: config.suppress.clone(),
+            config_digest: config.digest(),
+            format: options.format,
+            ..stilt_alert::Config::default()
+        };
+        let outputs = Outputs::open(&options.alerts, &options.transactions, &options.sessions)?;
+        Ok(Self {
+            inventory: Inventory::new(&config.services),
+            sessions: Sessions::new(&config.identity, key.clone()),
+            objects: Objects::new(&config.objects),
+            baseline,
+            learns: !detectors.is_empty() || options.save_baseline.is_some(),
+            detectors,
+            alerts: Alerts::new(alerts, &rules, Some(key.clone())),
+            outputs,
+            findings: Vec::new(),
+            lines: Vec::new(),
+            closed: Vec::new(),
+            transactions: 0,
+            first: None,
+            last: Timestamp::ZERO,
+            bodies_cut: 0,
+            gaps: 0,
+        })
+    }
+
+    /// Takes what one batch gave: transactions in any order, and ticks in theirs.
+    pub(crate) fn take(
+        &mut self,
+        transactions: &mut Vec<Transaction>,
+        ticks: impl Iterator<Item = Tick>,
+    ) -> Result<(), Error> {
+        transactions.sort_unstable_by_key(|tx| tx.order);
+        let mut ticks = ticks.peekable();
+        for tx in transactions.drain(..) {
+            while let Some(tick) = ticks.next_if(|tick| tick.packet <= tx.order.packet) {
+                self.tick(tick.time)?;
+            }
+            self.transaction(&tx)?;
+        }
+        for tick in ticks {
+            self.tick(tick.time)?;
+        }
+        Ok(())
+    }
+
+    fn transaction(&mut self, tx: &Transaction) -> Result<(), Error> {
+        self.transactions = self.transactions.saturating_add(1);
+        self.first.get_or_insert(tx.start);
+        self.last = self.last.max(tx.end);
+        self.bodies_cut = self.bodies_cut.saturating_add(u64::from(tx.flags.body_cut));
+        self.gaps = self.gaps.saturating_add(u64::from(tx.flags.gap));
+        let sighting = self.inventory.observe(tx);
+        let seen = self.sessions.observe(tx, &sighting);
+        let score = if self.learns { self.judge(tx, &sighting, &seen)? } else { Score::default() };
+        if let Some(sink) = &mut self.outputs.transactions {
+            let names = self.alerts.names();
+            let actor = names.actor(&seen.actor);
+            let user = seen.actor.user.as_deref().and_then(|user| names.user(user));
+            let context = TransactionContext {
+                endpoint: &sighting.name,
+                service: &sighting.service,
+                session: Some(seen.session.id),
+                actor: &actor,
+                user: user.as_deref(),
+                client: (seen.client_ip != tx.source().ip()).then_some(seen.client_ip),
+                anomaly: score.anomaly,
+            };
+            sink.write(&record::transaction(tx, &context))?;
+        }
+        Ok(())
+    }
+
+    /// Score, detect, then learn.
+    fn judge(
+        &mut self,
+        tx: &Transaction,
+        sighting: &Sighting,
+        seen: &Seen,
+    ) -> Result<Score, Error> {
+        let rate = self.baseline.rate(tx, sighting, seen);
+        let score = self.baseline.score(tx, sighting, seen);
+        let context = Context {
+            tx,
+            sighting,
+            seen,
+            rate: rate.as_ref(),
+            score: &score,
+            objects: &self.objects,
+        };
+        self.detectors.observe(&Observation::Transaction(&context), &mut self.findings);
+        let flagged = self.findings.iter().any(|finding| !finding.posture);
+        if let Some(anomaly) = score.anomaly {
+            self.sessions.annotate(seen.session.id, anomaly, None);
+        }
+        self.tell(Some(seen))?;
+        if !flagged {
+            self.objects.learn(tx, sighting, seen);
+        }
+        self.baseline.learn(tx, sighting, seen, flagged);
+        Ok(score)
+    }
+
+    fn tell(&mut self, seen: Option<&Seen>) -> Result<(), Error> {
+        if self.findings.is_empty() {
+            return Ok(());
+        }
+        for finding in self.findings.iter().filter(|finding| !finding.posture) {
+            let session = finding.session.map(|session| session.id);
+            if let Some(session) = session.or(seen.map(|seen| seen.session.id)) {
+                self.sessions.annotate(session, 0.0, Some(finding.rule));
+            }
+        }
+        let findings = core::mem::take(&mut self.findings);
+        self.alerts.tell_all(findings, &mut self.lines);
+        self.outputs.alerts(&mut self.lines)
+    }
+
+    fn tick(&mut self, now: Timestamp) -> Result<(), Error> {
+        self.sessions.tick(now, &mut self.closed);
+        self.outputs.sessions(&mut self.closed, self.alerts.names())?;
+        if self.learns {
+            self.detectors.observe(&Observation::Tick(now), &mut self.findings);
+            self.tell(None)?;
+            self.baseline.tick(now);
+        }
+        self.alerts.tick(now, &mut self.lines);
+        self.outputs.alerts(&mut self.lines)
+    }
+
+    /// Writes out what is buffered.
+    pub(crate) fn flush(&mut self) -> Result<(), Error> {
+        self.outputs.flush()
+    }
+
+    /// What the user should know, since the last call.
+    pub(crate) fn warnings(&mut self) -> Vec<String> {
+        self.alerts.warnings()
+    }
+
+    pub(crate) fn transactions(&self) -> u64 {
+        self.transactions
+    }
+
+    pub(crate) fn alerts(&self) -> u64 {
+        self.alerts.counts().alerts()
+    }
+
+    /// The capture has ended: closes sessions, saves what was learned, and fills the summary.
+    pub(crate) fn finish(
+        mut self,
+        options: &Options,
+        last: Timestamp,
+        summary: &mut Summary,
+    ) -> Result<Collected, Error> {
+        if self.learns {
+            self.detectors.observe(&Observation::Tick(last), &mut self.findings);
+            self.tell(None)?;
+        }
+        self.sessions.finish(&mut self.closed);
+        self.outputs.sessions(&mut self.closed, self.alerts.names())?;
+        self.outputs.flush()?;
+        if let Some(path) = &options.save_baseline {
+            self.baseline.tick(last);
+            self.baseline.save(path)?;
+        }
+        summary.transactions = self.transactions;
+        summary.first = self.first;
+        summary.last = self.last;
+        summary.sessions = self.sessions.opened();
+        summary.sessions_evicted = self.sessions.evicted();
+        summary.endpoints = self.inventory.endpoints().len() as u64;
+        summary.alerts = self.alerts.counts().clone();
+        summary.not_evaluated = self.detectors.not_evaluated();
+        summary.bodies_cut = self.bodies_cut;
+        summary.gap_transactions = self.gaps;
+        summary.actors_forgotten = self.objects.forgotten();
+        Ok(self.outputs.collected)
+    }
+}

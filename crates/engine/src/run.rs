@@ -1,0 +1,358 @@
+//! One run over captures.
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::front::Front;
+use crate::load::{Load, counted};
+use crate::outputs::{Collected, Target};
+use crate::round::Round;
+use crate::shard::Sharder;
+use crate::summary::Summary;
+use crate::ticks::Clock;
+use crossbeam_channel::{Receiver, Sender, bounded};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use stilt_alert::format::Format;
+use stilt_capture::link::{Decoder, Limits as LinkLimits};
+use stilt_capture::source::{self, Source, Warning};
+use stilt_model::{Key, Mark, Transaction};
+
+/// Batches on their way at once, per worker.
+const QUEUE: usize = 4;
+
+/// What to run on, and where to.
+#[derive(Clone)]
+pub struct Options {
+    /// Captures; `-` is standard input.
+    pub captures: Vec<PathBuf>,
+    /// Capture filter.
+    pub filter: Option<String>,
+    /// Flow workers; at least 1.
+    pub threads: usize,
+    /// Detections that take part; all where empty.
+    pub only: Vec<String>,
+    /// Detections that do not.
+    pub skip: Vec<String>,
+    /// Shape of alert records.
+    pub format: &'static dyn Format,
+    /// Where alerts go.
+    pub alerts: Target,
+    /// Where transactions go.
+    pub transactions: Target,
+    /// Where sessions go.
+    pub sessions: Target,
+    /// A baseline to start from.
+    pub baseline: Option<PathBuf>,
+    /// Where to save what was learned.
+    pub save_baseline: Option<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            captures: Vec::new(),
+            filter: None,
+            threads: 1,
+            only: Vec::new(),
+            skip: Vec::new(),
+            format: stilt_alert::format::DEFAULT,
+            alerts: Target::Nowhere,
+            transactions: Target::Nowhere,
+            sessions: Target::Nowhere,
+            baseline: None,
+            save_baseline: None,
+        }
+    }
+}
+
+/// How far a run has come.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Progress {
+    /// Bytes read of the captures.
+    pub read: u64,
+    /// Their size, where it is known.
+    pub size: Option<u64>,
+    /// Packets read.
+    pub packets: u64,
+    /// Transactions found.
+    pub transactions: u64,
+    /// Alerts raised.
+    pub alerts: u64,
+}
+
+/// What the owner of a run is told while it goes on.
+pub trait Watcher {
+    /// It has come so far.
+    fn progress(&mut self, progress: Progress);
+    /// Something the user should know.
+    fn warn(&mut self, text: &str);
+}
+
+/// Reads the captures to their end, or until `stop` is set.
+///
+/// # Errors
+/// A capture, configuration or output that can't be used.
+pub fn run(
+    config: &Config,
+    key: &Key,
+    options: &Options,
+    stop: &AtomicBool,
+    watcher: &mut dyn Watcher,
+) -> Result<(Summary, Collected), Error> {
+    let source = source::open(
+        &options.captures,
+        &source::Options { filter: options.filter.clone(), ..source::Options::default() },
+    )?;
+    let round = Round::new(config, options, key)?;
+    let intake = Intake {
+        source,
+        decoder: Decoder::new(&LinkLimits::default()),
+        sharder: Sharder::new(key),
+        clock: Clock::default(),
+    };
+    let front = |number: usize, workers: usize| {
+        Front::new(key, &config.capture, &config.content, number, workers)
+    };
+    if options.threads <= 1 {
+        alone(intake, front(0, 1), round, options, stop, watcher)
+    } else {
+        let fronts = (0..options.threads).map(|n| front(n, options.threads)).collect();
+        together(intake, fronts, round, options, stop, watcher)
+    }
+}
+
+/// Reads packets and finds the segments in them.
+struct Intake {
+    source: Box<dyn Source>,
+    decoder: Decoder,
+    sharder: Sharder,
+    clock: Clock,
+}
+
+impl Intake {
+    fn next(&mut self, load: &mut Load) -> Result<bool, Error> {
+        let more = self.source.fill(&mut load.batch)?;
+        load.warnings = self.source.take_warnings();
+        load.position = self.source.position();
+        load.sort(&mut self.decoder, &self.sharder, &mut self.clock);
+        Ok(more)
+    }
+
+    /// The moment behind the last packet.
+    fn end(&self) -> Mark {
+        let last = self.clock.latest().unwrap_or_default();
+        Mark { packet: last.packet.saturating_add(1), ..last }
+    }
+}
+
+/// The part of a run that is the same for one thread and many.
+struct Teller<'a> {
+    watcher: &'a mut dyn Watcher,
+    progress: Progress,
+    damaged: u64,
+}
+
+impl Teller<'_> {
+    fn batch(&mut self, load: &Load, round: &mut Round) {
+        self.warn(&load.warnings);
+        for text in round.warnings() {
+            self.watcher.warn(&text);
+        }
+        self.progress.packets = self.progress.packets.saturating_add(load.packets);
+        (self.progress.read, self.progress.size) = load.position;
+        self.progress.transactions = round.transactions();
+        self.progress.alerts = round.alerts();
+        self.watcher.progress(self.progress);
+    }
+
+    fn warn(&mut self, warnings: &[Warning]) {
+        for warning in warnings {
+            self.damaged = self.damaged.saturating_add(1);
+            self.watcher.warn(&warning.to_string());
+        }
+    }
+}
+
+fn alone(
+    mut intake: Intake,
+    mut front: Front,
+    mut round: Round,
+    options: &Options,
+    stop: &AtomicBool,
+    watcher: &mut dyn Watcher,
+) -> Result<(Summary, Collected), Error> {
+    let mut teller = Teller { watcher, progress: Progress::default(), damaged: 0 };
+    let mut load = Load::default();
+    let mut transactions = Vec::new();
+    while !stop.load(Ordering::Relaxed) {
+        let more = intake.next(&mut load)?;
+        front.take(&load, &mut transactions);
+        round.take(&mut transactions, load.ticks())?;
+        teller.batch(&load, &mut round);
+        if load.position.1.is_none() {
+            round.flush()?;
+        }
+        if !more {
+            break;
+        }
+    }
+    let end = intake.end();
+    front.finish(end, &mut transactions);
+    round.take(&mut transactions, core::iter::empty())?;
+    let mut summary = Summary {
+        interrupted: stop.load(Ordering::Relaxed),
+        packets: teller.progress.packets,
+        links: counted(&intake.decoder),
+        damaged: teller.damaged,
+        flows: front.counters(),
+        panics: front.panics,
+        ..Summary::default()
+    };
+    let collected = round.finish(options, end.time, &mut summary)?;
+    Ok((summary, collected))
+}
+
+/// What a worker is told.
+enum Order {
+    Take(Arc<Load>),
+    Finish(Mark),
+}
+
+/// What a worker gives back for each order.
+struct Done {
+    transactions: Vec<Transaction>,
+    /// With the last.
+    end: Option<(stilt_capture::assembler::Counters, u64)>,
+}
+
+fn work(mut front: Front, orders: &Receiver<Order>, done: &Sender<Done>) {
+    for order in orders {
+        let mut transactions = Vec::new();
+        let end = match order {
+            Order::Take(load) => {
+                front.take(&load, &mut transactions);
+                None
+            }
+            Order::Finish(mark) => {
+                front.finish(mark, &mut transactions);
+                Some((front.counters(), front.panics))
+            }
+        };
+        if done.send(Done { transactions, end }).is_err() {
+            return;
+        }
+    }
+}
+
+/// What the reader hands to the round: a batch that the workers have as well, or the end.
+enum Read {
+    Batch(Arc<Load>),
+    End(Mark, stilt_capture::link::Counters),
+    Failed(Error),
+}
+
+fn read(
+    mut intake: Intake,
+    workers: &[Sender<Order>],
+    to: &Sender<Read>,
+    spent: &Receiver<Load>,
+    stop: &AtomicBool,
+) {
+    while !stop.load(Ordering::Relaxed) {
+        let mut load = spent.try_recv().unwrap_or_default();
+        let more = match intake.next(&mut load) {
+            Ok(more) => more,
+            Err(error) => {
+                let _ = to.send(Read::Failed(error));
+                return;
+            }
+        };
+        let load = Arc::new(load);
+        let sent = workers.iter().all(|worker| worker.send(Order::Take(Arc::clone(&load))).is_ok());
+        if !sent || to.send(Read::Batch(load)).is_err() {
+            return;
+        }
+        if !more {
+            break;
+        }
+    }
+    let end = intake.end();
+    for worker in workers {
+        let _ = worker.send(Order::Finish(end));
+    }
+    let _ = to.send(Read::End(end, counted(&intake.decoder)));
+}
+
+fn together(
+    intake: Intake,
+    fronts: Vec<Front>,
+    mut round: Round,
+    options: &Options,
+    stop: &AtomicBool,
+    watcher: &mut dyn Watcher,
+) -> Result<(Summary, Collected), Error> {
+    let mut teller = Teller { watcher, progress: Progress::default(), damaged: 0 };
+    thread::scope(|scope| {
+        let (mut orders, mut replies) = (Vec::new(), Vec::new());
+        for front in fronts {
+            let (order, to_worker) = bounded(QUEUE);
+            let (from_worker, reply) = bounded(QUEUE);
+            thread::Builder::new()
+                .name("flows".to_owned())
+                .spawn_scoped(scope, move || work(front, &to_worker, &from_worker))
+                .map_err(Error::Thread)?;
+            orders.push(order);
+            replies.push(reply);
+        }
+        let (to_round, reads) = bounded(QUEUE);
+        let (give_back, spent) = bounded(2 * QUEUE);
+        thread::Builder::new()
+            .name("reader".to_owned())
+            .spawn_scoped(scope, move || read(intake, &orders, &to_round, &spent, stop))
+            .map_err(Error::Thread)?;
+        let mut transactions = Vec::new();
+        loop {
+            let next = reads.recv().map_err(|_| Error::Lost("reader"))?;
+            if let Read::Failed(error) = next {
+                return Err(error);
+            }
+            let mut ends = Vec::new();
+            for reply in &replies {
+                let mut done = reply.recv().map_err(|_| Error::Lost("flow worker"))?;
+                transactions.append(&mut done.transactions);
+                ends.extend(done.end);
+            }
+            match next {
+                Read::Failed(error) => return Err(error),
+                Read::Batch(load) => {
+                    round.take(&mut transactions, load.ticks())?;
+                    teller.batch(&load, &mut round);
+                    if load.position.1.is_none() {
+                        round.flush()?;
+                    }
+                    if let Some(load) = Arc::into_inner(load) {
+                        let _ = give_back.try_send(load);
+                    }
+                }
+                Read::End(end, links) => {
+                    round.take(&mut transactions, core::iter::empty())?;
+                    let mut summary = Summary {
+                        interrupted: stop.load(Ordering::Relaxed),
+                        packets: teller.progress.packets,
+                        links,
+                        damaged: teller.damaged,
+                        ..Summary::default()
+                    };
+                    for (counters, panics) in ends {
+                        summary.flows.add(&counters);
+                        summary.panics = summary.panics.saturating_add(panics);
+                    }
+                    let collected = round.finish(options, end.time, &mut summary)?;
+                    return Ok((summary, collected));
+                }
+            }
+        }
+    })
+}

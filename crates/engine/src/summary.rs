@@ -1,0 +1,172 @@
+//! What was seen, and what could not be seen.
+
+use core::fmt;
+use stilt_alert::Counts;
+use stilt_capture::{assembler, link};
+use stilt_detect::NotEvaluated;
+use stilt_model::Timestamp;
+
+/// The closing account of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// It was stopped before the end.
+    pub interrupted: bool,
+    /// Packets read.
+    pub packets: u64,
+    /// First transaction.
+    pub first: Option<Timestamp>,
+    /// End of the last transaction.
+    pub last: Timestamp,
+    /// What the links counted.
+    pub links: link::Counters,
+    /// What the flow workers counted.
+    pub flows: assembler::Counters,
+    /// Transactions.
+    pub transactions: u64,
+    /// Sessions opened.
+    pub sessions: u64,
+    /// Endpoints known at the end.
+    pub endpoints: u64,
+    /// Alerts and what was withheld.
+    pub alerts: Counts,
+    /// What could not be judged.
+    pub not_evaluated: Vec<NotEvaluated>,
+    /// Transactions with a body of which a part only was kept.
+    pub bodies_cut: u64,
+    /// Transactions in or before which bytes were lost.
+    pub gap_transactions: u64,
+    /// Sessions ended because the table was full.
+    pub sessions_evicted: u64,
+    /// Actors of whom it was forgotten what they were shown.
+    pub actors_forgotten: u64,
+    /// Places in the captures that were damaged.
+    pub damaged: u64,
+    /// Work that ended in an internal error and was dropped.
+    pub panics: u64,
+}
+
+/// `1234567` as `1,234,567`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.interrupted {
+            writeln!(f, "stopped before the end of the captures")?;
+        }
+        writeln!(
+            f,
+            "saw      {} packets, {} flows ({} with HTTP), {} transactions, {} sessions, {} endpoints",
+            grouped(self.packets),
+            grouped(self.flows.flows),
+            grouped(self.flows.http_flows),
+            grouped(self.transactions),
+            grouped(self.sessions),
+            grouped(self.endpoints),
+        )?;
+        if let Some(first) = self.first {
+            writeln!(f, "from     {first} to {}", self.last)?;
+        }
+        self.alerts(f)?;
+        for lacking in &self.not_evaluated {
+            writeln!(
+                f,
+                "not evaluated: {}: {} {}",
+                lacking.rule,
+                grouped(lacking.count),
+                lacking.reason
+            )?;
+        }
+        self.unseen(f)
+    }
+}
+
+impl Summary {
+    fn alerts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "raised   {} alerts", grouped(self.alerts.alerts()))?;
+        let families: Vec<String> = self
+            .alerts
+            .by_family()
+            .into_iter()
+            .map(|(family, count)| format!("{family} {}", grouped(count)))
+            .collect();
+        let severities: Vec<String> = self
+            .alerts
+            .by_severity
+            .iter()
+            .rev()
+            .map(|(severity, count)| format!("{} {}", severity.name(), grouped(*count)))
+            .collect();
+        if !families.is_empty() {
+            write!(f, " ({}; {})", families.join(", "), severities.join(", "))?;
+        }
+        writeln!(f)?;
+        let posture: u64 = self.alerts.posture.values().sum();
+        if posture > 0 {
+            writeln!(f, "noted    {} posture records", grouped(posture))?;
+        }
+        for (reason, count) in &self.alerts.suppressed {
+            writeln!(f, "withheld {} findings: {reason}", grouped(*count))?;
+        }
+        Ok(())
+    }
+
+    /// What could not be seen; nothing where all was.
+    fn unseen(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let streams = &self.flows.streams;
+        let parts: Vec<String> = [
+            (streams.lost_bytes, "bytes lost"),
+            (streams.gaps, "gaps"),
+            (streams.cut_bytes, "bytes cut by the capture length"),
+            (self.gap_transactions, "transactions with a gap"),
+            (self.flows.midstream, "flows joined midway"),
+            (self.flows.one_sided, "transactions of which one direction was seen"),
+            (self.flows.unanswered, "requests without response"),
+            (self.flows.unasked, "responses without request"),
+            (self.bodies_cut, "bodies kept in part"),
+            (self.flows.evicted, "flows evicted"),
+            (self.sessions_evicted, "sessions evicted"),
+            (self.alerts.evicted, "alert stories evicted"),
+            (self.actors_forgotten, "actors forgotten"),
+            (self.links.malformed, "malformed packets"),
+            (self.links.unknown_link, "packets of unknown link type"),
+            (self.links.fragments_lost, "IP fragments lost"),
+            (self.links.too_deep, "packets with too many layers"),
+            (streams.overlaps_differing, "segments that overlap with other bytes"),
+            (self.damaged, "damaged places in the captures"),
+            (self.panics, "internal errors, please report them"),
+        ]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{} {what}", grouped(count)))
+        .collect();
+        if parts.is_empty() {
+            writeln!(f, "unseen   nothing")
+        } else {
+            writeln!(f, "unseen   {}", parts.join(", "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_says_what_was_seen_and_what_was_not() {
+        let mut summary = Summary { packets: 1_234_567, transactions: 12, ..Summary::default() };
+        assert!(summary.to_string().contains("1,234,567 packets"));
+        assert!(summary.to_string().ends_with("unseen   nothing\n"));
+        summary.flows.streams.lost_bytes = 1000;
+        assert!(summary.to_string().ends_with("unseen   1,000 bytes lost\n"));
+    }
+}

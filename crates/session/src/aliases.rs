@@ -1,0 +1,163 @@
+//! What a principal is called: in claims, and in answers about itself.
+
+use std::sync::Arc;
+use stilt_model::{Jwt, Leaf, Value};
+
+/// Names of one principal kept.
+const ALIASES_MAX: usize = 64;
+/// Longest name.
+const NAME_MAX: usize = 96;
+
+/// Claims that name the bearer.
+const CLAIMS: [&str; 16] = [
+    "user_id",
+    "userid",
+    "uid",
+    "username",
+    "user_name",
+    "preferred_username",
+    "login",
+    "email",
+    "upn",
+    "customer_id",
+    "customerid",
+    "account_id",
+    "accountid",
+    "client_id",
+    "name_id",
+    "oid",
+];
+
+/// Names that say who something is about, their separators left out.
+const NAMES: [&str; 14] = [
+    "user",
+    "username",
+    "login",
+    "loginname",
+    "email",
+    "mail",
+    "userid",
+    "uid",
+    "sub",
+    "customerid",
+    "customer",
+    "accountid",
+    "memberid",
+    "nickname",
+];
+
+/// What may stand above an `id` that is the person's own.
+const PERSONS: [&str; 10] = [
+    "user", "account", "customer", "profile", "me", "member", "data", "client", "identity", "owner",
+];
+
+fn plain(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+/// The name of a cookie that commonly carries a session.
+pub(crate) fn names_session(name: &str) -> bool {
+    let name = plain(name);
+    ["sess", "sid", "auth", "token", "jwt", "login", "remember", "identity", "ticket"]
+        .iter()
+        .any(|word| name.contains(word))
+        && !["csrf", "xsrf"].iter().any(|word| name.contains(word))
+}
+
+/// Adds names; the list is replaced only where it grows.
+pub(crate) fn add(aliases: &mut Arc<Vec<String>>, new: impl IntoIterator<Item = String>) {
+    for name in new {
+        if name.is_empty() || name.len() > NAME_MAX || aliases.len() >= ALIASES_MAX {
+            continue;
+        }
+        if let Err(at) = aliases.binary_search(&name) {
+            Arc::make_mut(aliases).insert(at, name);
+        }
+    }
+}
+
+/// Names in the claims of a token.
+pub(crate) fn of_claims(jwt: &Jwt) -> impl Iterator<Item = String> {
+    let named = jwt.claims.iter().filter(|(claim, _)| {
+        CLAIMS.contains(&claim.as_str()) || CLAIMS.contains(&claim.to_ascii_lowercase().as_str())
+    });
+    jwt.sub
+        .iter()
+        .cloned()
+        .chain(named.map(|(_, value)| value.clone()))
+        .collect::<Vec<_>>()
+        .into_iter()
+}
+
+/// Names in an answer about one person: nothing inside arrays counts.
+pub(crate) fn of_answer(leaves: &[Leaf]) -> Vec<String> {
+    leaves.iter().filter(|leaf| names_person(leaf)).filter_map(|leaf| leaf.value.as_key()).collect()
+}
+
+fn names_person(leaf: &Leaf) -> bool {
+    if leaf.path.contains("[]") || leaf.path.matches('.').count() > 2 {
+        return false;
+    }
+    if matches!(leaf.value, Value::Bool(_) | Value::Number(_) | Value::Null) {
+        return false;
+    }
+    let name = plain(leaf.name());
+    let parent = leaf.path.rsplit('.').nth(1).map(plain);
+    let about_person = parent.as_deref().is_none_or(|parent| PERSONS.contains(&parent));
+    about_person && (NAMES.contains(&name.as_str()) || matches!(name.as_str(), "id" | "uuid"))
+}
+
+/// Whether an answer is about the one who is called so: it names them as the person it is about.
+pub(crate) fn is_about(leaves: &[Leaf], aliases: &[String]) -> bool {
+    if leaves.len() > 200 || leaves.iter().any(|leaf| leaf.path.starts_with("[]")) {
+        return false;
+    }
+    leaves.iter().any(|leaf| {
+        let name = plain(leaf.name());
+        matches!(name.as_str(), "username" | "login" | "email" | "sub" | "userid" | "loginname")
+            && names_person(leaf)
+            && leaf.value.as_key().is_some_and(|value| aliases.binary_search(&value).is_ok())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stilt_model::Place;
+
+    fn leaf(path: &str, value: Value) -> Leaf {
+        Leaf { place: Place::Json, path: path.to_owned(), record: 0, value }
+    }
+
+    #[test]
+    fn an_answer_about_oneself_names_one_and_a_list_names_nobody() {
+        let text = |text: &str| Value::Text(text.to_owned());
+        let me = [leaf("user.id", Value::Integer(7)), leaf("user.username", text("ann"))];
+        assert_eq!(of_answer(&me), ["7", "ann"]);
+        assert!(is_about(&me, &["ann".to_owned()]));
+        assert!(!is_about(&me, &["bob".to_owned()]));
+        let list = [leaf("[].id", Value::Integer(7)), leaf("[].username", text("ann"))];
+        assert!(of_answer(&list).is_empty() && !is_about(&list, &["ann".to_owned()]));
+        let order = [leaf("order.id", Value::Integer(7)), leaf("total", Value::Number(1.5))];
+        assert!(of_answer(&order).is_empty());
+    }
+
+    #[test]
+    fn names_are_sorted_bounded_and_shared_until_they_grow() {
+        let mut aliases = Arc::new(vec!["b".to_owned()]);
+        let before = Arc::clone(&aliases);
+        add(&mut aliases, ["b".to_owned()]);
+        assert!(Arc::ptr_eq(&before, &aliases));
+        add(&mut aliases, (0..100).map(|n| format!("a{n:03}")));
+        assert!(aliases.is_sorted() && aliases.len() == ALIASES_MAX);
+    }
+
+    #[test]
+    fn a_session_cookie_is_told_by_its_name() {
+        for (name, expected) in
+            [("PHPSESSID", true), ("connect.sid", true), ("lang", false), ("csrf_token", false)]
+        {
+            assert_eq!(names_session(name), expected, "{name}");
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! Who sends a request: from the credentials it carries, and from what was bound to them at sign-in.
+
+use crate::aliases;
+use core::hash::{BuildHasher, Hasher};
+use core::net::IpAddr;
+use foldhash::fast::{FixedState, RandomState};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use stilt_inventory::{EndpointKind, Sighting};
+use stilt_model::{
+    Actor, ActorId, ActorKind, Credential, CredentialKind, IdBuilder, Jwt, Outcome, Pseudonym,
+    Request, Transaction, Value,
+};
+
+/// Credentials that are bound to a principal, remembered at most; the older half goes first.
+const BOUND_MAX: usize = 1_000_000;
+const PRINCIPALS_MAX: usize = 500_000;
+const CLIENTS_MAX: usize = 200_000;
+/// Names of cookies that sign-in hands out, per service.
+const COOKIE_NAMES_MAX: usize = 16;
+
+/// A named principal.
+#[derive(Clone, Debug)]
+pub(crate) struct Principal {
+    pub(crate) actor: Arc<Actor>,
+    pub(crate) aliases: Arc<Vec<String>>,
+    pub(crate) roles: Arc<Vec<String>>,
+    pub(crate) tenant: Option<Arc<str>>,
+}
+
+/// An address with its fingerprint.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    pub(crate) actor: Arc<Actor>,
+    pub(crate) cluster: ActorId,
+}
+
+/// Who a request was found to be from.
+pub(crate) enum Who {
+    /// A named principal.
+    Principal(ActorId),
+    /// A credential whose owner is not known.
+    Credential(Arc<Actor>),
+    /// Nobody but the client.
+    Nobody,
+}
+
+/// Principals, and the credentials that stand for them.
+#[derive(Default)]
+pub(crate) struct Identity {
+    bound: [HashMap<u128, ActorId, RandomState>; 2],
+    principals: HashMap<ActorId, Principal, RandomState>,
+    /// Subject of a token → principal that signed in under another name.
+    subjects: HashMap<(Arc<str>, String), ActorId, RandomState>,
+    cookies: BTreeMap<Arc<str>, BTreeSet<String>>,
+    clients: HashMap<u64, Client, RandomState>,
+    unnamed: HashMap<u128, Arc<Actor>, RandomState>,
+    hasher: RandomState,
+}
+
+/// A hash of the letters of a user agent: versions change, makes do not.
+pub(crate) fn agent_family(agent: &str) -> u64 {
+    let mut hasher = FixedState::with_seed(7).build_hasher();
+    for byte in agent.bytes().filter(u8::is_ascii_alphabetic).take(256) {
+        hasher.write_u8(byte);
+    }
+    hasher.finish()
+}
+
+impl Identity {
+    /// The client level of a request.
+    pub(crate) fn client(
+        &mut self,
+        ip: IpAddr,
+        request: Option<&Request>,
+        service: &str,
+    ) -> Client {
+        let agent = request.and_then(|request| request.user_agent.as_deref()).unwrap_or_default();
+        let order = request.map_or(0, |request| request.header_order);
+        let mut hasher = self.hasher.build_hasher();
+        match ip {
+            IpAddr::V4(ip) => hasher.write(&ip.octets()),
+            IpAddr::V6(ip) => hasher.write(&ip.octets()),
+        }
+        hasher.write_u64(order);
+        hasher.write(agent.as_bytes());
+        hasher.write(service.as_bytes());
+        let key = hasher.finish();
+        if let Some(client) = self.clients.get(&key) {
+            return client.clone();
+        }
+        let family = agent_family(agent);
+        let shown = ip.to_string();
+        let id = IdBuilder::new("client").text(&shown).number(order).number(family).finish();
+        let cluster = IdBuilder::new("cluster").text(service).number(order).number(family).finish();
+        let client = Client {
+            actor: Arc::new(Actor {
+                id: ActorId(id),
+                kind: ActorKind::Client,
+                name: format!("client:{shown}"),
+                user: None,
+                roles: Vec::new(),
+                identified_by: "address and client fingerprint".to_owned(),
+            }),
+            cluster: ActorId(cluster),
+        };
+        if self.clients.len() >= CLIENTS_MAX {
+            self.clients.clear();
+        }
+        self.clients.insert(key, client.clone());
+        client
+    }
+
+    pub(crate) fn principal(&self, id: ActorId) -> Option<&Principal> {
+        self.principals.get(&id)
+    }
+
+    /// Who sends this request.
+    pub(crate) fn who(&mut self, tx: &Transaction, sighting: &Sighting) -> Who {
+        let Some(request) = &tx.request else { return Who::Nobody };
+        let refused = tx.status() == Some(401);
+        if let Some(id) = request.credentials.iter().find_map(|c| self.bound_to(c.mark)) {
+            for jwt in request.credentials.iter().filter_map(|c| c.jwt.as_ref()) {
+                self.claims(id, jwt, &sighting.service);
+            }
+            return Who::Principal(id);
+        }
+        if sighting.kind == EndpointKind::Refresh
+            && let Some(id) = masked(&request.leaves).find_map(|mark| self.bound_to(mark))
+        {
+            return Who::Principal(id);
+        }
+        if refused {
+            return Who::Nobody;
+        }
+        let service = &sighting.service;
+        if let Some(jwt) = request.credentials.iter().find_map(|c| c.jwt.as_ref())
+            && let Some(subject) = &jwt.sub
+        {
+            let known = self.subjects.get(&(Arc::clone(service), subject.clone())).copied();
+            let id = known.or_else(|| self.name(service, subject, "JWT subject"));
+            if let Some(id) = id {
+                self.claims(id, jwt, service);
+                return Who::Principal(id);
+            }
+        }
+        if let Some(user) = request.credentials.iter().find_map(|c| c.user.as_ref())
+            && let Some(id) = self.name(service, user, "HTTP Basic user")
+        {
+            return Who::Principal(id);
+        }
+        match request.credentials.iter().filter(|c| self.speaks(c, service)).min_by_key(|c| c.kind)
+        {
+            Some(credential) => Who::Credential(self.unnamed(credential)),
+            None => Who::Nobody,
+        }
+    }
+
+    /// A credential that says who somebody is, rather than carrying a preference.
+    fn speaks(&self, credential: &Credential, service: &str) -> bool {
+        if credential.kind != CredentialKind::Cookie {
+            return true;
+        }
+        match self.cookies.get(service) {
+            Some(names) => names.contains(&credential.name),
+            None => aliases::names_session(&credential.name) && credential.length >= 16,
+        }
+    }
+
+    fn unnamed(&mut self, credential: &Credential) -> Arc<Actor> {
+        if let Some(actor) = self.unnamed.get(&credential.mark.digest) {
+            return Arc::clone(actor);
+        }
+        let mark = credential.mark.to_string();
+        let (kind, by) = match credential.kind {
+            CredentialKind::ApiKey => ("key", format!("API key {}", credential.name)),
+            CredentialKind::Cookie => ("cookie", format!("cookie {}", credential.name)),
+            _ => ("token", format!("{} token", credential.name)),
+        };
+        let id = IdBuilder::new("credential").text(&mark).finish();
+        let actor = Arc::new(Actor {
+            id: ActorId(id),
+            kind: ActorKind::Session,
+            name: format!("{kind}:{mark}"),
+            user: None,
+            roles: Vec::new(),
+            identified_by: by,
+        });
+        if self.unnamed.len() >= CLIENTS_MAX {
+            self.unnamed.clear();
+        }
+        self.unnamed.insert(credential.mark.digest, Arc::clone(&actor));
+        actor
+    }
+
+    fn bound_to(&self, mark: Pseudonym) -> Option<ActorId> {
+        self.bound.iter().find_map(|half| half.get(&mark.digest).copied())
+    }
+
+    fn bind(&mut self, mark: Pseudonym, id: ActorId) {
+        let [young, old] = &mut self.bound;
+        if young.len() >= BOUND_MAX / 2 {
+            *old = core::mem::take(young);
+        }
+        young.insert(mark.digest, id);
+    }
+
+    /// The principal of a name at a service; made where it is new.
+    fn name(&mut self, service: &Arc<str>, user: &str, by: &str) -> Option<ActorId> {
+        let id = ActorId(IdBuilder::new("principal").text(service).text(user).finish());
+        if self.principals.contains_key(&id) {
+            return Some(id);
+        }
+        if self.principals.len() >= PRINCIPALS_MAX || user.is_empty() {
+            return None;
+        }
+        self.principals.insert(
+            id,
+            Principal {
+                actor: Arc::new(Actor {
+                    id,
+                    kind: ActorKind::Principal,
+                    name: format!("user:{user}"),
+                    user: Some(user.to_owned()),
+                    roles: Vec::new(),
+                    identified_by: by.to_owned(),
+                }),
+                aliases: Arc::new(vec![user.to_owned()]),
+                roles: Arc::default(),
+                tenant: None,
+            },
+        );
+        Some(id)
+    }
+
+    /// Takes what a token says of its bearer.
+    fn claims(&mut self, id: ActorId, jwt: &Jwt, service: &Arc<str>) {
+        let Some(principal) = self.principals.get_mut(&id) else { return };
+        if let Some(subject) = &jwt.sub
+            && principal.aliases.binary_search(subject).is_err()
+            && self.subjects.len() < PRINCIPALS_MAX
+        {
+            self.subjects.insert((Arc::clone(service), subject.clone()), id);
+        }
+        aliases::add(&mut principal.aliases, aliases::of_claims(jwt));
+        if *principal.roles != jwt.roles && !jwt.roles.is_empty() {
+            principal.roles = Arc::new(jwt.roles.clone());
+            let mut actor = (*principal.actor).clone();
+            actor.roles.clone_from(&jwt.roles);
+            principal.actor = Arc::new(actor);
+        }
+        if let Some(tenant) = &jwt.tenant
+            && principal.tenant.as_deref() != Some(tenant)
+        {
+            principal.tenant = Some(Arc::from(tenant.as_str()));
+        }
+    }
+
+    /// Binds what a transaction hands out; gives who signed in, where somebody did.
+    pub(crate) fn learn(
+        &mut self,
+        tx: &Transaction,
+        sighting: &Sighting,
+        who: Option<ActorId>,
+    ) -> Option<ActorId> {
+        let response = tx.response.as_ref()?;
+        let signed_in = sighting
+            .login
+            .as_ref()
+            .filter(|login| login.outcome == Outcome::Success)
+            .and_then(|login| self.name(&sighting.service, &login.user, "sign-in"));
+        if let Some(id) = signed_in {
+            let issued: Vec<_> = response.issued.iter().filter(|issued| !issued.cleared).collect();
+            for issued in &issued {
+                self.bind(issued.mark, id);
+                if issued.kind == CredentialKind::Cookie {
+                    self.cookie_name(&sighting.service, &issued.name);
+                }
+                if let Some(jwt) = &issued.jwt {
+                    self.claims(id, jwt, &sighting.service);
+                }
+            }
+            if issued.is_empty() {
+                // The session that was there before sign-in is the one that carries it now.
+                let cookies = tx.request.iter().flat_map(|request| &request.credentials);
+                for cookie in cookies.filter(|c| c.kind == CredentialKind::Cookie && c.length >= 16)
+                {
+                    self.bind(cookie.mark, id);
+                    self.cookie_name(&sighting.service, &cookie.name);
+                }
+            }
+            if let Some(principal) = self.principals.get_mut(&id) {
+                aliases::add(&mut principal.aliases, aliases::of_answer(&response.leaves));
+            }
+            return Some(id);
+        }
+        let id = who?;
+        for issued in response.issued.iter().filter(|issued| !issued.cleared) {
+            // A session that goes on under a new credential.
+            let goes_on =
+                issued.kind == CredentialKind::Cookie || sighting.kind == EndpointKind::Refresh;
+            if goes_on {
+                self.bind(issued.mark, id);
+            }
+        }
+        if sighting.outcome == Outcome::Success
+            && sighting.objects.is_empty()
+            && let Some(principal) = self.principals.get_mut(&id)
+            && aliases::is_about(&response.leaves, &principal.aliases)
+        {
+            aliases::add(&mut principal.aliases, aliases::of_answer(&response.leaves));
+        }
+        None
+    }
+
+    fn cookie_name(&mut self, service: &Arc<str>, name: &str) {
+        let names = self.cookies.entry(Arc::clone(service)).or_default();
+        if names.len() < COOKIE_NAMES_MAX && !names.contains(name) {
+            names.insert(name.to_owned());
+        }
+    }
+}
+
+fn masked(leaves: &[stilt_model::Leaf]) -> impl Iterator<Item = Pseudonym> {
+    leaves.iter().filter_map(|leaf| match leaf.value {
+        Value::Masked { mark, .. } => Some(mark),
+        _ => None,
+    })
+}

@@ -1,0 +1,208 @@
+//! One session while it is open.
+
+use core::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use stilt_inventory::Sighting;
+use stilt_model::{
+    Actor, Closed, EndpointId, Observed, Outcome, SessionId, SessionRecord, Step, Timestamp,
+    Transaction,
+};
+
+const STEPS_MAX: usize = 256;
+const ENDPOINTS_MAX: usize = 512;
+const ADDRESSES_MAX: usize = 32;
+const AGENTS_MAX: usize = 8;
+const ALERTS_MAX: usize = 64;
+const SERVICES_MAX: usize = 16;
+
+struct OpenStep {
+    time: Timestamp,
+    endpoint: EndpointId,
+    name: Arc<str>,
+    status: Option<u16>,
+    outcome: Outcome,
+    times: u32,
+}
+
+/// What is known of a session so far.
+pub(crate) struct Open {
+    pub(crate) id: SessionId,
+    pub(crate) start: Timestamp,
+    /// End of the last transaction.
+    pub(crate) last: Timestamp,
+    pub(crate) requests: u64,
+    /// When it is looked at next.
+    pub(crate) due: Timestamp,
+    actor: Arc<Actor>,
+    end: Timestamp,
+    failures: u64,
+    bytes_in: u64,
+    bytes_out: u64,
+    services: Vec<(Arc<str>, u64)>,
+    addresses: BTreeSet<IpAddr>,
+    agents: BTreeSet<String>,
+    endpoints: BTreeMap<EndpointId, (Arc<str>, u64)>,
+    steps: Vec<OpenStep>,
+    steps_cut: bool,
+    anomaly: f64,
+    alerts: BTreeSet<&'static str>,
+    observed: Observed,
+}
+
+impl Open {
+    pub(crate) fn new(id: SessionId, actor: Arc<Actor>, start: Timestamp, due: Timestamp) -> Self {
+        Self {
+            id,
+            start,
+            last: start,
+            requests: 0,
+            due,
+            actor,
+            end: start,
+            failures: 0,
+            bytes_in: 0,
+            bytes_out: 0,
+            services: Vec::new(),
+            addresses: BTreeSet::new(),
+            agents: BTreeSet::new(),
+            endpoints: BTreeMap::new(),
+            steps: Vec::new(),
+            steps_cut: false,
+            anomaly: 0.0,
+            alerts: BTreeSet::new(),
+            observed: Observed { complete: true, ..Observed::default() },
+        }
+    }
+
+    /// Adds a transaction.
+    pub(crate) fn add(
+        &mut self,
+        tx: &Transaction,
+        sighting: &Sighting,
+        actor: &Arc<Actor>,
+        ip: IpAddr,
+    ) {
+        if !Arc::ptr_eq(&self.actor, actor) {
+            self.actor = Arc::clone(actor);
+        }
+        self.requests = self.requests.saturating_add(1);
+        self.last = self.last.max(tx.end);
+        self.end = self.end.max(tx.end);
+        self.failures =
+            self.failures.saturating_add(u64::from(sighting.outcome == Outcome::Failure));
+        let request = tx.request.as_ref();
+        self.bytes_in = self.bytes_in.saturating_add(request.map_or(0, |r| r.body_bytes));
+        let out = tx.response.as_ref().map_or(0, |response| response.body_bytes);
+        self.bytes_out = self.bytes_out.saturating_add(out);
+        if self.addresses.len() < ADDRESSES_MAX {
+            self.addresses.insert(ip);
+        }
+        if let Some(agent) = request.and_then(|request| request.user_agent.as_deref())
+            && !self.agents.contains(agent)
+            && self.agents.len() < AGENTS_MAX
+        {
+            self.agents.insert(agent.to_owned());
+        }
+        let known = self.services.iter_mut().find(|(name, _)| *name == sighting.service);
+        if let Some((_, count)) = known {
+            *count = count.saturating_add(1);
+        } else if self.services.len() < SERVICES_MAX {
+            self.services.push((Arc::clone(&sighting.service), 1));
+        }
+        for merged in &sighting.merged {
+            if let Some((_, count)) = self.endpoints.remove(merged) {
+                self.count(sighting, count);
+            }
+        }
+        self.count(sighting, 1);
+        self.step(tx, sighting);
+        let flags = tx.flags;
+        self.observed.complete &= flags.whole();
+        self.observed.lost_bytes = self.observed.lost_bytes.saturating_add(tx.lost_bytes);
+        self.observed.one_sided |= flags.one_sided;
+        self.observed.truncated |= flags.snaplen || flags.body_cut;
+    }
+
+    fn count(&mut self, sighting: &Sighting, by: u64) {
+        if let Some((_, count)) = self.endpoints.get_mut(&sighting.endpoint) {
+            *count = count.saturating_add(by);
+        } else if self.endpoints.len() < ENDPOINTS_MAX {
+            self.endpoints.insert(sighting.endpoint, (Arc::clone(&sighting.name), by));
+        }
+    }
+
+    fn step(&mut self, tx: &Transaction, sighting: &Sighting) {
+        let status = tx.status();
+        if let Some(last) = self.steps.last_mut()
+            && last.endpoint == sighting.endpoint
+            && (last.status, last.outcome) == (status, sighting.outcome)
+        {
+            last.times = last.times.saturating_add(1);
+        } else if self.steps.len() < STEPS_MAX {
+            self.steps.push(OpenStep {
+                time: tx.start,
+                endpoint: sighting.endpoint,
+                name: Arc::clone(&sighting.name),
+                status,
+                outcome: sighting.outcome,
+                times: 1,
+            });
+        } else {
+            self.steps_cut = true;
+        }
+    }
+
+    /// Notes a score and an alert.
+    pub(crate) fn annotate(&mut self, anomaly: f64, alert: Option<&'static str>) {
+        self.anomaly = self.anomaly.max(anomaly);
+        if self.alerts.len() < ALERTS_MAX {
+            self.alerts.extend(alert);
+        }
+    }
+
+    /// The record of the session.
+    pub(crate) fn close(self, closed: Closed) -> SessionRecord {
+        let service = self
+            .services
+            .iter()
+            .max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.cmp(&a.0)))
+            .map(|(name, _)| name.to_string())
+            .unwrap_or_default();
+        let mut endpoints = BTreeMap::new();
+        for (name, count) in self.endpoints.into_values() {
+            let sum: &mut u64 = endpoints.entry(name.to_string()).or_default();
+            *sum = sum.saturating_add(count);
+        }
+        SessionRecord {
+            id: self.id,
+            actor: (*self.actor).clone(),
+            service,
+            start: self.start,
+            end: self.end,
+            closed,
+            requests: self.requests,
+            failures: self.failures,
+            bytes_in: self.bytes_in,
+            bytes_out: self.bytes_out,
+            addresses: self.addresses.into_iter().collect(),
+            user_agents: self.agents.into_iter().collect(),
+            endpoints,
+            sequence: self
+                .steps
+                .into_iter()
+                .map(|step| Step {
+                    time: step.time,
+                    endpoint: step.name.to_string(),
+                    status: step.status,
+                    outcome: step.outcome,
+                    times: step.times,
+                })
+                .collect(),
+            sequence_cut: self.steps_cut,
+            anomaly: self.anomaly,
+            alerts: self.alerts.into_iter().map(str::to_owned).collect(),
+            observed: self.observed,
+        }
+    }
+}
