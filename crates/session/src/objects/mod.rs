@@ -161,7 +161,7 @@ impl Objects {
         let held = self.holders.get(key);
         let named = self
             .owners
-            .named_in(&self.keys, tx, sighting.endpoint, seen)
+            .named_in(&self.keys, tx, sighting.endpoint, seen, &object.id)
             .or_else(|| held.and_then(|held| held.named));
         let owner = match (own_name, named, held) {
             (true, ..) => Ownership::Own,
@@ -211,7 +211,8 @@ impl Objects {
         if sighting.outcome != Outcome::Success {
             return;
         }
-        let records = self.owners.read(&self.keys, tx, sighting.endpoint, seen);
+        let resource = shows::singular(shows::resource_of(&sighting.name));
+        let records = self.owners.read(&self.keys, tx, sighting.endpoint, &resource, seen);
         let under_other = sighting.objects.iter().filter(|object| object.in_path).any(|object| {
             let verdict = self.judge(tx, sighting, seen, object);
             verdict.owner == Ownership::Other
@@ -229,6 +230,8 @@ impl Objects {
             sighting.objects.iter().map(|o| self.keys.object(&sighting.service, o)).collect();
         for show in &shows {
             let named = records.owner_of(show.record);
+            // A record that is named by nobody but itself has no owner apart.
+            let named = named.filter(|name| show.name != Some(*name));
             let other = named.map_or(under_other, |name| !records.is_own(name));
             // Asking for an object is not being shown it.
             if asked.contains(&show.key) && (under_other || other) {

@@ -153,14 +153,17 @@ impl Owners {
         }
     }
 
-    /// The owner that an answer as a whole names: the asker, where it is among those named.
+    /// The owner that an answer as a whole names: the asker, where it is among those named. `object`
+    /// is what was asked for: its own name is no owner.
     pub(super) fn named_in(
         &self,
         keys: &Keys,
         tx: &Transaction,
         endpoint: EndpointId,
         seen: &Seen,
+        object: &str,
     ) -> Option<u64> {
+        let itself = keys.name(object);
         let response = tx.response.as_ref()?;
         let mut first = None;
         for leaf in response.leaves.iter().filter(|leaf| !leaf.path.contains("[]")) {
@@ -174,7 +177,9 @@ impl Owners {
             if self.is_called(keys, seen, name) {
                 return Some(name);
             }
-            first = first.or(Some(name));
+            if name != itself {
+                first = first.or(Some(name));
+            }
         }
         first
     }
@@ -185,6 +190,7 @@ impl Owners {
         keys: &Keys,
         tx: &Transaction,
         endpoint: EndpointId,
+        resource: &str,
         seen: &Seen,
     ) -> Records {
         let mut records = Records::default();
@@ -220,11 +226,28 @@ impl Owners {
             {
                 self.owning.insert(called.actor, ());
             }
+            if !own && names_itself(leaf.name(), resource) {
+                continue;
+            }
             let record = leaf.path.contains("[]").then_some(leaf.record);
             records.named.push((record, name, own));
         }
         records
     }
+}
+
+/// In a list of people a name says who the record is, not whose it is.
+fn names_itself(name: &str, resource: &str) -> bool {
+    const PEOPLE: [&str; 16] = [
+        "user", "customer", "member", "client", "patient", "employee", "person", "people",
+        "profile", "contact", "student", "account", "author", "seller", "driver", "subscriber",
+    ];
+    let plain: String =
+        name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+    let says_who =
+        ["username", "login", "email", "name", "userid", "id", "uuid"].contains(&plain.as_str());
+    !resource.is_empty()
+        && (plain.starts_with(resource) || (says_who && PEOPLE.contains(&resource)))
 }
 
 fn is_number(leaf: &Leaf) -> bool {

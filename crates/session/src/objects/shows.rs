@@ -30,6 +30,8 @@ pub(super) struct Show {
     pub(super) record: Option<u32>,
     /// It looks like the id of something, not like any text.
     pub(super) identifies: bool,
+    /// The value as a name somebody could be called by, for text.
+    pub(super) name: Option<u64>,
 }
 
 /// Seeded hashes of object names: attackers choose ids.
@@ -131,6 +133,7 @@ fn in_leaf(keys: &Keys, leaf: &Leaf, service: &str, resource: &str, out: &mut Ve
                     loose: None,
                     record,
                     identifies: stem.is_some() || looks_like_id(text),
+                    name: Some(keys.name(text)),
                 }),
                 _ => {}
             }
@@ -138,12 +141,16 @@ fn in_leaf(keys: &Keys, leaf: &Leaf, service: &str, resource: &str, out: &mut Ve
         Value::Text(text) if text.starts_with('/') || text.starts_with("http") => {
             in_link(keys, text, record, service, out);
         }
-        Value::Masked { mark, .. } => out.push(Show {
-            key: keys.text(service, &mark.to_string()),
-            loose: None,
-            record,
-            identifies: false,
-        }),
+        Value::Masked { mark, .. } => {
+            let shown = mark.to_string();
+            out.push(Show {
+                key: keys.text(service, &shown),
+                loose: None,
+                record,
+                identifies: false,
+                name: Some(keys.name(&shown)),
+            });
+        }
         _ => {}
     }
 }
@@ -160,7 +167,8 @@ fn in_number(
     let Some(stem) = class_stem(leaf.name()) else { return };
     let loose = Some(keys.loose(service, &number.to_string()));
     let mut push = |class: &str, identifies| {
-        out.push(Show { key: keys.number(service, class, number), loose, record, identifies });
+        let key = keys.number(service, class, number);
+        out.push(Show { key, loose, record, identifies, name: None });
     };
     if !stem.is_empty() {
         push(&singular(stem), true);
@@ -196,11 +204,13 @@ fn in_link(keys: &Keys, link: &str, record: Option<u32>, service: &str, out: &mu
                 loose: Some(keys.loose(service, segment)),
                 record,
                 identifies: true,
+                name: None,
             });
             found += 1;
         } else {
             let identifies = looks_like_id(segment);
-            out.push(Show { key: keys.text(service, segment), loose: None, record, identifies });
+            let key = keys.text(service, segment);
+            out.push(Show { key, loose: None, record, identifies, name: None });
             found += usize::from(identifies);
             before = segment;
         }
@@ -253,7 +263,7 @@ fn is_wrapper(name: &str) -> bool {
 }
 
 /// The resource an endpoint is about: the last plain segment of its template.
-fn resource_of(name: &str) -> &str {
+pub(super) fn resource_of(name: &str) -> &str {
     let path = name.split_once(' ').map_or(name, |(_, path)| path);
     path.rsplit('/')
         .find(|segment| !segment.is_empty() && !segment.starts_with('{') && !is_version(segment))
@@ -267,7 +277,7 @@ fn is_version(segment: &str) -> bool {
 }
 
 /// Singular of a resource's name, lower case.
-fn singular(name: &str) -> String {
+pub(super) fn singular(name: &str) -> String {
     let mut name = name.to_ascii_lowercase();
     if let Some(stem) = name.strip_suffix("ies").filter(|stem| stem.len() > 1) {
         name.truncate(stem.len());
