@@ -2,6 +2,10 @@
 //! and endpoint requests (linfa) with calibrated scores and reasons.
 
 mod baseline;
+mod endpoints;
+mod features;
+mod file;
+mod model;
 pub mod rates;
 
 pub use baseline::{Baseline, Config, Error, Reason, Score};
