@@ -67,7 +67,9 @@ fn what_is_usual_scores_low_and_an_odd_window_high_with_reasons() {
     let mut town = Town::new(Baseline::new(&Config::default()));
     let at = town.usual_days(10, false);
     town.ask(3, "/items", at + 10.0, false);
-    let usual = town.ask(3, "/items/7", at + 12.0, false).0;
+    town.ask(3, "/items/7", at + 12.0, false);
+    town.ask(3, "/items/7", at + 14.0, false);
+    let usual = town.ask(3, "/items/7", at + 16.0, false).0;
     let mut odd = Score::default();
     for n in 0..128 {
         odd = town.ask(4, &format!("/admin/export/{n}"), at + 20.0 + f64::from(n) * 0.1, false).0;
