@@ -19,6 +19,9 @@ const CLIENTS_MAX: usize = 200_000;
 /// Names of cookies that sign-in hands out, per service.
 const COOKIE_NAMES_MAX: usize = 16;
 
+/// What a credential is bound to that was handed out before anybody signed in.
+const NOBODY: ActorId = ActorId(0);
+
 /// A named principal.
 #[derive(Clone, Debug)]
 pub(crate) struct Principal {
@@ -119,14 +122,17 @@ impl Identity {
     pub(crate) fn who(&mut self, tx: &Transaction, sighting: &Sighting) -> Who {
         let Some(request) = &tx.request else { return Who::Nobody };
         let refused = tx.status() == Some(401);
-        if let Some(id) = request.credentials.iter().find_map(|c| self.bound_to(c.mark)) {
+        let bound = request.credentials.iter().find_map(|c| self.bound_to(c.mark));
+        if let Some(id) = bound.filter(|id| *id != NOBODY) {
             for jwt in request.credentials.iter().filter_map(|c| c.jwt.as_ref()) {
                 self.claims(id, jwt, &sighting.service);
             }
             return Who::Principal(id);
         }
         if sighting.kind == EndpointKind::Refresh
-            && let Some(id) = masked(&request.leaves).find_map(|mark| self.bound_to(mark))
+            && let Some(id) = masked(&request.leaves)
+                .find_map(|mark| self.bound_to(mark))
+                .filter(|id| *id != NOBODY)
         {
             return Who::Principal(id);
         }
@@ -160,6 +166,9 @@ impl Identity {
     fn speaks(&self, credential: &Credential, service: &str) -> bool {
         if credential.kind != CredentialKind::Cookie {
             return true;
+        }
+        if self.bound_to(credential.mark) == Some(NOBODY) {
+            return false;
         }
         match self.cookies.get(service) {
             Some(names) => names.contains(&credential.name),
@@ -294,7 +303,18 @@ impl Identity {
             }
             return Some(id);
         }
-        let id = who?;
+        let Some(id) = who else {
+            // A session that is given to everybody says who nobody is, until somebody signs in with it.
+            // What a sign-in gives is one's own, even where it is not clear that it succeeded.
+            let refused = sighting.login.as_ref().is_none_or(|login| login.outcome == Outcome::Failure);
+            for issued in response.issued.iter().filter(|issued| !issued.cleared) {
+                let new = refused && self.bound_to(issued.mark).is_none();
+                if issued.kind == CredentialKind::Cookie && new {
+                    self.bind(issued.mark, NOBODY);
+                }
+            }
+            return None;
+        };
         for issued in response.issued.iter().filter(|issued| !issued.cleared) {
             // A session that goes on under a new credential.
             let goes_on =

@@ -49,6 +49,10 @@ pub(crate) struct LoginStats {
     by_cookie: bool,
     /// A page came without a cookie that tells.
     bare_page: bool,
+    /// Where those were sent who were let in by a cookie, and whether somebody turned down was
+    /// sent anywhere.
+    let_in_to: HashSet<u64, RandomState>,
+    turned_down_by_redirect: bool,
 }
 
 impl LoginStats {
@@ -136,9 +140,14 @@ impl LoginStats {
             has_word(query, &["error", "err", "fail", "failed", "failure", "invalid", "denied"])
         });
         if back || complains || is_login_page(location) {
+            self.turned_down_by_redirect = true;
             return Outcome::Failure;
         }
+        let place = self.hasher.hash_one(path_of(location));
         if cookie {
+            if self.let_in_to.len() < ANSWERS_MAX {
+                self.let_in_to.insert(place);
+            }
             self.by_redirect = true;
             self.by_cookie = true;
             return Outcome::Success;
@@ -146,7 +155,13 @@ impl LoginStats {
         // A session that was there before may have been let in; not where others get a new one.
         let has_session = request.credentials.iter().any(|own| own.kind == CredentialKind::Cookie)
             || response.issued.iter().any(|issued| !issued.cleared);
-        if self.by_cookie {
+        // A client that had no session gets one on any answer: there the way it is sent tells.
+        let sets = response.issued.iter().any(|issued| !issued.cleared);
+        if self.by_cookie && sets && self.let_in_to.contains(&place) && !self.turned_down_by_redirect
+        {
+            Outcome::Success
+        } else if self.by_cookie {
+            self.turned_down_by_redirect = true;
             Outcome::Failure
         } else if has_session {
             self.by_redirect = true;

@@ -132,7 +132,10 @@ fn in_leaf(keys: &Keys, leaf: &Leaf, service: &str, resource: &str, out: &mut Ve
                     key: keys.text(service, text),
                     loose: None,
                     record,
-                    identifies: stem.is_some() || looks_like_id(text),
+                    identifies: stem.map_or_else(
+                        || looks_like_id(text),
+                        |stem| names_resource(stem, resource),
+                    ),
                     name: Some(keys.name(text)),
                 }),
                 _ => {}
@@ -171,7 +174,8 @@ fn in_number(
         out.push(Show { key, loose, record, identifies, name: None });
     };
     if !stem.is_empty() {
-        push(&singular(stem), true);
+        // What a record refers to belongs to whoever it belongs to, not to the record's owner.
+        push(&singular(stem), names_resource(stem, resource));
         return;
     }
     let parent = parent_of(&leaf.path).map(singular).filter(|parent| !is_wrapper(parent));
@@ -244,6 +248,11 @@ fn class_stem(name: &str) -> Option<&str> {
         return Some("");
     }
     SUFFIXES.iter().find_map(|suffix| name.strip_suffix(suffix)).filter(|stem| !stem.is_empty())
+}
+
+/// The id of the thing itself, not of something it refers to.
+fn names_resource(stem: &str, resource: &str) -> bool {
+    stem.is_empty() || singular(stem) == resource
 }
 
 /// The key above the last one, array marks left out.

@@ -264,6 +264,11 @@ impl Place {
         if peers.total.own.saturating_sub(own.own).saturating_mul(2) < objects {
             return Ok(None);
         }
+        // What is common to many is nobody's, unless the objects themselves name their owners.
+        let common = peers.total.shared.saturating_sub(own.shared).saturating_mul(5) >= objects;
+        if common && walker.named.saturating_mul(2) < day.foreign {
+            return Ok(None);
+        }
         let recent = walker.walk.recent(now);
         let strided = walker.walk.strided();
         let telling = |tally: Tally| {
@@ -380,7 +385,8 @@ fn touch(context: &Context<'_>, object: &ObjectRef, verdict: Verdict, key: u64) 
         foreign: answered && !verdict.shown && !shared,
         foreign_loosely: answered && !verdict.shown_loosely && !shared,
         others: verdict.owner == Ownership::Other,
-        own: verdict.owner == Ownership::Own || verdict.shown,
+        shared,
+        own: verdict.owner == Ownership::Own || verdict.shown_loosely,
         outcome: context.sighting.outcome,
         refused: context.sighting.refused,
     }

@@ -23,7 +23,7 @@ pub(super) struct Comparison {
     pub(super) chance: f64,
     /// Upper bound on the share of foreign objects among what peers open.
     pub(super) share: f64,
-    /// Most foreign objects that a peer opened in a day.
+    /// Most foreign objects that a peer opened in a day; one in ten may stand apart with the walker.
     pub(super) most: u64,
 }
 
@@ -71,15 +71,21 @@ impl Peers {
         let pick = |tally: Tally| if loosely { tally.foreign_loosely } else { tally.foreign };
         let share = rate_upper(pick(others), others.objects, ALPHA);
         let most = self.most.get(usize::from(loosely)).map_or(0, |most| {
+            // A few may walk together: they are not each other's measure.
+            let mut apart = (self.actors / 10).max(1);
             let mut own_left_out = own == Tally::default();
             for (count, actors) in most.iter().rev() {
+                let mut actors = *actors;
                 if !own_left_out && *count == pick(own) {
                     own_left_out = true;
-                    if *actors == 1 {
-                        continue;
-                    }
+                    actors = actors.saturating_sub(1);
                 }
-                return *count;
+                let alike = count.saturating_mul(3) >= pick(walk);
+                if alike && actors <= apart {
+                    apart = apart.saturating_sub(actors);
+                } else if actors > 0 {
+                    return *count;
+                }
             }
             0
         });
@@ -103,6 +109,7 @@ fn sum(one: Tally, other: Tally, with: fn(u64, u64) -> u64) -> Tally {
         foreign_loosely: with(one.foreign_loosely, other.foreign_loosely),
         others: with(one.others, other.others),
         own: with(one.own, other.own),
+        shared: with(one.shared, other.shared),
         granted: with(one.granted, other.granted),
         refused: with(one.refused, other.refused),
     }

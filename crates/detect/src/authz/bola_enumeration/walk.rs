@@ -23,6 +23,8 @@ pub(super) struct Touch {
     pub(super) others: bool,
     /// It is known to be the actor's.
     pub(super) own: bool,
+    /// It was shown to many as if it were theirs.
+    pub(super) shared: bool,
     pub(super) outcome: Outcome,
     /// Refused for lack of right or existence.
     pub(super) refused: bool,
@@ -36,6 +38,7 @@ pub(super) struct Tally {
     pub(super) foreign_loosely: u64,
     pub(super) others: u64,
     pub(super) own: u64,
+    pub(super) shared: u64,
     pub(super) granted: u64,
     pub(super) refused: u64,
 }
@@ -49,6 +52,7 @@ impl Tally {
             (&mut self.foreign_loosely, touch.foreign_loosely),
             (&mut self.others, foreign && touch.others),
             (&mut self.own, touch.own),
+            (&mut self.shared, touch.shared),
             (&mut self.granted, foreign && touch.outcome == Outcome::Success),
             (&mut self.refused, foreign && touch.refused),
         ];
@@ -138,6 +142,7 @@ mod tests {
             foreign_loosely: true,
             others: false,
             own: false,
+            shared: false,
             outcome: Outcome::Success,
             refused: false,
         }
