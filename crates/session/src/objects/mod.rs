@@ -212,7 +212,9 @@ impl Objects {
             return;
         }
         let resource = shows::singular(shows::resource_of(&sighting.name));
-        let records = self.owners.read(&self.keys, tx, sighting.endpoint, &resource, seen);
+        let things = sighting.objects.iter().any(|object| object.in_path);
+        let place = (sighting.endpoint, resource.as_str(), things);
+        let records = self.owners.read(&self.keys, tx, place, seen);
         let under_other = sighting.objects.iter().filter(|object| object.in_path).any(|object| {
             let verdict = self.judge(tx, sighting, seen, object);
             verdict.owner == Ownership::Other

@@ -184,13 +184,13 @@ impl Owners {
         first
     }
 
-    /// Reads an answer: learns which fields name owners, and gives the owners named.
+    /// Reads an answer: learns which fields name owners, and gives the owners named. The place is the
+    /// endpoint, the resource it is about, and whether one of its objects was asked for.
     pub(super) fn read(
         &mut self,
         keys: &Keys,
         tx: &Transaction,
-        endpoint: EndpointId,
-        resource: &str,
+        (endpoint, resource, things): (EndpointId, &str, bool),
         seen: &Seen,
     ) -> Records {
         let mut records = Records::default();
@@ -221,7 +221,9 @@ impl Owners {
             if !field.names_owners(is_telling(leaf.name()), is_number(leaf)) {
                 continue;
             }
-            if let Some(called) = called.filter(|called| !called.many)
+            // To be named in one's own profile is not to own something.
+            let owns = (things || leaf.path.contains("[]")) && !names_itself(leaf.name(), resource);
+            if let Some(called) = called.filter(|called| owns && !called.many)
                 && self.owning.len() < NAMES_MAX
             {
                 self.owning.insert(called.actor, ());
