@@ -109,7 +109,7 @@ impl Track {
         let steps = usize::try_from(minute.saturating_sub(self.minute)).unwrap_or(0);
         for _ in 0..steps.min(MINUTES) {
             let ended = self.sum(0..WINDOW);
-            if ended > 0 {
+            if ended > 0 && !self.flagged {
                 let count = windows.entry(bucket(ended)).or_default();
                 *count = count.saturating_add(1);
             }

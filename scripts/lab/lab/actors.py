@@ -134,12 +134,15 @@ class Stage:
         """Lets `script` (a generator) begin `at` seconds after the start."""
         heapq.heappush(self.queue, (self.clock.start + at, next(self.order), script, client, None))
 
-    def play(self, until=None):
+    def keep(self, episodes):
+        """Drops the attacks that are not wanted."""
+        self.queue = [entry for entry in self.queue if entry[3].episode is None or entry[3].episode in episodes]
+        heapq.heapify(self.queue)
+
+    def play(self):
         """Runs to the end."""
         while self.queue:
             now, _, script, client, answer = heapq.heappop(self.queue)
-            if until and now > self.clock.start + until:
-                continue
             try:
                 step = script.send(answer)
             except StopIteration:

@@ -30,6 +30,7 @@ def main():
     parser.add_argument("out", type=pathlib.Path)
     parser.add_argument("--benign", action="store_true", help="no attack at all")
     parser.add_argument("--scale", type=float, default=1.0, help="how many users and visits, as a factor")
+    parser.add_argument("--episodes", default="", help="only attacks whose id begins with one of these, comma-separated")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -44,6 +45,9 @@ def main():
         script.benign()
         if not options.benign:
             script.attacks()
+            wanted = tuple(options.episodes.split(","))
+            script.episodes = [episode for episode in script.episodes if episode["id"].startswith(wanted)]
+            stage.keep({episode["id"] for episode in script.episodes})
         stage.play()
         time.sleep(1.0)
     finally:

@@ -266,12 +266,12 @@ fn target_of(hasher: &RandomState, context: &Context<'_>) -> u64 {
     state.finish()
 }
 
-/// The request asks for something that was shown to the actor as its own.
+/// The request asks for something that was shown to the actor as its own, or by right.
 fn is_own(context: &Context<'_>) -> bool {
     let mut objects = context.sighting.objects.iter().filter(|object| object.in_path).peekable();
     objects.peek().is_some()
         && objects.all(|object| {
-            context.objects.judge(context.tx, context.sighting, context.seen, object).shown
+            context.objects.judge(context.tx, context.sighting, context.seen, object).shown_loosely
         })
 }
 
