@@ -76,7 +76,8 @@ impl Window {
         }
     }
 
-    /// Adds a transaction; `rarity` and `surprise` are minus the logarithm of how often its endpoint
+    /// Adds a transaction; `rarity` and `surprise` are minus the logarithm of how often its
+    /// endpoint
     /// is used, and of how often it follows the one before.
     pub(crate) fn add(
         &mut self,

@@ -1,8 +1,10 @@
 //! A fitted model of session windows, with calibrated scores.
 //!
-//! Windows are scaled by median and median absolute deviation, and clustered by k-means (linfa). How
+//! Windows are scaled by median and median absolute deviation, and clustered by k-means (linfa).
+//! How
 //! odd a window is, is its distance to the nearest centre. The distance becomes a p-value among
-//! windows that were held out of the fit (conformal prediction: Vovk et al., 2005), so that a score of
+//! windows that were held out of the fit (conformal prediction: Vovk et al., 2005), so that a score
+//! of
 //! 0.99 means that one usual window in a hundred is as odd.
 
 use crate::baseline::Reason;
@@ -21,7 +23,8 @@ const CENTRES_MAX: usize = 6;
 const PER_CENTRE: usize = 25;
 /// Every so many-th window calibrates instead of being fitted.
 const HELD_OUT: usize = 4;
-/// A feature that never varied is given this scale, so that any change of it counts but does not rule.
+/// A feature that never varied is given this scale, so that any change of it counts but does not
+/// rule.
 const SCALE_MIN: f64 = 0.05;
 /// One feature counts for no more than this many scales.
 const DEVIATION_MAX: f64 = 12.0;

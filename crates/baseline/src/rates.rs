@@ -27,7 +27,8 @@ pub struct RateStatus {
     pub p999: Option<u64>,
     /// The requests come at even intervals of five seconds or more: a client that polls.
     pub steady: bool,
-    /// Actors, this one included, that within the window began to ask more than three times as much as
+    /// Actors, this one included, that within the window began to ask more than three times as much
+    /// as
     /// ever before.
     pub surging: u64,
 }

@@ -56,7 +56,8 @@ pub struct SegmentHead {
 }
 
 impl SegmentHead {
-    /// The address pair in an order that is the same for both directions: what a symmetric hash reads.
+    /// The address pair in an order that is the same for both directions: what a symmetric hash
+    /// reads.
     #[must_use]
     pub fn pair(&self) -> (SocketAddr, SocketAddr) {
         if self.source <= self.destination {

@@ -1,6 +1,7 @@
 //! `stilt`: what the user asked for.
 //!
-//! Standard output carries records only; everything that is said to a person goes to standard error.
+//! Standard output carries records only; everything that is said to a person goes to standard
+//! error.
 
 mod args;
 mod commands;

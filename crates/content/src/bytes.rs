@@ -32,7 +32,8 @@ pub(crate) fn run_end(bytes: &[u8], start: usize, wanted: impl Fn(u8) -> bool) -
     start.saturating_add(tail.iter().position(|byte| !wanted(*byte)).unwrap_or(tail.len()))
 }
 
-/// Start of the run that ends before `end` and whose bytes all satisfy `wanted`, at most `max` long.
+/// Start of the run that ends before `end` and whose bytes all satisfy `wanted`, at most `max`
+/// long.
 pub(crate) fn run_start(
     bytes: &[u8],
     end: usize,

@@ -1,4 +1,5 @@
-//! Which actors are peers: those of one role, or, where no roles are told, of one sort of credential.
+//! Which actors are peers: those of one role, or, where no roles are told, of one sort of
+//! credential.
 
 use crate::context::Context;
 use core::hash::{BuildHasher, Hasher};

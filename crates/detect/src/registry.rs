@@ -34,7 +34,8 @@ pub struct Detectors {
 }
 
 impl Detectors {
-    /// Makes every detection that is enabled, named by `only` (or `only` is empty) and not by `skip`.
+    /// Makes every detection that is enabled, named by `only` (or `only` is empty) and not by
+    /// `skip`.
     /// Names are ids or families; `none` names nothing.
     ///
     /// # Errors

@@ -63,7 +63,8 @@ impl Service {
     /// The slot beside this child, which takes words, gave the very answer before.
     fn known_below_slot(&self, records: &Records, parent: u32, below: &str, news: News) -> bool {
         let Some(mut at) = self.tree.node(parent).map(|node| node.slot) else { return false };
-        // A slot of running codes (`inv-17`) takes words that answer alike; one of numbers does not.
+        // A slot of running codes (`inv-17`) takes words that answer alike; one of numbers does
+        // not.
         let takes_words = self.tree.node(at).is_some_and(|slot| {
             slot.open || (news.leaves >= 2 && matches!(slot.slot_kind, Some((SlotKind::Slug, _))))
         });

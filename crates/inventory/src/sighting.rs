@@ -85,7 +85,8 @@ pub struct Sighting {
     pub changes_state: bool,
     /// Objects asked for: ids in path slots, then id-typed query and body leaves.
     pub objects: Vec<ObjectRef>,
-    /// What the application did: learned success classifier; an answer 200 with an error body is a failure.
+    /// What the application did: learned success classifier; an answer 200 with an error body is a
+    /// failure.
     pub outcome: Outcome,
     /// It refused for lack of right or existence (401, 403, 404, 410, or the like in a 200 body).
     pub refused: bool,

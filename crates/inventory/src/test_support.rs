@@ -4,7 +4,7 @@
 //! use stilt_inventory::test_support::{World, get, post};
 //! let mut world = World::new();
 //! let login = world.tx(
-//!     post("/login").json(r#"{"username":"ann","password":"x"}"#).answer(r#"{"token":"abcdefgh1"}"#),
+//! post("/login").json(r#"{"username":"ann","password":"x"}"#).answer(r#"{"token":"abcdefgh1"}"#),
 //! );
 //! let read = world.tx(get("/orders/17").bearer("abcdefgh1").from("10.9.9.9").status(404));
 //! # assert_eq!((login.status(), read.status()), (Some(200), Some(404)));

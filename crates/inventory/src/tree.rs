@@ -175,7 +175,9 @@ impl Tree {
                 && !is_function(path.segment(at))
                 && !(last && apart)
                 // What is posted to a word beside things is most often a function of its own.
-                && !(last && method == Method::POST && slot.is_some_and(|s| s.record(method).is_none()));
+                && !(last
+                    && method == Method::POST
+                    && slot.is_some_and(|slot| slot.record(method).is_none()));
             if kind.is_some() || open {
                 let own = kind.map(|kind| (kind, false));
                 let (kind, learned) =

@@ -3,7 +3,8 @@
 use core::fmt;
 use serde::{Serialize, Serializer};
 
-/// The level an actor is named on (`detections.md`: client → session → principal → tenant → cluster).
+/// The level an actor is named on (`detections.md`: client → session → principal → tenant →
+/// cluster).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ActorKind {
@@ -56,12 +57,14 @@ pub struct Actor {
     pub id: ActorId,
     /// Level.
     pub kind: ActorKind,
-    /// Shown as `stilt.actor.id`: `user:alice`, `client:10.0.0.1`, `token:…`, `cluster:…`. Holds no secret.
+    /// Shown as `stilt.actor.id`: `user:alice`, `client:10.0.0.1`, `token:…`, `cluster:…`. Holds no
+    /// secret.
     pub name: String,
     /// User name in clear, for `user.id`, where the actor is a named principal.
     pub user: Option<String>,
     /// Roles known of it.
     pub roles: Vec<String>,
-    /// How it was identified ("JWT subject", "cookie sid bound at login", "address and client fingerprint").
+    /// How it was identified ("JWT subject", "cookie sid bound at login", "address and client
+    /// fingerprint").
     pub identified_by: String,
 }

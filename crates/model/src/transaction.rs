@@ -86,7 +86,8 @@ pub enum CredentialKind {
 pub struct Credential {
     /// How it was carried.
     pub kind: CredentialKind,
-    /// Name of the cookie, header or parameter; scheme for `Authorization`. Lower case but for cookies.
+    /// Name of the cookie, header or parameter; scheme for `Authorization`. Lower case but for
+    /// cookies.
     pub name: String,
     /// What stands for it.
     pub mark: Pseudonym,
@@ -109,13 +110,15 @@ pub struct Jwt {
     pub kid: Option<String>,
     /// `iss`.
     pub iss: Option<String>,
-    /// `sub`, or the first of `preferred_username`, `username`, `user_id`, `uid`, `email`, `upn` present.
+    /// `sub`, or the first of `preferred_username`, `username`, `user_id`, `uid`, `email`, `upn`
+    /// present.
     pub sub: Option<String>,
     /// `iat`, seconds.
     pub iat: Option<i64>,
     /// `exp`, seconds.
     pub exp: Option<i64>,
-    /// Roles and scopes (`role`, `roles`, `scope`, `scp`, `groups`, `permissions`, `realm_access.roles`).
+    /// Roles and scopes (`role`, `roles`, `scope`, `scp`, `groups`, `permissions`,
+    /// `realm_access.roles`).
     pub roles: Vec<String>,
     /// Tenant (`tenant`, `tid`, `org`, `org_id`, …).
     pub tenant: Option<String>,
@@ -143,7 +146,8 @@ pub struct Issued {
 pub struct Request {
     /// Method as sent.
     pub method: String,
-    /// Host: authority of an absolute target, else the Host header; lower case, port kept where not 80/443.
+    /// Host: authority of an absolute target, else the Host header; lower case, port kept where not
+    /// 80/443.
     pub host: Option<String>,
     /// Request target as sent, secrets masked.
     pub target: String,

@@ -1,4 +1,5 @@
-//! Who sends a request: from the credentials it carries, and from what was bound to them at sign-in.
+//! Who sends a request: from the credentials it carries, and from what was bound to them at
+//! sign-in.
 
 use crate::aliases;
 use core::hash::{BuildHasher, Hasher};
@@ -304,9 +305,11 @@ impl Identity {
             return Some(id);
         }
         let Some(id) = who else {
-            // A session that is given to everybody says who nobody is, until somebody signs in with it.
+            // A session that is given to everybody says who nobody is, until somebody signs in with
+            // it.
             // What a sign-in gives is one's own, even where it is not clear that it succeeded.
-            let refused = sighting.login.as_ref().is_none_or(|login| login.outcome == Outcome::Failure);
+            let refused =
+                sighting.login.as_ref().is_none_or(|login| login.outcome == Outcome::Failure);
             for issued in response.issued.iter().filter(|issued| !issued.cleared) {
                 let new = refused && self.bound_to(issued.mark).is_none();
                 if issued.kind == CredentialKind::Cookie && new {

@@ -1,7 +1,8 @@
 //! Which peers are believed when they say for whom they ask.
 //!
 //! Configured peers are. Another peer earns it by always sending the header, from its first request
-//! on, for clients that come back and differ among each other: a gateway does; one client that forges
+//! on, for clients that come back and differ among each other: a gateway does; one client that
+//! forges
 //! a new address with each request does not.
 
 use core::net::IpAddr;

@@ -19,7 +19,8 @@ pub struct Seen {
     pub cluster: ActorId,
     /// The named principal, where known.
     pub principal: Option<ActorId>,
-    /// Everything this principal is known to be called: name, JWT subject, ids and addresses from its
+    /// Everything this principal is known to be called: name, JWT subject, ids and addresses from
+    /// its
     /// claims and from answers to its login, as leaf values would show them. Sorted.
     pub aliases: Arc<Vec<String>>,
     /// Roles, from claims.

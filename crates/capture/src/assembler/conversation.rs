@@ -1,4 +1,5 @@
-//! The HTTP conversation of one connection: who is the client, and which response answers which request.
+//! The HTTP conversation of one connection: who is the client, and which response answers which
+//! request.
 //!
 //! Responses answer requests in order (RFC 9112 §9.3.2). After a hole, or where the connection was
 //! joined midway, order alone would shift every later pair: there the acknowledgement number of a

@@ -1,4 +1,5 @@
-//! pcapng (draft-ietf-opsawg-pcapng): sections of either byte order, several interfaces and link types.
+//! pcapng (draft-ietf-opsawg-pcapng): sections of either byte order, several interfaces and link
+//! types.
 
 use super::input::Input;
 use super::merge::{Next, Record};

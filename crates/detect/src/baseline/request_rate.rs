@@ -207,7 +207,8 @@ impl RequestRate {
                     findings.push(tell(context, rate, entry, outcome, factor));
                 }
             }
-            // What goes on after the alarm belongs to it, though the window may have become "usual".
+            // What goes on after the alarm belongs to it, though the window may have become
+            // "usual".
             _ if entry.tale.was_told() => entry.tale.add(context, String::new(), false),
             _ => {}
         }

@@ -157,7 +157,10 @@ impl LoginStats {
             || response.issued.iter().any(|issued| !issued.cleared);
         // A client that had no session gets one on any answer: there the way it is sent tells.
         let sets = response.issued.iter().any(|issued| !issued.cleared);
-        if self.by_cookie && sets && self.let_in_to.contains(&place) && !self.turned_down_by_redirect
+        if self.by_cookie
+            && sets
+            && self.let_in_to.contains(&place)
+            && !self.turned_down_by_redirect
         {
             Outcome::Success
         } else if self.by_cookie {

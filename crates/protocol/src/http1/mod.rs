@@ -282,7 +282,8 @@ impl Parser {
         }
     }
 
-    /// Says how the body of the head that was just read is framed; gives the message where it has none.
+    /// Says how the body of the head that was just read is framed; gives the message where it has
+    /// none.
     pub fn frame(&mut self, framing: Framing) -> Option<Box<Message>> {
         if !matches!(self.state, State::Framed) {
             return None;

@@ -153,7 +153,8 @@ impl Owners {
         }
     }
 
-    /// The owner that an answer as a whole names: the asker, where it is among those named. `object`
+    /// The owner that an answer as a whole names: the asker, where it is among those named.
+    /// `object`
     /// is what was asked for: its own name is no owner.
     pub(super) fn named_in(
         &self,
@@ -184,7 +185,8 @@ impl Owners {
         first
     }
 
-    /// Reads an answer: learns which fields name owners, and gives the owners named. The place is the
+    /// Reads an answer: learns which fields name owners, and gives the owners named. The place is
+    /// the
     /// endpoint, the resource it is about, and whether one of its objects was asked for.
     pub(super) fn read(
         &mut self,
@@ -241,8 +243,22 @@ impl Owners {
 /// In a list of people a name says who the record is, not whose it is.
 fn names_itself(name: &str, resource: &str) -> bool {
     const PEOPLE: [&str; 16] = [
-        "user", "customer", "member", "client", "patient", "employee", "person", "people",
-        "profile", "contact", "student", "account", "author", "seller", "driver", "subscriber",
+        "user",
+        "customer",
+        "member",
+        "client",
+        "patient",
+        "employee",
+        "person",
+        "people",
+        "profile",
+        "contact",
+        "student",
+        "account",
+        "author",
+        "seller",
+        "driver",
+        "subscriber",
     ];
     let plain: String =
         name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();

@@ -132,10 +132,8 @@ fn in_leaf(keys: &Keys, leaf: &Leaf, service: &str, resource: &str, out: &mut Ve
                     key: keys.text(service, text),
                     loose: None,
                     record,
-                    identifies: stem.map_or_else(
-                        || looks_like_id(text),
-                        |stem| names_resource(stem, resource),
-                    ),
+                    identifies: stem
+                        .map_or_else(|| looks_like_id(text), |stem| names_resource(stem, resource)),
                     name: Some(keys.name(text)),
                 }),
                 _ => {}

@@ -61,7 +61,8 @@ impl Accounts {
         own
     }
 
-    /// Sign-in is broken now: right secrets of several accounts were refused, and none accepted since.
+    /// Sign-in is broken now: right secrets of several accounts were refused, and none accepted
+    /// since.
     pub(super) fn outage(&self, now: Timestamp) -> bool {
         self.refused.values().filter(|at| now.since(**at) <= OUTAGE_SPAN).count() >= OUTAGE_ACCOUNTS
     }

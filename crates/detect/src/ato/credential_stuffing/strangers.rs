@@ -77,7 +77,8 @@ impl Strangers {
         }
     }
 
-    /// A client got into an account it had failed on, or one that is judged by itself now: no stranger.
+    /// A client got into an account it had failed on, or one that is judged by itself now: no
+    /// stranger.
     pub(super) fn forget(&mut self, client: ActorId) {
         self.waiting.remove(&client);
         if let Some(first) = self.where_settled.remove(&client) {

@@ -23,7 +23,8 @@ pub(super) struct Comparison {
     pub(super) chance: f64,
     /// Upper bound on the share of foreign objects among what peers open.
     pub(super) share: f64,
-    /// Most foreign objects that a peer opened in a day; one in ten may stand apart with the walker.
+    /// Most foreign objects that a peer opened in a day; one in ten may stand apart with the
+    /// walker.
     pub(super) most: u64,
 }
 

@@ -103,7 +103,8 @@ impl Walk {
         tally
     }
 
-    /// Foreign ids that follow each other in even steps, of those that are numbers: whether most do.
+    /// Foreign ids that follow each other in even steps, of those that are numbers: whether most
+    /// do.
     pub(super) fn strided(&self) -> bool {
         let numbers: Vec<i64> = self
             .touches
