@@ -15,6 +15,11 @@ use clap::error::ErrorKind;
 use std::process::ExitCode;
 use talk::{FAILED, USAGE};
 
+/// Messages become many small values that live for one transaction: what the system's allocator
+/// does with them takes a quarter of the run.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,

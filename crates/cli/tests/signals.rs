@@ -99,7 +99,6 @@ fn ctrl_c_while_packets_drip_in_ends_the_run_cleanly() {
     }
 }
 
-#[ignore = "the run only ends with the next bytes: the read of standard input goes on waiting"]
 #[test]
 fn ctrl_c_while_nothing_comes_ends_the_run_cleanly() {
     for threads in ["1", "2"] {

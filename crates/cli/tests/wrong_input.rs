@@ -108,7 +108,6 @@ fn a_filter_that_does_not_compile_is_named() {
     }
 }
 
-#[ignore = "it ends with 1: the engine does not ask a source error whether it is one of usage"]
 #[test]
 fn a_filter_that_does_not_compile_is_wrong_usage() {
     let (scratch, capture) = with_capture("filter-usage");

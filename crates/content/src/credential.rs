@@ -117,15 +117,20 @@ fn key_header(name: &[u8], value: &str) -> Option<String> {
     if value.len() > 16_384 {
         return None;
     }
-    let name = String::from_utf8_lossy(name).to_ascii_lowercase();
-    if EXACT.contains(&name.as_str()) {
-        return Some(name);
+    // Most headers carry no key: that is told without allocating.
+    let mut lower = [0_u8; 48];
+    let short = lower.get_mut(..name.len())?;
+    short.copy_from_slice(name);
+    short.make_ascii_lowercase();
+    let name = core::str::from_utf8(short).ok()?;
+    if EXACT.contains(&name) {
+        return Some(name.to_owned());
     }
     let skipped = ["csrf", "xsrf", "idempotency", "sec-websocket", "surrogate", "device", "push"];
     let named = (name.ends_with("-token") || name.ends_with("-key") || name.ends_with("apikey"))
         && !skipped.iter().any(|word| name.contains(word));
     let token = value.len() >= 16 && crate::mask::credential_kind(value) == SecretKind::Jwt;
-    ((named && value.len() >= 8) || token).then_some(name)
+    ((named && value.len() >= 8) || token).then(|| name.to_owned())
 }
 
 fn key_parameter(masker: &mut Masker, name: &str, value: &str) -> bool {

@@ -41,6 +41,10 @@ const ROLES: &[&str] =
 /// Whether `value` has a token's form: base64url parts parted by dots, the first a JSON object
 /// with an algorithm (five parts where it is encrypted).
 pub(crate) fn is_jwt(value: &str) -> bool {
+    // The first six bits of `{` are `e`.
+    if !value.starts_with('e') {
+        return false;
+    }
     let dots = value.bytes().filter(|byte| *byte == b'.').count();
     if !(dots == 2 || dots == 4) || value.len() < 16 {
         return false;

@@ -45,7 +45,11 @@ impl Error {
     /// (exit code 1).
     #[must_use]
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Config(_) | Self::Usage(_))
+        match self {
+            Self::Config(_) | Self::Usage(_) => true,
+            Self::Source(error) => error.is_usage(),
+            _ => false,
+        }
     }
 }
 

@@ -8,6 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const BLOCK: usize = 1 << 20;
+/// How long a pipe is waited for before its reader may look at something else.
+const PATIENCE: rustix::event::Timespec =
+    rustix::event::Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
 /// Compression inside compression that is undone.
 const LAYERS_MAX: usize = 2;
 
@@ -39,6 +42,8 @@ pub(super) struct Input {
     pub(super) trouble: Option<String>,
     /// It may still grow while it is read.
     pub(super) live: bool,
+    /// The pipe itself, to ask whether something is there; standard input where it is none.
+    pipe: Option<File>,
     count: Arc<AtomicU64>,
     pub(super) size: Option<u64>,
 }
@@ -48,6 +53,7 @@ impl Input {
         let file = shown(path);
         let wrong = |what: String| SourceError::Open { file: file.clone(), what };
         let count = Arc::new(AtomicU64::new(0));
+        let mut pipe = None;
         let (reader, live, size): (Box<dyn Read + Send>, bool, Option<u64>) =
             if path.as_os_str() == "-" {
                 (Box::new(Counted { inner: io::stdin(), count: Arc::clone(&count) }), true, None)
@@ -58,6 +64,9 @@ impl Input {
                     return Err(wrong("is a directory; name the capture files in it".to_owned()));
                 }
                 let size = about.is_file().then_some(about.len());
+                if !about.is_file() {
+                    pipe = opened.try_clone().ok();
+                }
                 let counted = Counted { inner: opened, count: Arc::clone(&count) };
                 (Box::new(counted), !about.is_file(), size)
             };
@@ -71,11 +80,13 @@ impl Input {
             ended: false,
             trouble: None,
             live,
+            pipe,
             count,
             size,
         };
         for _ in 0..LAYERS_MAX {
-            if !input.need(4) {
+            while !input.need(4) && !input.ended {}
+            if !input.has(4) {
                 break;
             }
             match input.peek().get(..4) {
@@ -115,6 +126,7 @@ impl Input {
             ended: false,
             trouble: None,
             live: self.live,
+            pipe: self.pipe,
             count: self.count,
             size: self.size,
         })
@@ -135,10 +147,32 @@ impl Input {
         self.end.saturating_sub(self.start) >= count
     }
 
-    /// Reads until `count` bytes are in the window; `false` where the input ends before.
+    /// Nothing more will come.
+    pub(super) fn is_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Whether a read would give something (or the end) soon; a file always does.
+    fn is_ready(&self) -> bool {
+        use rustix::event::{PollFd, PollFlags, poll};
+        if !self.live {
+            return true;
+        }
+        let asked = match &self.pipe {
+            Some(pipe) => poll(&mut [PollFd::new(pipe, PollFlags::IN)], Some(&PATIENCE)),
+            None => {
+                poll(&mut [PollFd::new(&rustix::stdio::stdin(), PollFlags::IN)], Some(&PATIENCE))
+            }
+        };
+        // A signal that comes meanwhile is no sign of bytes.
+        !matches!(asked, Ok(0) | Err(rustix::io::Errno::INTR))
+    }
+
+    /// Reads until `count` bytes are in the window; `false` where the input ends before, or a pipe
+    /// keeps its reader waiting.
     pub(super) fn need(&mut self, count: usize) -> bool {
         while !self.has(count) {
-            if self.ended {
+            if self.ended || !self.is_ready() {
                 return false;
             }
             if self.start > 0 {

@@ -65,7 +65,7 @@ impl One {
             file: input.file.clone(),
             what,
         };
-        input.need(super::pcap::HEADER);
+        while !input.need(super::pcap::HEADER) && !input.is_ended() {}
         if let Some(trouble) = input.trouble.take() {
             return Err(SourceError::Open { file: input.file.clone(), what: trouble });
         }

@@ -63,6 +63,9 @@ impl Pcap {
             return Next::Wait;
         }
         if !input.need(header) {
+            if !input.is_ended() {
+                return Next::Wait;
+            }
             let rest = input.peek().len();
             return if rest == 0 && input.trouble.is_none() {
                 Next::End
@@ -79,6 +82,9 @@ impl Pcap {
             return Next::Wait;
         }
         if !input.need(whole) {
+            if !input.is_ended() {
+                return Next::Wait;
+            }
             let why = input.trouble.take().unwrap_or_else(|| "the file is cut off".to_owned());
             return Next::Damage(format!("{why} inside a packet; read up to here"));
         }

@@ -53,6 +53,9 @@ impl Pcapng {
                 return Next::Wait;
             }
             if !input.need(12) {
+                if !input.is_ended() {
+                    return Next::Wait;
+                }
                 let rest = input.peek().len();
                 return if rest == 0 && input.trouble.is_none() {
                     Next::End
@@ -69,6 +72,9 @@ impl Pcapng {
                 return Next::Wait;
             }
             if !input.need(length) {
+                if !input.is_ended() {
+                    return Next::Wait;
+                }
                 let why = input.trouble.take().unwrap_or_else(|| "the file is cut off".to_owned());
                 return Next::Damage(format!("{why} inside a block; read up to here"));
             }

@@ -14,6 +14,8 @@ const OUTAGE_SPAN: Duration = Duration::from_secs(600);
 struct Account {
     /// The two latest secrets that were right: a stale client still sends the one before.
     good: [Option<Pseudonym>; 2],
+    /// It was refused while others got in: its client is stale, and speaks for no outage.
+    stale: bool,
 }
 
 /// Accounts of one service.
@@ -26,13 +28,18 @@ pub(super) struct Accounts {
 impl Accounts {
     /// Notes a success.
     pub(super) fn succeeded(&mut self, account: u64, secret: Option<Pseudonym>, max: usize) {
-        // Somebody gets in: sign-in works.
-        self.refused.clear();
+        // Somebody gets in: sign-in works, and who was refused has an old secret.
+        for (refused, _) in core::mem::take(&mut self.refused) {
+            if let Some(known) = self.known.get_mut(&refused) {
+                known.stale = true;
+            }
+        }
         let Some(secret) = secret else { return };
         if self.known.len() >= max && !self.known.contains_key(&account) {
             return;
         }
-        let entry = self.known.entry(account).or_insert(Account { good: [None; 2] });
+        let entry = self.known.entry(account).or_insert(Account { good: [None; 2], stale: false });
+        entry.stale = false;
         if entry.good[0] != Some(secret) {
             entry.good = [Some(secret), entry.good[0]];
         }
@@ -50,9 +57,9 @@ impl Accounts {
         account: u64,
         secret: Option<Pseudonym>,
     ) -> bool {
-        let own = secret.is_some()
-            && self.known.get(&account).is_some_and(|known| known.good.contains(&secret));
-        if own {
+        let known = self.known.get(&account).filter(|known| known.good.contains(&secret));
+        let own = secret.is_some() && known.is_some();
+        if own && known.is_some_and(|known| !known.stale) {
             self.refused.insert(account, now);
             if self.refused.len() > 64 {
                 self.refused.pop_first();
@@ -91,6 +98,25 @@ mod tests {
         assert!(accounts.outage(at(7)) && !accounts.outage(at(700)));
         accounts.succeeded(3, secret("x"), 10);
         assert!(!accounts.outage(at(8)));
+    }
+
+    #[test]
+    fn secrets_refused_while_others_got_in_are_stale_and_no_outage() {
+        let mut accounts = Accounts::default();
+        let at = Timestamp::from_secs;
+        for account in [1, 2] {
+            accounts.succeeded(account, secret("right"), 10);
+            accounts.is_own_secret(at(5), account, secret("right"));
+        }
+        accounts.succeeded(3, secret("x"), 10);
+        assert!(accounts.is_own_secret(at(9), 1, secret("right")));
+        assert!(accounts.is_own_secret(at(9), 2, secret("right")));
+        assert!(!accounts.outage(at(9)));
+        accounts.succeeded(1, secret("right"), 10);
+        accounts.succeeded(2, secret("right"), 10);
+        accounts.is_own_secret(at(10), 1, secret("right"));
+        accounts.is_own_secret(at(10), 2, secret("right"));
+        assert!(accounts.outage(at(10)), "right again, and refused again");
     }
 
     #[test]

@@ -9,6 +9,8 @@
 
 mod accounts;
 mod strangers;
+#[cfg(test)]
+mod tests;
 mod window;
 
 use crate::context::{Context, Observation};

@@ -7,6 +7,8 @@
 //! one every few minutes for a day.
 
 mod peers;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 use crate::context::{Context, Observation};
