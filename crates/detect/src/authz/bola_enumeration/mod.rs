@@ -93,6 +93,8 @@ struct Walker {
     walk: Walk,
     group: Group,
     flagged: bool,
+    /// Objects it was not shown, asked for without an answer that tells anything.
+    unanswered: u64,
     /// Something shown to it was forgotten or not read.
     uncertain: bool,
     named: u64,
@@ -110,6 +112,7 @@ struct Place {
 /// Why a walk was not judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Lacks {
+    Answers,
     Peers,
     Role,
 }
@@ -197,6 +200,12 @@ impl Place {
         self.arrive(limits, actor, group, touch.at);
         let Some(walker) = self.walkers.get_mut(&actor) else { return Ok(None) };
         walker.uncertain |= verdict.uncertain;
+        if touch.outcome == Outcome::Unknown {
+            let shown = verdict.shown_loosely || touch.shared;
+            walker.unanswered = walker.unanswered.saturating_add(u64::from(!shown));
+            let many = walker.unanswered >= limits.objects_min;
+            return if many { Err(Lacks::Answers) } else { Ok(None) };
+        }
         let before = walker.walk.day;
         let mut left = Vec::new();
         let new = walker.walk.add(touch, &mut left);
@@ -219,7 +228,12 @@ impl Place {
             return Ok(None);
         }
         let alarm = self.judge(limits, actor, touch.at)?;
-        if alarm.is_some()
+        // What is refused to one may be refused to all: a few vain requests stay a measure for the
+        // next who makes them.
+        let apart = |alarm: &Alarm| {
+            alarm.day.granted > 0 || alarm.day.foreign >= limits.objects_min.saturating_mul(3)
+        };
+        if alarm.as_ref().is_some_and(apart)
             && let Some(walker) = self.walkers.get_mut(&actor)
             && !walker.flagged
         {
@@ -328,6 +342,7 @@ impl Place {
                 walk: Walk::default(),
                 group,
                 flagged: false,
+                unanswered: 0,
                 uncertain: false,
                 named: 0,
                 tale: Tale::default(),
@@ -361,6 +376,9 @@ impl Detector for BolaEnumeration {
                 rule: SPEC.rule.id,
                 count: walks.len() as u64,
                 reason: match lacks {
+                    Lacks::Answers => {
+                        "walks whose answers were not seen or tell nothing".to_owned()
+                    }
                     Lacks::Peers => format!(
                         "walks through a resource with fewer than {} other callers or {} objects \
                          opened by them",
@@ -379,13 +397,12 @@ impl Detector for BolaEnumeration {
 fn touch(context: &Context<'_>, object: &ObjectRef, verdict: Verdict, key: u64) -> Touch {
     // What everybody was shown is nobody's.
     let shared = verdict.owner == Ownership::Shared;
-    let answered = context.sighting.outcome != Outcome::Unknown;
     Touch {
         at: context.at(),
         key,
         number: object.number,
-        foreign: answered && !verdict.shown && !shared,
-        foreign_loosely: answered && !verdict.shown_loosely && !shared,
+        foreign: !verdict.shown && !shared,
+        foreign_loosely: !verdict.shown_loosely && !shared,
         others: verdict.owner == Ownership::Other,
         shared,
         own: verdict.owner == Ownership::Own || verdict.shown_loosely,

@@ -345,19 +345,65 @@ fn a_client_that_asks_for_what_it_remembers_is_no_attack() {
     );
 }
 
+/// Each user's client asks for `each` things that are gone, from `first` on.
+fn stale(town: &mut Town, app: App, first: f64, each: u64) {
+    for user in 0..USERS {
+        for n in 0..each {
+            let tx = app.by(user, app.open(900 + dice(&[n, 55]) % 60, user, Answer::No));
+            town.at(first + 100.0 * user as f64 + 2.0 * n as f64, tx);
+        }
+    }
+}
+
 #[test]
 fn stale_ids_that_all_clients_still_ask_for_are_no_attack() {
+    check(|town, app| stale(town, app, HOUR, 4), SILENT);
     check(
         |town, app| {
-            for user in 0..USERS {
-                for n in 0..12 {
-                    let thing = 900 + dice(&[n, 55]) % 60;
-                    let tx = app.by(user, app.open(thing, user, Answer::No));
-                    town.at(HOUR + 100.0 * user as f64 + 2.0 * n as f64, tx);
+            for round in 0..4 {
+                for user in 0..USERS {
+                    let at = HOUR * (round as f64 + chance(&[round, user, 61]));
+                    for n in 0..4 {
+                        let thing = 900 + 200 * user + dice(&[round, n, 62]) % 200;
+                        let tx = app.by(user, app.open(thing, user, Answer::No));
+                        town.at(at + 2.0 * n as f64, tx);
+                    }
                 }
             }
         },
         SILENT,
+    );
+}
+
+#[test]
+fn many_stale_ids_of_all_clients_are_told_of_the_first_few_at_most() {
+    check_in(&APPS, |town, app| stale(town, app, HOUR, 12), REFUSED, 4);
+}
+
+#[test]
+fn a_vain_walk_of_one_account_does_not_hide_that_of_another() {
+    let plan = |town: &mut Town, app: App| {
+        walk(town, app, 160, 1.0, Answer::No);
+        signs_in(town, app, 100, LATER + 300.0);
+        for n in 0..30 {
+            let tx = app.by(100, app.open(n, n % USERS, Answer::Yes));
+            town.at(LATER + 310.0 + 2.0 * n as f64, tx);
+        }
+    };
+    check_in(&APPS, plan, OPENED, 2);
+}
+
+#[test]
+fn a_walk_that_is_refused_first_and_then_succeeds_is_told_as_a_success() {
+    check(
+        |town, app| {
+            walk(town, app, 40, 1.0, Answer::No);
+            for n in 0..40 {
+                let tx = app.by(MALLORY, app.open(n, n % USERS, Answer::Yes));
+                town.at(LATER + 100.0 + n as f64, tx.header("X-Role", "admin"));
+            }
+        },
+        OPENED,
     );
 }
 
@@ -370,7 +416,7 @@ fn what_a_search_found_may_be_opened() {
                 let found: Vec<String> = (0..10)
                     .map(|n| format!(r#"{{"id":"{}","title":"x"}}"#, app.id(700 + round * 10 + n)))
                     .collect();
-                let found = found.join(",").replace("\"41", "\"41");
+                let found = found.join(",");
                 let tx = get("/api/v1/search?q=paper")
                     .answer(&format!(r#"{{"hits":[{found}],"took":3}}"#));
                 town.at(at, app.by(MALLORY, tx));

@@ -68,14 +68,15 @@ impl Tally {
 #[derive(Debug, Default)]
 pub(super) struct Walk {
     touches: VecDeque<Touch>,
-    known: BTreeMap<u64, Timestamp>,
+    /// Objects opened, and whether the application let it happen.
+    known: BTreeMap<u64, bool>,
     /// Over a day.
     pub(super) day: Tally,
 }
 
 impl Walk {
-    /// Notes an object; `None` where it was opened before within the day. Gives the change to the
-    /// day's tally: what left, and what came.
+    /// Notes an object; gives whether it counts: it was not opened before within the day, or was
+    /// refused then and is given now. What leaves the day's tally for it is added to `left`.
     pub(super) fn add(&mut self, touch: Touch, left: &mut Vec<Touch>) -> bool {
         while self.touches.len() >= OBJECTS_MAX
             || self.touches.front().is_some_and(|old| touch.at.since(old.at) > SLOW)
@@ -85,10 +86,19 @@ impl Walk {
             self.day.add(&old, -1);
             left.push(old);
         }
-        if self.known.contains_key(&touch.key) {
-            return false;
+        let granted = touch.outcome == Outcome::Success;
+        match self.known.get(&touch.key) {
+            Some(before) if *before || !granted => return false,
+            Some(_) => {
+                let at = self.touches.iter().position(|old| old.key == touch.key);
+                if let Some(old) = at.and_then(|at| self.touches.remove(at)) {
+                    self.day.add(&old, -1);
+                    left.push(old);
+                }
+            }
+            None => {}
         }
-        self.known.insert(touch.key, touch.at);
+        self.known.insert(touch.key, granted);
         self.day.add(&touch, 1);
         self.touches.push_back(touch);
         true
@@ -164,6 +174,17 @@ mod tests {
         let mut left = Vec::new();
         assert!(walk.add(touch(90_000, 1), &mut left));
         assert_eq!((walk.day.objects, left.len()), (1, 3));
+    }
+
+    #[test]
+    fn what_was_refused_and_is_given_later_counts_as_given() {
+        let refused = Touch { outcome: Outcome::Failure, refused: true, ..touch(0, 1) };
+        let mut walk = Walk::default();
+        let mut left = Vec::new();
+        assert!(walk.add(refused, &mut left) && walk.add(touch(1, 1), &mut left));
+        assert!(!walk.add(Touch { at: Timestamp::from_secs(2), ..refused }, &mut left));
+        let day = walk.day;
+        assert_eq!((day.objects, day.granted, day.refused, left.len()), (1, 1, 0, 1));
     }
 
     #[test]
