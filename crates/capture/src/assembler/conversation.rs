@@ -29,6 +29,8 @@ pub(super) struct Said<'a> {
     pub(super) acked: Option<u64>,
     pub(super) other_seen: bool,
     pub(super) other_next: u64,
+    /// The SYN of their side was seen: nothing came before them unseen.
+    pub(super) begun: bool,
 }
 
 /// A request that waits for its response.
@@ -89,11 +91,13 @@ pub(super) struct Conversation {
     asked: VecDeque<Asked>,
     /// The request whose response is being read.
     answering: Option<Asked>,
-    /// A response that was complete before its request was.
-    held: Option<Answer>,
+    /// A request that is still being read, with its response, which was complete before it.
+    held: Option<(Asked, Answer)>,
     early: VecDeque<Answer>,
     /// What the response being read acknowledges.
     acked: Option<u64>,
+    /// The head of the response being read was whole, and its request looked for.
+    announced: bool,
     /// Order alone can't be trusted now.
     doubt: bool,
     repaired: bool,
@@ -122,6 +126,7 @@ impl Conversation {
             held: None,
             early: VecDeque::new(),
             acked: None,
+            announced: false,
             doubt: midstream,
             repaired: false,
             both_seen: false,
@@ -209,7 +214,8 @@ impl Conversation {
         let parser = Parser::new(role, false);
         let parser = if asks && !strictly { parser.loosely() } else { parser };
         voice.parser = Some(Box::new(parser));
-        voice.gap |= voice.misses > 0 || self.midstream;
+        voice.gap |= voice.misses > 0;
+        self.doubt |= !said.begun;
         if self.client.is_none() {
             self.client = Some(if asks { side } else { 1_usize.saturating_sub(side) });
             work.counters.http_flows = work.counters.http_flows.saturating_add(1);
@@ -248,9 +254,10 @@ impl Conversation {
             parser.frame(Framing::None);
             return;
         }
-        if self.answering.is_none() && self.held.is_none() {
+        if self.answering.is_none() {
             self.answering = self.match_request(said, work);
         }
+        self.announced = true;
         let method = self.answering.as_ref().map(|asked| asked.method.clone()).unwrap_or_default();
         let Some(parser) = self.voices.get_mut(side).and_then(|voice| voice.parser.as_mut()) else {
             return;
@@ -278,6 +285,11 @@ impl Conversation {
         let acked = acked?;
         // A request that was sent after this answer is not what it answers.
         if self.asked.front()?.start >= acked {
+            return None;
+        }
+        // What it acknowledges ends in a request that was not seen (yet): that one it answers.
+        let unseen = said.other_seen && acked > said.other_next;
+        if unseen && !self.asked.iter().any(|asked| asked.end == Some(acked)) {
             return None;
         }
         // Of those acknowledged the last is answered, unless they were sent in one go.
@@ -315,15 +327,20 @@ impl Conversation {
             return;
         }
         work.counters.responses = work.counters.responses.saturating_add(1);
+        if !core::mem::take(&mut self.announced) && self.answering.is_none() {
+            // Its head was cut off.
+            self.answering = self.match_request(said, work);
+        }
         let answer = Answer { message, acked: self.acked, gap, snaplen };
         match self.answering.take() {
             Some(asked) if asked.message.is_some() => {
                 self.emit(Some(asked), Some(answer), said.now, work);
             }
             Some(asked) => {
-                // The server answered before the whole request was sent.
-                self.answering = Some(asked);
-                self.held = Some(answer);
+                // The server answered before the whole request was sent, or seen.
+                if let Some((asked, answer)) = self.held.replace((asked, answer)) {
+                    self.emit(Some(asked), Some(answer), said.now, work);
+                }
             }
             None if said.other_seen && self.acked.is_some_and(|acked| acked > said.other_next) => {
                 // Its request was on the wire, and may still come.
@@ -345,30 +362,51 @@ impl Conversation {
         now: Mark,
         work: &mut Work<'_>,
     ) {
-        let in_answer = self.asked.is_empty()
-            && self.answering.as_ref().is_some_and(|asked| asked.message.is_none());
-        if in_answer {
-            if let Some(asked) = &mut self.answering {
-                asked.fill(message, end, gap, snaplen);
-            }
-            if let Some(held) = self.held.take() {
-                let asked = self.answering.take();
-                self.emit(asked, Some(held), now, work);
-            }
-            return;
-        }
         if self.asked.back().is_none_or(|asked| asked.message.is_some()) {
+            if let Some((mut asked, answer)) = self.held.take() {
+                asked.fill(message, end, gap, snaplen);
+                self.emit(Some(asked), Some(answer), now, work);
+                self.meet_early(now, work);
+                return;
+            }
+            if let Some(asked) = self.answering.as_mut().filter(|asked| asked.message.is_none()) {
+                asked.fill(message, end, gap, snaplen);
+                return;
+            }
             // Its head was cut off: it was not noted when it ended.
             self.asked.push_back(Asked { start: message.offset, ..Asked::default() });
         }
         if let Some(asked) = self.asked.back_mut() {
             asked.fill(message, end, gap, snaplen);
         }
-        // A response that was captured before its request.
-        let answered = self.asked.len() == 1
-            && self.answering.is_none()
-            && self.early.front().is_some_and(|answer| answer.acked.is_some_and(|a| a >= end));
-        if answered {
+        self.meet_early(now, work);
+    }
+
+    /// Whether an early response can be the one to this request: it acknowledges all of it, and where
+    /// order can't be trusted nothing beyond it.
+    fn answers(&self, answer: &Answer, asked: &Asked) -> bool {
+        match (answer.acked, asked.end) {
+            (Some(acked), Some(end)) => acked == end || (acked > end && !self.doubt),
+            _ => false,
+        }
+    }
+
+    /// Pairs responses that were captured before their requests.
+    fn meet_early(&mut self, now: Mark, work: &mut Work<'_>) {
+        while self.answering.is_none()
+            && let (Some(asked), Some(answer)) = (self.asked.front(), self.early.front())
+            && asked.message.is_some()
+            && self.answers(answer, asked)
+        {
+            let later = self.asked.get(1).and_then(|next| next.end);
+            let skipped = answer.acked.is_some_and(|acked| later.is_some_and(|end| end <= acked));
+            if skipped && self.doubt {
+                // It answers a later request: the answer to this one was lost.
+                self.repaired = true;
+                let lost = self.asked.pop_front();
+                self.emit(lost, None, now, work);
+                continue;
+            }
             let (asked, answer) = (self.asked.pop_front(), self.early.pop_front());
             self.emit(asked, answer, now, work);
         }
@@ -400,7 +438,11 @@ impl Conversation {
         let Some(voice) = self.voices.get_mut(side) else { return };
         voice.gap |= !snaplen;
         voice.snaplen |= snaplen;
-        let Some(parser) = &mut voice.parser else { return };
+        let Some(parser) = &mut voice.parser else {
+            // Whole messages may have been lost before the first that is read.
+            self.doubt = true;
+            return;
+        };
         let given_up = parser.gap(bytes, now);
         let lost = parser.is_lost();
         if let Some(message) = given_up {
@@ -433,6 +475,7 @@ impl Conversation {
             acked: None,
             other_seen: self.both_seen,
             other_next: u64::MAX,
+            begun: true,
         }
     }
 
@@ -458,14 +501,14 @@ impl Conversation {
             let clean = clean.get(side).copied().unwrap_or(false);
             self.end_side(side, clean, now, work);
         }
+        if let Some((asked, answer)) = self.held.take() {
+            self.emit(Some(asked), Some(answer), now, work);
+        }
         if let Some(asked) = self.answering.take() {
-            let held = self.held.take();
-            self.emit(Some(asked), held, now, work);
+            self.emit(Some(asked), None, now, work);
         }
         while let Some(asked) = self.asked.pop_front() {
-            let meets = self.early.front().is_some_and(|answer| {
-                asked.end.is_some_and(|end| answer.acked.is_some_and(|acked| acked >= end))
-            });
+            let meets = self.early.front().is_some_and(|answer| self.answers(answer, &asked));
             let answer = if meets { self.early.pop_front() } else { None };
             self.emit(Some(asked), answer, now, work);
         }

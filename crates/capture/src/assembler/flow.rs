@@ -85,9 +85,9 @@ impl Flow {
         }
         let talk = &mut self.talk;
         let mut counters = core::mem::take(&mut work.counters.streams);
-        let was_closed = own.is_closed();
+        let (was_closed, begun) = (own.is_closed(), own.syn);
         own.push(segment, work.limits, &mut counters, |chunk| {
-            hear(talk, side, chunk, other, head.mark, work);
+            hear(talk, (side, begun), chunk, other, head.mark, work);
         });
         work.counters.streams = counters;
         if own.differs {
@@ -106,9 +106,9 @@ impl Flow {
             let [low, high] = &mut self.streams;
             let (own, other) = if side == 0 { (low, high) } else { (high, low) };
             let talk = &mut self.talk;
-            let was_closed = own.is_closed();
+            let (was_closed, begun) = (own.is_closed(), own.syn);
             own.tick(mark.time, work.limits, &mut counters, &mut |chunk: Chunk<'_>| {
-                hear(talk, side, chunk, other, mark, work);
+                hear(talk, (side, begun), chunk, other, mark, work);
             });
             if !was_closed && own.is_closed() {
                 talk.close(side, mark, work);
@@ -124,12 +124,13 @@ impl Flow {
             let [low, high] = &mut self.streams;
             let (own, other) = if side == 0 { (low, high) } else { (high, low) };
             let talk = &mut self.talk;
+            let begun = own.syn;
             for _ in 0..=work.limits.holes_max {
                 if !own.is_waiting() {
                     break;
                 }
                 own.give_up_hole(&mut counters, &mut |chunk: Chunk<'_>| {
-                    hear(talk, side, chunk, other, mark, work);
+                    hear(talk, (side, begun), chunk, other, mark, work);
                 });
             }
         }
@@ -142,7 +143,7 @@ impl Flow {
 /// Hands a chunk to the conversation.
 fn hear(
     talk: &mut Conversation,
-    side: usize,
+    (side, begun): (usize, bool),
     chunk: Chunk<'_>,
     other: &Stream,
     now: Mark,
@@ -159,6 +160,7 @@ fn hear(
                 acked: ack.and_then(|ack| other.offset_of(ack)),
                 other_seen: other.is_seen(),
                 other_next: other.next(),
+                begun,
             };
             talk.hear(side, &said, work);
         }

@@ -1,1 +1,312 @@
+use super::*;
+use crate::segment::{SegmentHead, TcpFlags};
+use core::net::SocketAddr;
 
+const CLIENT: &str = "10.0.0.1:40000";
+const SERVER: &str = "10.0.0.2:80";
+const SYN: u8 = 2;
+const ACK: u8 = 16;
+const FIN: u8 = 17;
+const RST: u8 = 4;
+
+/// One segment of a script.
+#[derive(Clone, Debug)]
+struct Part {
+    from_client: bool,
+    flags: u8,
+    seq: u32,
+    ack: u32,
+    data: Vec<u8>,
+    missing: u32,
+}
+
+/// A connection with its own numbers, written down turn by turn.
+struct Script {
+    next: [u32; 2],
+    parts: Vec<Part>,
+}
+
+impl Script {
+    fn new(isn: u32) -> Self {
+        let mut script = Self { next: [isn, isn.wrapping_mul(3)], parts: Vec::new() };
+        script.control(true, SYN);
+        script.control(false, SYN | ACK);
+        script.control(true, ACK);
+        script
+    }
+
+    fn part(&mut self, from_client: bool, flags: u8, data: &[u8]) {
+        let side = usize::from(!from_client);
+        self.parts.push(Part {
+            from_client,
+            flags,
+            seq: self.next[side],
+            ack: self.next[1 - side],
+            data: data.to_vec(),
+            missing: 0,
+        });
+        let counts = u32::from(flags & 3 != 0);
+        let length = u32::try_from(data.len()).unwrap();
+        self.next[side] = self.next[side].wrapping_add(length).wrapping_add(counts);
+    }
+
+    fn control(&mut self, from_client: bool, flags: u8) {
+        self.part(from_client, flags, b"");
+    }
+
+    fn say(&mut self, from_client: bool, text: &str, size: usize) {
+        for piece in text.as_bytes().chunks(size.max(1)) {
+            self.part(from_client, ACK, piece);
+        }
+    }
+
+    fn talk(isn: u32, turns: &[(&str, &str)], size: usize) -> Vec<Part> {
+        let mut script = Self::new(isn);
+        for (request, response) in turns {
+            script.say(true, request, size);
+            script.say(false, response, size);
+        }
+        script.control(true, FIN);
+        script.control(false, FIN);
+        script.parts
+    }
+}
+
+fn play(parts: &[Part]) -> Vec<String> {
+    play_within(&Limits::default(), parts)
+}
+
+fn play_within(limits: &Limits, parts: &[Part]) -> Vec<String> {
+    let mut assembler = Assembler::new(limits);
+    let mut out = Vec::new();
+    let (client, server): (SocketAddr, SocketAddr) =
+        (CLIENT.parse().unwrap(), SERVER.parse().unwrap());
+    for (number, part) in parts.iter().enumerate() {
+        let packet = number as u64 + 1;
+        let time = Timestamp::from_nanos(i64::try_from(number).unwrap() * 1_000_000);
+        let (source, destination) =
+            if part.from_client { (client, server) } else { (server, client) };
+        let head = SegmentHead {
+            mark: Mark { time, packet },
+            source,
+            destination,
+            vlan: [0; 4],
+            vlan_count: 0,
+            flags: TcpFlags(part.flags),
+            seq: part.seq,
+            ack: part.ack,
+            window: 1000,
+            missing: part.missing,
+        };
+        assembler.segment(&Segment { head, payload: &part.data }, &mut out);
+    }
+    let packet = parts.len() as u64 + 1;
+    assembler.tick(Timestamp::from_secs(100), packet, &mut out);
+    assembler.finish(Mark { time: Timestamp::from_secs(101), packet }, &mut out);
+    out.iter().map(show).collect()
+}
+
+/// `GET /1 → 200 "body" flags`
+fn show(exchange: &Exchange) -> String {
+    let request = exchange.request.as_ref().map_or_else(
+        || "?".to_owned(),
+        |message| {
+            let head = &message.head;
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            format!("{} {}", text(head.method()), text(head.target()))
+        },
+    );
+    let response = exchange.response.as_ref().map_or_else(
+        || "?".to_owned(),
+        |message| {
+            let body = String::from_utf8_lossy(&message.body.kept).into_owned();
+            format!("{} {body:?}", message.head.status)
+        },
+    );
+    format!("{request} → {response} {}", exchange.flags.names().join(" ")).trim_end().to_owned()
+}
+
+const TURNS: [(&str, &str); 3] = [
+    ("GET /1 HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirst"),
+    (
+        "POST /2 HTTP/1.1\r\nContent-Length: 4\r\n\r\nbody",
+        "HTTP/1.1 201 Made\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nsecond\r\n0\r\n\r\n",
+    ),
+    ("GET /3 HTTP/1.1\r\n\r\n", "HTTP/1.1 404 No\r\nContent-Length: 5\r\n\r\nthird"),
+];
+const WHOLE: [&str; 3] =
+    ["GET /1 → 200 \"first\"", "POST /2 → 201 \"second\"", "GET /3 → 404 \"third\""];
+
+#[test]
+fn requests_meet_their_responses_whatever_the_first_sequence_number() {
+    for isn in [0, 1, u32::MAX, u32::MAX - 40, u32::MAX / 3 + 1] {
+        for size in [1, 7, 1400] {
+            assert_eq!(play(&Script::talk(isn, &TURNS, size)), WHOLE, "{isn} {size}");
+        }
+    }
+}
+
+#[test]
+fn a_lost_request_leaves_its_response_alone_and_shifts_nothing() {
+    let mut parts = Script::talk(7, &TURNS, 1400);
+    let lost = parts.iter().position(|part| part.data.starts_with(b"POST")).unwrap();
+    parts.remove(lost);
+    let told = play(&parts);
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(told.contains(&"? → 201 \"second\"".to_owned()) || told[1].starts_with("? → 201"));
+    assert!(told.iter().any(|exchange| exchange.starts_with("GET /3 → 404 \"third\"")), "{told:?}");
+}
+
+#[test]
+fn a_lost_response_leaves_its_request_alone_and_shifts_nothing() {
+    let mut parts = Script::talk(7, &TURNS, 1400);
+    let lost = parts.iter().position(|part| part.data.starts_with(b"HTTP/1.1 201")).unwrap();
+    parts.remove(lost);
+    let told = play(&parts);
+    assert!(told.iter().any(|exchange| exchange.starts_with("POST /2 → ?")), "{told:?}");
+    assert!(told.iter().any(|exchange| exchange.starts_with("GET /3 → 404 \"third\"")), "{told:?}");
+}
+
+#[test]
+fn a_connection_joined_midway_and_one_seen_from_one_side_are_told_as_such() {
+    let parts = Script::talk(7, &TURNS, 1400);
+    let midway = &parts[3..];
+    assert!(play(midway)[0].ends_with("midstream"), "{:?}", play(midway));
+    let client: Vec<Part> = parts.iter().filter(|part| part.from_client).cloned().collect();
+    assert_eq!(play(&client)[0], "GET /1 → ? one_sided incomplete");
+    let server: Vec<Part> = parts.iter().filter(|part| !part.from_client).cloned().collect();
+    assert_eq!(play(&server)[0], "? → 200 \"first\" one_sided");
+}
+
+#[test]
+fn a_response_until_close_ends_with_the_fin_and_not_with_a_reset() {
+    let turns = [("GET / HTTP/1.0\r\n\r\n", "HTTP/1.0 200 OK\r\n\r\nuntil close")];
+    let mut parts = Script::talk(7, &turns, 1400);
+    assert_eq!(play(&parts), ["GET / → 200 \"until close\""]);
+    parts.truncate(parts.len() - 2);
+    let mut reset = parts[parts.len() - 1].clone();
+    reset.seq = reset.seq.wrapping_add(u32::try_from(reset.data.len()).unwrap());
+    (reset.flags, reset.data) = (RST, Vec::new());
+    parts.push(reset);
+    assert_eq!(play(&parts), ["GET / → 200 \"until close\" incomplete"]);
+}
+
+#[test]
+fn the_same_ports_used_again_are_another_connection() {
+    let mut parts = Script::talk(7, &TURNS[..1], 1400);
+    parts.extend(Script::talk(900_000, &TURNS[2..], 1400));
+    assert_eq!(play(&parts), [WHOLE[0], WHOLE[2]]);
+}
+
+#[test]
+fn of_two_answers_to_a_syn_the_one_counts_that_the_data_follows() {
+    let mut parts = Script::talk(7, &TURNS, 1400);
+    let mut other = parts[1].clone();
+    other.seq = other.seq.wrapping_add(77_777);
+    parts.insert(1, other.clone());
+    assert_eq!(play(&parts), WHOLE);
+    parts.swap(1, 2);
+    assert_eq!(play(&parts), WHOLE);
+}
+
+#[test]
+fn what_overlaps_with_other_bytes_is_flagged_and_the_first_copy_stays() {
+    let mut parts = Script::talk(7, &TURNS[..1], 1400);
+    let at = parts.iter().position(|part| part.data.starts_with(b"HTTP")).unwrap();
+    let mut forged = parts[at].clone();
+    let end = forged.data.len();
+    forged.data[end - 5..].copy_from_slice(b"FORGE");
+    parts.insert(at + 1, forged);
+    assert_eq!(play(&parts), [WHOLE[0]]);
+    let limits = Limits::default();
+    let mut assembler = Assembler::new(&limits);
+    let mut out = Vec::new();
+    assembler.finish(Mark::default(), &mut out);
+    assert!(out.is_empty());
+}
+
+#[test]
+fn a_capture_length_that_cuts_bodies_keeps_in_step() {
+    let mut parts = Script::talk(7, &TURNS, 1400);
+    for part in &mut parts {
+        if part.data.ends_with(b"first") {
+            let end = part.data.len() - 5;
+            part.data.truncate(end);
+            part.missing = 5;
+        }
+    }
+    let told = play(&parts);
+    assert_eq!(told[0], "GET /1 → 200 \"\" snaplen");
+    assert_eq!(told[1..], WHOLE[1..]);
+}
+
+#[test]
+fn tables_are_bounded_and_the_longest_idle_is_handed_over() {
+    let limits = Limits { flows_max: 10, ..Limits::default() };
+    let mut assembler = Assembler::new(&limits);
+    let mut out = Vec::new();
+    for port in 1..200_u16 {
+        let head = SegmentHead {
+            mark: Mark { time: Timestamp::from_secs(1), packet: u64::from(port) },
+            source: SocketAddr::new("10.0.0.1".parse().unwrap(), port),
+            destination: SERVER.parse().unwrap(),
+            vlan: [0; 4],
+            vlan_count: 0,
+            flags: TcpFlags(ACK),
+            seq: 5,
+            ack: 5,
+            window: 0,
+            missing: 0,
+        };
+        assembler.segment(&Segment { head, payload: b"GET / HTTP/1.1\r\n\r\n" }, &mut out);
+    }
+    assert_eq!((assembler.open(), out.len()), (10, 189));
+    assert_eq!(assembler.counters().evicted, 189);
+}
+
+proptest::proptest! {
+    #[test]
+    fn order_within_a_window_and_copies_change_nothing(
+        isn in 0_u32..,
+        size in 1_usize..40,
+        swaps in proptest::collection::vec((0_usize.., 0_usize..4), 0..30),
+        copies in proptest::collection::vec((0_usize.., 0_usize..6), 0..20),
+    ) {
+        let mut parts = Script::talk(isn, &TURNS, size);
+        // The handshake stays first and the end last; data of one side moves within a few places.
+        let (first, last) = (3, parts.len() - 2);
+        for (at, by) in swaps {
+            let from = first + at % (last - first);
+            let to = (from + by).min(last - 1);
+            if parts[from..=to].iter().all(|part| part.from_client == parts[from].from_client) {
+                parts.swap(from, to);
+            }
+        }
+        for (at, by) in copies {
+            let from = first + at % (last - first);
+            let copy = parts[from].clone();
+            parts.insert((from + by).min(last), copy);
+        }
+        proptest::prop_assert_eq!(play(&parts), WHOLE);
+    }
+
+    #[test]
+    fn losing_a_segment_never_pairs_wrongly(
+        size in 1_usize..60,
+        lost in proptest::collection::vec(0_usize.., 0..2),
+    ) {
+        let mut parts = Script::talk(99, &TURNS, size);
+        for at in lost {
+            let at = at % parts.len();
+            parts.remove(at);
+        }
+        for told in play(&parts) {
+            let (request, response) = told.split_once(" → ").unwrap();
+            let pairs = [("/1", "200"), ("/2", "201"), ("/3", "404")];
+            let own = pairs.iter().find(|(path, _)| request.ends_with(path));
+            if let (Some((_, status)), false) = (own, response.starts_with('?')) {
+                proptest::prop_assert!(response.starts_with(status), "{}", told);
+            }
+        }
+    }
+}
