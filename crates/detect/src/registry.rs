@@ -98,3 +98,66 @@ impl Detectors {
 fn names(name: &str, rule: &Rule) -> bool {
     name == rule.id || name.trim_end_matches('.') == rule.family()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn ids_are_unique_and_sorted_by_family() {
+        let ids: Vec<&str> = DETECTORS.iter().map(|spec| spec.rule.id).collect();
+        assert!(ids.is_sorted_by(|one, next| one < next), "{ids:?}");
+        for spec in DETECTORS {
+            let (family, name) = spec.rule.id.split_once('.').unwrap();
+            let plain = |word: &str| word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+            assert!(plain(family) && plain(name) && !name.is_empty(), "{}", spec.rule.id);
+        }
+    }
+
+    #[test]
+    fn each_says_what_it_is_and_maps_to_public_ids() {
+        for spec in DETECTORS {
+            let Rule { id, title, owasp, attack, references } = spec.rule;
+            let texts = [title, spec.looks_for, spec.needs, spec.look_alikes];
+            assert!(texts.iter().all(|text| text.len() > 10), "{id}");
+            assert!(!owasp.is_empty() && !references.is_empty(), "{id}");
+            assert!(owasp.iter().all(|one| one.contains(":20")), "{id}: edition");
+            assert!(attack.iter().all(|one| one.starts_with('T')), "{id}");
+        }
+    }
+
+    fn build(spec: &Spec, key: &str, value: impl Into<toml::Value>) -> bool {
+        let table = toml::Table::from_iter([(key.to_owned(), value.into())]);
+        let config = Config([(spec.rule.id.to_owned(), table)].into());
+        Detectors::new(&config, &[], &[]).is_ok()
+    }
+
+    #[test]
+    fn every_setting_that_is_listed_is_accepted_and_no_other() {
+        for spec in DETECTORS {
+            let keys: BTreeSet<&str> = spec.tuning.iter().map(|tuning| tuning.key).collect();
+            assert_eq!(keys.len(), spec.tuning.len(), "{}", spec.rule.id);
+            for tuning in spec.tuning {
+                let taken = build(spec, tuning.key, 7) || build(spec, tuning.key, 0.5);
+                assert!(taken && !tuning.meaning.is_empty(), "{} {}", spec.rule.id, tuning.key);
+                assert!(!build(spec, tuning.key, "many"), "{} {}", spec.rule.id, tuning.key);
+            }
+            assert!(!build(spec, "no_such_key", 7), "{}", spec.rule.id);
+        }
+    }
+
+    #[test]
+    fn names_of_rules_and_families_choose_and_others_are_told() {
+        let make = |only: &[&str], skip: &[&str]| {
+            let own = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+            let (only, skip): (Vec<String>, Vec<String>) = (own(only), own(skip));
+            Detectors::new(&Config::default(), &only, &skip).map(|made| made.running.len())
+        };
+        assert_eq!(make(&[], &[]), Ok(DETECTORS.len()));
+        assert_eq!(make(&["ato"], &[]), make(&["ato."], &[]));
+        assert_eq!(make(&["none"], &[]), Ok(0));
+        assert_eq!(make(&["ato.credential_stuffing"], &["ato"]), Ok(0));
+        assert_eq!(make(&["ato.nothing"], &[]), Err(Unknown::Name("ato.nothing".to_owned())));
+    }
+}

@@ -42,6 +42,7 @@ fn check(plan: impl Fn(&mut Town, App), expected: Option<(Severity, Outcome)>) {
         plan(&mut town, app);
         town.run();
         let stories = town.stories();
+        assert!(stories.iter().all(|story| !story.message.is_empty()));
         let worst = stories.iter().map(|story| (story.severity, story.outcome)).max();
         assert_eq!(worst, expected, "{app:?}: {stories:#?}");
         assert!(stories.len() <= 1, "{app:?}: one story, {stories:#?}");

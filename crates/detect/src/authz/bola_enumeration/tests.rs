@@ -53,6 +53,7 @@ fn check_in(
         plan(&mut town, app);
         town.run();
         let stories = town.stories();
+        assert!(stories.iter().all(|story| !story.message.is_empty()));
         let worst = stories.iter().map(|story| (story.severity, story.outcome)).max();
         assert_eq!(worst, expected, "{app:?}: {stories:#?}, {:?}", town.not_evaluated());
         assert!(stories.len() <= stories_max, "{app:?}: {stories:#?}");

@@ -5,12 +5,20 @@
 //! and a release or campaign that moves many at once are none of it; the last is told as one
 //! notice about the population.
 
+#[cfg(test)]
+mod tests;
+
+mod beat;
+mod retries;
+
 use crate::context::{Context, Observation};
 use crate::settings::{Settings, SettingsError};
 use crate::spec::{Detector, NotEvaluated, Spec, Tuning};
 use crate::tale::{Tale, lasting};
+use beat::Beat;
 use core::time::Duration;
 use foldhash::fast::RandomState;
+use retries::Retries;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use stilt_baseline::RateStatus;
@@ -32,7 +40,8 @@ pub(crate) const SPEC: Spec = Spec {
                 it ever did in two weeks and beyond the 99.9th percentile of all; until two weeks \
                 are known, at least 30 times and more than three times as often as its busiest peer.",
     needs: "At least three other actors on the endpoint, or two weeks of the actor's own past.",
-    look_alikes: "A client that polls at even intervals; a client that opens each item of its own \
+    look_alikes: "A client that polls at even intervals; one that tries again while the server \
+                  is down; a client that opens each item of its own \
                   list once; a batch job with its own endpoint; a release or campaign that moves \
                   many actors at once (told as one notice).",
     tuning: &[
@@ -86,6 +95,7 @@ struct Watched {
     own: u64,
     granted: u64,
     refused: u64,
+    beat: Beat,
     tale: Tale,
     last: Timestamp,
 }
@@ -95,6 +105,7 @@ struct RequestRate {
     hasher: RandomState,
     watched: HashMap<(EndpointId, ActorId), Watched, RandomState>,
     idle: BTreeSet<(Timestamp, EndpointId, ActorId)>,
+    retries: Retries,
     shifts: BTreeMap<EndpointId, Timestamp>,
     lonely: BTreeSet<EndpointId>,
 }
@@ -121,15 +132,17 @@ impl Limits {
         if rate.peers < self.peers_min {
             return Judgement::NoPeers;
         }
-        if !beyond_own || !beyond_all || rate.count <= rate.peer_max.saturating_mul(factor) {
+        if !beyond_own {
             return Judgement::Usual;
         }
+        if beyond_all && rate.count > rate.peer_max.saturating_mul(factor) {
+            return Judgement::Beyond;
+        }
+        // Who was never seen before has nothing to compare with.
         #[expect(clippy::cast_precision_loss, reason = "counts of actors")]
         let share = rate.surging as f64 / (rate.peers + 1) as f64;
-        if rate.surging > self.peers_min && share >= self.shift_share {
-            return Judgement::Shift;
-        }
-        Judgement::Beyond
+        let many = rate.surging > self.peers_min && share >= self.shift_share;
+        if many && rate.own_max > 0 { Judgement::Shift } else { Judgement::Usual }
     }
 }
 
@@ -140,19 +153,26 @@ impl RequestRate {
             hasher: RandomState::default(),
             watched: HashMap::default(),
             idle: BTreeSet::new(),
+            retries: Retries::default(),
             shifts: BTreeMap::new(),
             lonely: BTreeSet::new(),
         })
     }
 
-    fn see(&mut self, context: &Context<'_>, rate: &RateStatus, findings: &mut Vec<Finding>) {
+    fn see(
+        &mut self,
+        context: &Context<'_>,
+        rate: &RateStatus,
+        target: u64,
+        findings: &mut Vec<Finding>,
+    ) {
         let now = context.at();
         let key = (context.sighting.endpoint, context.seen.actor.id);
+        let retried = self.retries.of(key, now, rate.window);
         let requests_min = self.limits.requests_min;
         if rate.count < requests_min {
             return;
         }
-        let target = target_of(&self.hasher, context);
         let own = is_own(context);
         let entry = self.watched.entry(key).or_insert_with(|| Watched {
             targets: BTreeSet::new(),
@@ -160,6 +180,7 @@ impl RequestRate {
             own: 0,
             granted: 0,
             refused: 0,
+            beat: Beat::default(),
             tale: Tale::default(),
             last: now,
         });
@@ -167,6 +188,7 @@ impl RequestRate {
         entry.last = now;
         self.idle.insert((now, key.0, key.1));
         entry.requests = entry.requests.saturating_add(1);
+        entry.beat.add(context.tx.start);
         entry.own = entry.own.saturating_add(u64::from(own));
         if entry.targets.len() < TARGETS_MAX {
             entry.targets.insert(target);
@@ -174,6 +196,10 @@ impl RequestRate {
         match context.sighting.outcome {
             Outcome::Success => entry.granted = entry.granted.saturating_add(1),
             Outcome::Failure => entry.refused = entry.refused.saturating_add(1),
+            // Told to slow down.
+            Outcome::Unknown if context.tx.status() == Some(429) => {
+                entry.refused = entry.refused.saturating_add(1);
+            }
             Outcome::Unknown => {}
         }
         // Each item once is a sweep: one's own items are one's own business.
@@ -181,9 +207,13 @@ impl RequestRate {
             && (entry.targets.len() as u64).saturating_mul(10) >= entry.requests.saturating_mul(8);
         let sync = sweep && entry.own.saturating_mul(10) >= entry.requests.saturating_mul(8);
         let factor = if sweep { self.limits.sweep_factor } else { self.limits.factor };
-        let judgement = self.limits.judge(rate, factor);
-        if entry.requests < 8 && !entry.tale.was_told() {
-            // Too little to tell a sweep from hammering.
+        // What a poll or the wait for a broken server explains is no matter of rate.
+        let explained = entry.beat.polls(rate.window).saturating_add(retried);
+        let rest = RateStatus { count: rate.count.saturating_sub(explained), ..rate.clone() };
+        let judgement = self.limits.judge(&rest, factor);
+        let leisurely = rate.count.saturating_mul(2) <= rate.window.as_secs();
+        if entry.requests < if leisurely { 24 } else { 8 } && !entry.tale.was_told() {
+            // Too little to tell a sweep or a poll from hammering.
             entry.tale.add(context, String::new(), false);
             return;
         }
@@ -222,6 +252,7 @@ impl RequestRate {
             self.idle.remove(&(last, endpoint, actor));
             self.watched.remove(&(endpoint, actor));
         }
+        self.retries.tick(now);
         self.shifts.retain(|_, last| now.since(*last) <= QUIET);
     }
 }
@@ -230,8 +261,11 @@ impl Detector for RequestRate {
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
         match observation {
             Observation::Transaction(context) => {
+                let target = target_of(&self.hasher, context);
+                let key = (context.sighting.endpoint, context.seen.actor.id);
+                self.retries.see(key, context.tx, target);
                 if let Some(rate) = context.rate {
-                    self.see(context, rate, findings);
+                    self.see(context, rate, target, findings);
                 }
             }
             Observation::Tick(now) => self.tick(*now),
@@ -277,10 +311,13 @@ fn is_own(context: &Context<'_>) -> bool {
 }
 
 fn outcome_of(watched: &Watched) -> Outcome {
-    match (watched.granted, watched.refused) {
-        (0, 0) => Outcome::Unknown,
-        (granted, refused) if granted >= refused => Outcome::Success,
-        _ => Outcome::Failure,
+    let unknown = watched.requests.saturating_sub(watched.granted).saturating_sub(watched.refused);
+    if watched.granted >= watched.refused && watched.granted >= unknown {
+        Outcome::Success
+    } else if watched.refused >= unknown {
+        Outcome::Failure
+    } else {
+        Outcome::Unknown
     }
 }
 
@@ -370,62 +407,4 @@ fn shift(context: &Context<'_>, rate: &RateStatus) -> Finding {
 
 fn signal(signal: &str, observed: String, expected: String) -> Signal {
     Signal { signal: signal.to_owned(), observed, expected }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rate(count: u64) -> RateStatus {
-        RateStatus {
-            window: Duration::from_secs(600),
-            count,
-            own_max: 0,
-            own_days: 0.1,
-            peer_max: 12,
-            peers: 20,
-            p999: None,
-            steady: false,
-            surging: 1,
-        }
-    }
-
-    fn check(change: impl FnOnce(&mut RateStatus), expected: Judgement) {
-        let mut status = rate(100);
-        change(&mut status);
-        assert_eq!(Limits::default().judge(&status, 3), expected);
-    }
-
-    #[test]
-    fn three_times_the_busiest_peer_and_ones_own_past_is_beyond() {
-        check(|_| {}, Judgement::Beyond);
-        check(|status| status.peer_max = 34, Judgement::Usual);
-        check(|status| status.own_max = 34, Judgement::Usual);
-        check(|status| status.p999 = Some(120), Judgement::Usual);
-        check(|status| status.count = 29, Judgement::Usual);
-    }
-
-    #[test]
-    fn after_two_weeks_ones_own_past_is_the_measure() {
-        check(
-            |status| (status.own_days, status.peer_max, status.own_max) = (15.0, 90, 20),
-            Judgement::Beyond,
-        );
-        check(
-            |status| (status.own_days, status.peer_max, status.own_max) = (15.0, 1, 90),
-            Judgement::Usual,
-        );
-    }
-
-    #[test]
-    fn polling_is_usual_and_few_peers_are_no_measure() {
-        check(|status| status.steady = true, Judgement::Usual);
-        check(|status| status.peers = 2, Judgement::NoPeers);
-    }
-
-    #[test]
-    fn many_at_once_are_a_shift_of_the_population() {
-        check(|status| status.surging = 6, Judgement::Shift);
-        check(|status| status.surging = 3, Judgement::Beyond);
-    }
 }
