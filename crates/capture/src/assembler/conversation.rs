@@ -15,7 +15,7 @@ use stilt_protocol::http1::{
 };
 
 /// Responses that came before their request and wait for it.
-const EARLY_MAX: usize = 16;
+const EARLY_MAX: usize = 64;
 
 /// Bytes of one side, with what their packet tells of the other.
 pub(super) struct Said<'a> {
@@ -396,19 +396,27 @@ impl Conversation {
         while self.answering.is_none()
             && let (Some(asked), Some(answer)) = (self.asked.front(), self.early.front())
             && asked.message.is_some()
-            && self.answers(answer, asked)
+            && let (Some(end), Some(acked)) = (asked.end, answer.acked)
         {
-            let later = self.asked.get(1).and_then(|next| next.end);
-            let skipped = answer.acked.is_some_and(|acked| later.is_some_and(|end| end <= acked));
-            if skipped && self.doubt {
-                // It answers a later request: the answer to this one was lost.
+            if acked <= asked.start {
+                // It was sent before this request: its own was lost.
+                let answer = self.early.pop_front();
+                self.emit(None, answer, now, work);
+            } else if acked > end && self.doubt {
+                let exact = self.asked.iter().any(|asked| asked.end == Some(acked));
+                let behind = self.asked.back().and_then(|asked| asked.end);
+                if !exact && behind.is_none_or(|behind| behind < acked) {
+                    // Its request is still to come.
+                    return;
+                }
                 self.repaired = true;
                 let lost = self.asked.pop_front();
                 self.emit(lost, None, now, work);
-                continue;
+            } else {
+                let (asked, answer) = (self.asked.pop_front(), self.early.pop_front());
+                self.emit(asked, answer, now, work);
+                self.doubt &= !(self.asked.is_empty() && self.early.is_empty());
             }
-            let (asked, answer) = (self.asked.pop_front(), self.early.pop_front());
-            self.emit(asked, answer, now, work);
         }
     }
 
