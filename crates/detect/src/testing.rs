@@ -156,9 +156,11 @@ pub(crate) enum App {
     Form,
     /// Answers 200 to everything and tells failures in the body; opaque token; words as ids.
     Envelope,
+    /// Calls of functions by POST; ids in the body, whole numbers far apart; answers name owners.
+    Calls,
 }
 
-pub(crate) const APPS: [App; 3] = [App::Json, App::Form, App::Envelope];
+pub(crate) const APPS: [App; 4] = [App::Json, App::Form, App::Envelope, App::Calls];
 
 /// What the application makes of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -228,6 +230,8 @@ impl App {
             Self::Form => post("/account/sign-in").form(&format!("user={name}&passwd={secret}")),
             Self::Envelope => post("/gw/auth")
                 .json(&format!(r#"{{"account":"{name}","password":"{secret}","device":"web"}}"#)),
+            Self::Calls => post("/rpc/openSession")
+                .json(&format!(r#"{{"params":{{"login":"{name}","password":"{secret}"}}}}"#)),
         };
         match (answer, self) {
             (Answer::Yes, Self::Json) => tx.answer(&format!(r#"{{"token":"{}"}}"#, token(user))),
@@ -236,6 +240,13 @@ impl App {
                 r#"{{"code":0,"message":"ok","data":{{"sessionToken":"{}","nick":"{name}"}}}}"#,
                 key(user)
             )),
+            (Answer::Yes, Self::Calls) => tx.answer(&format!(
+                r#"{{"result":{{"accessToken":"{}","expiresIn":3600}}}}"#,
+                key(user)
+            )),
+            (Answer::No, Self::Calls) => {
+                tx.answer(r#"{"error":{"code":-32001,"message":"Wrong login or secret"}}"#)
+            }
             (Answer::No, Self::Json) => {
                 tx.status(401).answer(r#"{"error":"invalid username or password"}"#)
             }
@@ -256,6 +267,9 @@ impl App {
             Answer::No if self == Self::Envelope => {
                 tx.answer(r#"{"code":404,"message":"not found","data":null}"#)
             }
+            Answer::No if self == Self::Calls => {
+                tx.answer(r#"{"error":{"code":-32004,"message":"Access denied"}}"#)
+            }
             Answer::No => tx.status(404).answer(r#"{"detail":"Not found"}"#),
         }
     }
@@ -265,6 +279,7 @@ impl App {
         let tx = tx.from(&home(user)).agent(browser(user));
         match self {
             Self::Json => tx.bearer(&token(user)),
+            Self::Calls => tx.bearer(&key(user)),
             Self::Form => tx.cookie("SID", &key(user)),
             Self::Envelope => tx.header("X-Auth-Token", &key(user)),
         }
@@ -278,6 +293,7 @@ impl App {
         ];
         match self {
             Self::Json => (4100 + n).to_string(),
+            Self::Calls => (700_000 + 1000 * n + dice(&[n, 3]) % 1000).to_string(),
             Self::Form => {
                 let (a, b) = (dice(&[n, 1]), dice(&[n, 2]));
                 let (low, high) = (a & 0xffff, b & 0xffff_ffff_ffff);
@@ -299,6 +315,9 @@ impl App {
                 let (id, owner) = (self.id(*thing), name(*owner));
                 match self {
                     Self::Json => format!(r#"{{"id":{id},"customer":"{owner}","total":12.5}}"#),
+                    Self::Calls => {
+                        format!(r#"{{"invoiceId":{id},"holder":"{owner}","sum":12.5}}"#)
+                    }
                     Self::Form => format!(r#"{{"uuid":"{id}","title":"Paper","pages":3}}"#),
                     Self::Envelope => {
                         format!(r#"{{"slug":"{id}","title":"Board","author":"{owner}"}}"#)
@@ -309,6 +328,9 @@ impl App {
         let each = each.join(",");
         match self {
             Self::Json => get("/api/v1/orders").answer(&format!(r#"{{"orders":[{each}]}}"#)),
+            Self::Calls => post("/rpc/listInvoices")
+                .json("{}")
+                .answer(&format!(r#"{{"result":{{"invoices":[{each}]}}}}"#)),
             Self::Form => {
                 get("/documents").answer(&format!(r#"{{"items":[{each}],"total":{}}}"#, 9))
             }
@@ -324,6 +346,9 @@ impl App {
         let tx = match self {
             Self::Json => get(&format!("/api/v1/orders/{id}")),
             Self::Form => get(&format!("/documents/{id}")),
+            Self::Calls => {
+                post("/rpc/getInvoice").json(&format!(r#"{{"params":{{"invoiceId":{id}}}}}"#))
+            }
             Self::Envelope => get(&format!("/gw/boards/{id}")),
         };
         if answer != Answer::Yes {
@@ -335,6 +360,9 @@ impl App {
             )),
             Self::Form => tx
                 .answer(&format!(r#"{{"uuid":"{id}","title":"Paper","body":"text of the paper"}}"#)),
+            Self::Calls => tx.answer(&format!(
+                r#"{{"result":{{"invoiceId":{id},"holder":"{owner}","sum":12.5,"paid":true}}}}"#
+            )),
             Self::Envelope => tx.answer(&format!(
                 r#"{{"code":0,"message":"ok","data":{{"slug":"{id}","title":"Board","author":"{owner}"}}}}"#
             )),

@@ -220,6 +220,16 @@ impl Objects {
             verdict.owner == Ownership::Other
                 || (!verdict.shown && verdict.owner != Ownership::Shared)
         });
+        // What is somebody else's stays so, though it was asked for by query or body. Other objects
+        // of such a request may be references of something new.
+        let others: Vec<u64> = sighting
+            .objects
+            .iter()
+            .filter(|object| {
+                !object.in_path && self.judge(tx, sighting, seen, object).owner == Ownership::Other
+            })
+            .map(|object| self.keys.object(&sighting.service, object))
+            .collect();
         let mut shows = Vec::new();
         shows::in_response(&self.keys, response, sighting, &mut shows);
         if sighting.changes_state && sighting.login.is_none() && !under_other {
@@ -236,7 +246,9 @@ impl Objects {
             let named = named.filter(|name| show.name != Some(*name));
             let other = named.map_or(under_other, |name| !records.is_own(name));
             // Asking for an object is not being shown it.
-            if asked.contains(&show.key) && (under_other || other) {
+            let kept =
+                others.contains(&show.key) && !named.is_some_and(|name| records.is_own(name));
+            if kept || (asked.contains(&show.key) && (under_other || other)) {
                 self.name_owner(show, named);
                 continue;
             }

@@ -132,8 +132,10 @@ fn in_leaf(keys: &Keys, leaf: &Leaf, service: &str, resource: &str, out: &mut Ve
                     key: keys.text(service, text),
                     loose: None,
                     record,
-                    identifies: stem
-                        .map_or_else(|| looks_like_id(text), |stem| names_resource(stem, resource)),
+                    identifies: stem.map_or_else(
+                        || looks_like_id(text),
+                        |stem| names_record(stem, &leaf.path, resource),
+                    ),
                     name: Some(keys.name(text)),
                 }),
                 _ => {}
@@ -173,7 +175,7 @@ fn in_number(
     };
     if !stem.is_empty() {
         // What a record refers to belongs to whoever it belongs to, not to the record's owner.
-        push(&singular(stem), names_resource(stem, resource));
+        push(&singular(stem), names_record(stem, &leaf.path, resource));
         return;
     }
     let parent = parent_of(&leaf.path).map(singular).filter(|parent| !is_wrapper(parent));
@@ -222,7 +224,7 @@ fn in_link(keys: &Keys, link: &str, record: Option<u32>, service: &str, out: &mu
 /// What an id-like name is the id of: `Some("order")` for `order_id` and `orderId`, `Some("")` for
 /// `id` and `number`, `None` for what names no id.
 fn class_stem(name: &str) -> Option<&str> {
-    const BARE: [&str; 14] = [
+    const BARE: [&str; 16] = [
         "id",
         "_id",
         "uid",
@@ -237,6 +239,8 @@ fn class_stem(name: &str) -> Option<&str> {
         "ref",
         "code",
         "reference",
+        "slug",
+        "handle",
     ];
     const SUFFIXES: [&str; 12] = [
         "_id", "-id", "Id", "ID", "_uuid", "_ref", "_no", "_number", "_key", "_code", "Number",
@@ -248,9 +252,14 @@ fn class_stem(name: &str) -> Option<&str> {
     SUFFIXES.iter().find_map(|suffix| name.strip_suffix(suffix)).filter(|stem| !stem.is_empty())
 }
 
-/// The id of the thing itself, not of something it refers to.
-fn names_resource(stem: &str, resource: &str) -> bool {
-    stem.is_empty() || singular(stem) == resource
+/// The id of the thing itself, not of something it refers to: of what the endpoint is about
+/// (`listInvoices` is about invoices), or of what the list is called that it stands in.
+fn names_record(stem: &str, path: &str, resource: &str) -> bool {
+    let stem = singular(stem);
+    stem.is_empty()
+        || (stem.len() >= 3 && resource.ends_with(&stem))
+        || stem == resource
+        || parent_of(path).is_some_and(|parent| singular(parent) == stem)
 }
 
 /// The key above the last one, array marks left out.
@@ -306,4 +315,22 @@ fn looks_like_id(text: &str) -> bool {
     text.len() >= 8
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:~".contains(&byte))
         && text.bytes().any(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_the_records_own_where_its_name_says_so() {
+        let check = |stem, path, resource, expected| {
+            assert_eq!(names_record(stem, path, resource), expected, "{stem} {path} {resource}");
+        };
+        check("", "id", "order", true);
+        check("order", "order_id", "order", true);
+        check("invoice", "result.invoices[].invoiceId", "fetchall", true);
+        check("invoice", "invoiceId", "listinvoice", true);
+        check("customer", "orders[].customer_id", "order", false);
+        check("product", "lines[].product_id", "order", false);
+    }
 }

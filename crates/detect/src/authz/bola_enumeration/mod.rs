@@ -21,6 +21,7 @@ use foldhash::fast::RandomState;
 use peers::{Comparison, Peers};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use stilt_inventory::ObjectRef;
 use stilt_model::{ActorId, EndpointId, Finding, Outcome, Rule, Severity, Signal, Timestamp};
 use stilt_session::objects::{Ownership, Verdict};
@@ -61,8 +62,17 @@ pub(crate) const SPEC: Spec = Spec {
 const PLACES_MAX: usize = 20_000;
 /// A probability for which plain numbers speak already.
 const CHANCE_SLOW: f64 = 1e-3;
-/// Path slots of one request that are looked at.
+/// Objects of one request that are looked at: in the path, and in query and body.
 const SLOTS_MAX: usize = 4;
+
+/// Where an endpoint takes an object.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Slot {
+    /// The nth one of the path.
+    Path(usize),
+    /// One of that class, in query or body.
+    Leaf(Arc<str>),
+}
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -120,7 +130,7 @@ enum Lacks {
 struct BolaEnumeration {
     limits: Limits,
     hasher: RandomState,
-    places: HashMap<(EndpointId, usize), Place, RandomState>,
+    places: HashMap<(EndpointId, Slot), Place, RandomState>,
     lacking: BTreeMap<Lacks, BTreeSet<(EndpointId, ActorId)>>,
 }
 
@@ -147,7 +157,7 @@ impl BolaEnumeration {
     fn see(
         &mut self,
         context: &Context<'_>,
-        slot: usize,
+        slot: Slot,
         object: &ObjectRef,
         out: &mut Vec<Finding>,
     ) {
@@ -163,12 +173,13 @@ impl BolaEnumeration {
         let group = Group::of(&self.hasher, context);
         let actor = context.seen.principal.unwrap_or(context.seen.actor.id);
         let place = self.places.entry(place_key).or_default();
+        let endpoint = context.sighting.endpoint;
         let alarm = match place.touch(&self.limits, actor, group, touch, verdict) {
             Ok(alarm) => alarm,
             Err(lacks) => {
                 let lacking = self.lacking.entry(lacks).or_default();
                 if lacking.len() < 1000 {
-                    lacking.insert((place_key.0, actor));
+                    lacking.insert((endpoint, actor));
                 }
                 None
             }
@@ -355,17 +366,20 @@ impl Place {
 impl Detector for BolaEnumeration {
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
         let Observation::Transaction(context) = observation else { return };
-        for merged in &context.sighting.merged {
-            for slot in 0..SLOTS_MAX {
-                self.places.remove(&(*merged, slot));
-            }
+        let merged = &context.sighting.merged;
+        if !merged.is_empty() {
+            self.places.retain(|(endpoint, _), _| !merged.contains(endpoint));
         }
         if context.sighting.login.is_some() {
             return;
         }
-        let objects = context.sighting.objects.iter().filter(|object| object.in_path);
-        for (slot, object) in objects.take(SLOTS_MAX).enumerate() {
-            self.see(context, slot, object, findings);
+        let objects = || context.sighting.objects.iter();
+        for (slot, object) in objects().filter(|object| object.in_path).take(SLOTS_MAX).enumerate()
+        {
+            self.see(context, Slot::Path(slot), object, findings);
+        }
+        for object in objects().filter(|object| !object.in_path).take(SLOTS_MAX) {
+            self.see(context, Slot::Leaf(Arc::clone(&object.class)), object, findings);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Walks through other people's things, and what looks like them.
 
 use crate::testing::{APPS, Answer, App, HOUR, Town, browser, chance, dice, elsewhere, name};
-use stilt_inventory::test_support::{Tx, get, jwt};
+use stilt_inventory::test_support::{Tx, get, jwt, post};
 use stilt_model::{Outcome, Severity};
 
 const RULE: &str = super::SPEC.rule.id;
@@ -87,6 +87,28 @@ fn a_walk_through_others_things_that_is_let_happen_is_told() {
 #[test]
 fn a_walk_that_is_refused_is_told_lower() {
     check(|town, app| walk(town, app, 60, 1.0, Answer::No), REFUSED);
+}
+
+#[test]
+fn a_walk_is_told_where_no_sign_in_was_seen() {
+    for app in APPS {
+        let mut town = Town::new(RULE);
+        for user in 0..USERS {
+            let at = 2.9 * HOUR * chance(&[user, 14]);
+            town.at(at, app.by(user, app.list(&own(user))));
+            for (n, (thing, owner)) in own(user).iter().enumerate().skip((user % 5) as usize) {
+                let tx = app.by(user, app.open(*thing, *owner, Answer::Yes));
+                town.at(at + 6.0 + 5.0 * n as f64, tx);
+            }
+        }
+        for n in 0..60 {
+            let tx = app.by(MALLORY, app.open(n, n % USERS, Answer::Yes));
+            town.at(LATER + 10.0 + 2.0 * n as f64, tx);
+        }
+        town.run();
+        let told: Vec<_> = town.stories().iter().map(|s| (s.severity, s.outcome)).collect();
+        assert_eq!(told, Vec::from_iter(OPENED), "{app:?}: {:?}", town.not_evaluated());
+    }
 }
 
 #[test]
@@ -429,6 +451,40 @@ fn what_a_search_found_may_be_opened() {
             }
         },
         SILENT,
+    );
+}
+
+#[test]
+fn naming_somebody_elses_account_in_a_transfer_is_no_attack() {
+    check_in(
+        &[App::Json],
+        |town, app| {
+            for user in 0..USERS {
+                let n = 6000 + user;
+                let profile = format!(r#"{{"account":{{"id":{n},"owner":"{}"}}}}"#, name(user));
+                town.at(
+                    90.0 * user as f64 + 60.0,
+                    app.by(user, get("/api/v1/accounts/mine").answer(&profile)),
+                );
+            }
+            for n in 0..300 {
+                let (from, to) = (dice(&[n, 21]) % 4, dice(&[n, 22]) % USERS);
+                let body = format!(
+                    r#"{{"from_account_id":{},"to_account_id":{},"amount":{n}}}"#,
+                    6000 + from,
+                    6000 + to
+                );
+                let tx = post("/api/v1/transfers").json(&body).status(201);
+                let tx = tx.answer(&format!(r#"{{"id":{},"state":"booked"}}"#, 90_000 + n));
+                let at = LATER + 20.0 * n as f64;
+                town.at(at, app.by(from, tx));
+                let tx = get(&format!("/api/v1/transfers/{}", 90_000 + n));
+                let tx = tx.answer(&format!(r#"{{"id":{},"state":"booked"}}"#, 90_000 + n));
+                town.at(at + 3.0, app.by(from, tx));
+            }
+        },
+        SILENT,
+        0,
     );
 }
 

@@ -303,9 +303,11 @@ fn target_of(hasher: &RandomState, context: &Context<'_>) -> u64 {
 
 /// The request asks for something that was shown to the actor as its own, or by right.
 fn is_own(context: &Context<'_>) -> bool {
-    let mut objects = context.sighting.objects.iter().filter(|object| object.in_path).peekable();
-    objects.peek().is_some()
-        && objects.all(|object| {
+    let all = &context.sighting.objects;
+    // What stands in query or body beside an object of the path refers to something else.
+    let in_path = all.iter().any(|object| object.in_path);
+    !all.is_empty()
+        && all.iter().filter(|object| object.in_path == in_path).all(|object| {
             context.objects.judge(context.tx, context.sighting, context.seen, object).shown_loosely
         })
 }

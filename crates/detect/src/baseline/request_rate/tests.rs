@@ -19,6 +19,7 @@ fn ask(app: App, page: u64, answer: Answer) -> Tx {
     let body = r#"{"code":0,"results":[{"title":"x"},{"title":"y"}]}"#;
     let tx = match app {
         App::Json => get(&format!("/api/v1/search?q=shoes&page={page}")),
+        App::Calls => post("/rpc/find").json(&format!(r#"{{"words":"shoes","from":{page}}}"#)),
         App::Form => post("/find").form(&format!("words=shoes&from={page}")),
         App::Envelope => {
             post("/gw/quote").json(&format!(r#"{{"from":"FRA","to":"OSL","n":{page}}}"#))
