@@ -28,14 +28,15 @@ pub(crate) fn simple(
     value: &str,
     jwt_max: usize,
 ) -> Credential {
+    let (mark, jwt) = masker.known(value, jwt_max);
     Credential {
         kind,
         name: masker.text_max(name, 64).into_owned(),
-        mark: masker.credential(value),
+        mark,
         length: length(value.len()),
         user: None,
         password: None,
-        jwt: jwt::decode(masker, value, jwt_max),
+        jwt,
     }
 }
 

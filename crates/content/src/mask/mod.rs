@@ -12,11 +12,14 @@ mod numbers;
 mod tests;
 
 use crate::bytes::{self, is_random, is_uuid, length, part, prefix};
+use core::cell::RefCell;
+use core::hash::BuildHasher;
+use foldhash::fast::RandomState;
 use keys::Keys;
 use names::NameClass;
 use std::borrow::Cow;
-use std::collections::HashMap;
-use stilt_model::{Key, Pseudonym, SecretKind, Value};
+use std::collections::{HashMap, HashSet};
+use stilt_model::{Jwt, Key, Pseudonym, SecretKind, Value};
 
 /// Raw bytes of one text that are looked at; what lies beyond is never shown.
 const SCAN_MAX: usize = 8192;
@@ -65,7 +68,19 @@ pub struct Masker {
     key: Key,
     keys: Keys,
     names: HashMap<Box<str>, Option<NameClass>>,
+    /// Seeded hashes of short texts that hold no secret: most texts come again and again.
+    clean: RefCell<HashSet<u64, RandomState>>,
+    hasher: RandomState,
+    /// Marks and claims of credentials by seeded hash: a client sends the same one every time.
+    credentials: HashMap<u64, (Pseudonym, Option<Jwt>)>,
 }
+
+/// Credentials whose mark and claims are remembered.
+const CREDENTIALS_MAX: usize = 16_384;
+
+/// Longest text that is remembered as clean, and how many are.
+const CLEAN_LENGTH_MAX: usize = 64;
+const CLEAN_MAX: usize = 65_536;
 
 /// What sort of credential a value is, by the value alone: the same value gets the same mark
 /// whether it was a header, a cookie, a parameter or a field of a body.
@@ -78,7 +93,28 @@ impl Masker {
     /// A masker under `key`.
     #[must_use]
     pub fn new(key: Key) -> Self {
-        Self { key, keys: Keys::new(), names: HashMap::new() }
+        Self {
+            key,
+            keys: Keys::new(),
+            names: HashMap::new(),
+            clean: RefCell::default(),
+            hasher: RandomState::default(),
+            credentials: HashMap::new(),
+        }
+    }
+
+    /// The mark of a credential and its claims, where it is a signed token.
+    pub(crate) fn known(&mut self, value: &str, jwt_max: usize) -> (Pseudonym, Option<Jwt>) {
+        let hash = self.hasher.hash_one(value);
+        if let Some(known) = self.credentials.get(&hash) {
+            return known.clone();
+        }
+        let known = (self.credential(value), crate::jwt::decode(self, value, jwt_max));
+        if self.credentials.len() >= CREDENTIALS_MAX {
+            self.credentials.clear();
+        }
+        self.credentials.insert(hash, known.clone());
+        known
     }
 
     /// What a field called `name` holds.
@@ -198,11 +234,30 @@ impl Masker {
     }
 
     fn find(&self, text: &str) -> Spans {
+        if text.len() < 5 {
+            return Spans::default();
+        }
+        if text.len() > CLEAN_LENGTH_MAX {
+            return self.search(text);
+        }
+        let hash = self.hasher.hash_one(text);
+        if self.clean.borrow().contains(&hash) {
+            return Spans::default();
+        }
+        let spans = self.search(text);
+        if spans.0.is_empty() {
+            let mut clean = self.clean.borrow_mut();
+            if clean.len() >= CLEAN_MAX {
+                clean.clear();
+            }
+            clean.insert(hash);
+        }
+        spans
+    }
+
+    fn search(&self, text: &str) -> Spans {
         let mut spans = Spans::default();
         let bytes = text.as_bytes();
-        if bytes.len() < 5 {
-            return spans;
-        }
         let mut digits = 0_usize;
         let (mut at_sign, mut percent, mut assigns) = (false, false, false);
         for byte in bytes {

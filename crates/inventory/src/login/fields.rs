@@ -57,7 +57,7 @@ pub(crate) fn read(request: &Request) -> Option<Fields> {
     let mut changes = false;
     for leaf in leaves().filter(|leaf| !leaf.path.contains("[]")) {
         match &leaf.value {
-            Value::Masked { mark, .. } if mark.kind == SecretKind::Password => {
+            Value::Masked { mark, .. } if is_password(mark.kind, leaf) => {
                 passwords.push((leaf, Some(*mark)));
             }
             Value::Masked { mark, .. } if mark.kind == SecretKind::Code => code = Some(*mark),
@@ -111,11 +111,15 @@ pub(crate) fn read(request: &Request) -> Option<Fields> {
     })
 }
 
+/// A password, or what is just called a secret (that of a client or a signature is another thing).
+fn is_password(kind: SecretKind, leaf: &Leaf) -> bool {
+    kind == SecretKind::Password
+        || (kind == SecretKind::Secret && leaf.name().eq_ignore_ascii_case("secret"))
+}
+
 fn is_secret(leaf: &Leaf) -> bool {
     match &leaf.value {
-        Value::Masked { mark, .. } => {
-            matches!(mark.kind, SecretKind::Password | SecretKind::Code)
-        }
+        Value::Masked { mark, .. } => mark.kind == SecretKind::Code || is_password(mark.kind, leaf),
         Value::Null => is_password_name(&leaf.path),
         Value::Text(text) => text.is_empty() && is_password_name(&leaf.path),
         _ => false,
