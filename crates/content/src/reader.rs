@@ -7,8 +7,8 @@ use crate::mask::{Masker, credential_kind, scheme_off};
 use crate::{cookie, credential, headers, jwt, shape, target};
 use std::collections::HashMap;
 use stilt_model::{
-    CredentialKind, Exchange, Head, IdBuilder, Issued, Key, Message, Order, Place, Request,
-    Response, SecretKind, Timestamp, Transaction, TransactionId,
+    CredentialKind, Exchange, Head, IdBuilder, Issued, Key, Leaf, LoginName, Message, Order, Place,
+    Request, Response, SecretKind, Timestamp, Transaction, TransactionId, Value,
 };
 
 /// Reads exchanges. Keeps nothing between them but compiled patterns and the classes of names.
@@ -102,7 +102,9 @@ impl Reader {
             sink.auth = auth;
         }
         read_body(message, self.config.depth_max, &mut sink, true);
-        let (leaves, leaves_cut) = (sink.leaves, sink.cut);
+        let (leaves, leaves_cut, email) = (sink.leaves, sink.cut, sink.email);
+        let signs_in = |leaf: &Leaf| matches!(leaf.value, Value::Masked { mark, .. } if mark.kind == SecretKind::Password);
+        let login_name = email.filter(|_| leaves.iter().any(signs_in)).map(LoginName);
         let clean = |text: &str, max: usize| self.masker.text_max(text.trim(), max).into_owned();
         let shown_target = match (parts.scheme, parts.authority) {
             (Some(scheme), Some(_)) => {
@@ -129,6 +131,7 @@ impl Reader {
             credentials,
             leaves,
             leaves_cut,
+            login_name,
             request_id: headers::REQUEST_IDS
                 .iter()
                 .find_map(|name| headers::text(head, name))
@@ -247,6 +250,7 @@ fn sink<'a>(masker: &'a mut Masker, config: &Config, auth: bool, response: bool)
         issued_max: config.credentials_max,
         jwt_max: config.jwt_max,
         auth,
+        email: None,
     }
 }
 

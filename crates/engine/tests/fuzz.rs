@@ -1,4 +1,5 @@
-//! A short fuzz of the whole path, from saved captures: bytes are changed, cut, doubled and moved, and
+//! A short fuzz of the whole path, from saved captures: bytes are changed, cut, doubled and moved,
+//! and
 //! nothing may panic, hang or fail. Seeded, so that a failure comes back.
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 

@@ -25,6 +25,7 @@ pub use pseudonym::{Key, Pseudonym, SecretKind};
 pub use record::{Closed, SessionRecord, Step};
 pub use time::Timestamp;
 pub use transaction::{
-    Credential, CredentialKind, Flags, Issued, Jwt, Order, Request, Response, Transaction,
+    Credential, CredentialKind, Flags, Issued, Jwt, LoginName, Order, Request, Response,
+    Transaction,
 };
 pub use wire::{Anomaly, Body, Exchange, Head, HttpVersion, Mark, Message};

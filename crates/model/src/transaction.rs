@@ -141,6 +141,16 @@ pub struct Issued {
     pub jwt: Option<Jwt>,
 }
 
+/// A name in clear that must not be printed by accident.
+#[derive(Clone, PartialEq, Eq)]
+pub struct LoginName(pub String);
+
+impl core::fmt::Debug for LoginName {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("LoginName(…)")
+    }
+}
+
 /// What the client asked.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Request {
@@ -172,6 +182,11 @@ pub struct Request {
     pub leaves: Vec<Leaf>,
     /// There were more leaves than were kept, or the body was cut.
     pub leaves_cut: bool,
+    /// The e-mail address that was given as a user name beside a password, in clear: leaves hold
+    /// its
+    /// mark. For naming the principal only; no record shows it outside `user.id`.
+    #[serde(skip)]
+    pub login_name: Option<LoginName>,
     /// `X-Request-Id` or like.
     pub request_id: Option<String>,
     /// Trace id of `traceparent`.

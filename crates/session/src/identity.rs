@@ -274,11 +274,20 @@ impl Identity {
         who: Option<ActorId>,
     ) -> Option<ActorId> {
         let response = tx.response.as_ref()?;
-        let signed_in = sighting
-            .login
-            .as_ref()
-            .filter(|login| login.outcome == Outcome::Success)
-            .and_then(|login| self.name(&sighting.service, &login.user, "sign-in"));
+        let signed_in =
+            sighting.login.as_ref().filter(|login| login.outcome == Outcome::Success).and_then(
+                |login| {
+                    // Leaves show an e-mail address by its mark; the principal goes by its name.
+                    let given = tx.request.as_ref().and_then(|request| request.login_name.as_ref());
+                    let marked = login.user.starts_with("<email:");
+                    let user = given.filter(|_| marked).map_or(&login.user, |name| &name.0);
+                    let id = self.name(&sighting.service, user, "sign-in")?;
+                    if let Some(principal) = self.principals.get_mut(&id) {
+                        aliases::add(&mut principal.aliases, [login.user.clone()]);
+                    }
+                    Some(id)
+                },
+            );
         if let Some(id) = signed_in {
             let issued: Vec<_> = response.issued.iter().filter(|issued| !issued.cleared).collect();
             for issued in &issued {

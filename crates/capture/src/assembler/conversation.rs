@@ -382,7 +382,8 @@ impl Conversation {
         self.meet_early(now, work);
     }
 
-    /// Whether an early response can be the one to this request: it acknowledges all of it, and where
+    /// Whether an early response can be the one to this request: it acknowledges all of it, and
+    /// where
     /// order can't be trusted nothing beyond it.
     fn answers(&self, answer: &Answer, asked: &Asked) -> bool {
         match (answer.acked, asked.end) {

@@ -34,6 +34,8 @@ pub(crate) struct Sink<'a> {
     pub(crate) jwt_max: usize,
     /// People sign in here.
     pub(crate) auth: bool,
+    /// The first value of a request that is an e-mail address as a whole.
+    pub(crate) email: Option<String>,
 }
 
 impl Sink<'_> {
@@ -115,6 +117,14 @@ impl Sink<'_> {
             }
             None => self.masker.value(text, self.text_max),
         };
+        if let Value::Masked { mark, .. } = value
+            && mark.kind == SecretKind::Email
+            && self.issued.is_none()
+            && self.email.is_none()
+        {
+            // Equal addresses have equal marks, whatever their case.
+            self.email = Some(prefix(text.trim(), 254).to_lowercase());
+        }
         if let Value::Masked { mark, .. } = value
             && let Some(issued) = &mut self.issued
             && issued.len() < self.issued_max
