@@ -8,7 +8,7 @@ use crate::{cookie, credential, headers, jwt, shape, target};
 use std::collections::HashMap;
 use stilt_model::{
     CredentialKind, Exchange, Head, IdBuilder, Issued, Key, Leaf, LoginName, Message, Order, Place,
-    Request, Response, SecretKind, Timestamp, Transaction, TransactionId, Value,
+    Pseudonym, Request, Response, SecretKind, Timestamp, Transaction, TransactionId, Value,
 };
 
 /// Reads exchanges. Keeps nothing between them but compiled patterns and the classes of names.
@@ -103,7 +103,9 @@ impl Reader {
         }
         read_body(message, self.config.depth_max, &mut sink, true);
         let (leaves, leaves_cut, email) = (sink.leaves, sink.cut, sink.email);
-        let signs_in = |leaf: &Leaf| matches!(leaf.value, Value::Masked { mark, .. } if mark.kind == SecretKind::Password);
+        let is_password = |mark: Pseudonym| mark.kind == SecretKind::Password;
+        let signs_in =
+            |leaf: &Leaf| matches!(leaf.value, Value::Masked { mark, .. } if is_password(mark));
         let login_name = email.filter(|_| leaves.iter().any(signs_in)).map(LoginName);
         let clean = |text: &str, max: usize| self.masker.text_max(text.trim(), max).into_owned();
         let shown_target = match (parts.scheme, parts.authority) {
