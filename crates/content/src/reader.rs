@@ -2,6 +2,7 @@
 
 use crate::bytes::percent_decode;
 use crate::config::Config;
+use crate::leaves::paths::Paths;
 use crate::leaves::{Sink, form, json, multipart};
 use crate::mask::{Masker, credential_kind, scheme_off};
 use crate::{cookie, credential, headers, jwt, shape, target};
@@ -14,6 +15,7 @@ use stilt_model::{
 /// Reads exchanges. Keeps nothing between them but compiled patterns and the classes of names.
 pub struct Reader {
     masker: Masker,
+    paths: Paths,
     config: Config,
     /// User agents as masked before: few, long, and in every request.
     agents: HashMap<Vec<u8>, String>,
@@ -27,7 +29,12 @@ impl Reader {
     /// A reader that masks under `key`.
     #[must_use]
     pub fn new(key: Key, config: &Config) -> Self {
-        Self { masker: Masker::new(key), config: config.clone(), agents: HashMap::new() }
+        Self {
+            masker: Masker::new(key),
+            paths: Paths::new(config.leaf_path_max),
+            config: config.clone(),
+            agents: HashMap::new(),
+        }
     }
 
     /// What `exchange` means, with nothing secret left in it.
@@ -94,7 +101,7 @@ impl Reader {
             self.masker.text_max(&query, self.config.target_max).into_owned()
         });
         let user_agent = head.header("user-agent").map(|agent| self.agent(agent));
-        let mut sink = sink(&mut self.masker, &self.config, auth, false);
+        let mut sink = sink(&mut self.masker, &mut self.paths, &self.config, auth, false);
         let redirect = auth || parts.query.is_some_and(|query| query.contains("state="));
         if let Some(query) = parts.query {
             sink.auth = redirect;
@@ -159,7 +166,7 @@ impl Reader {
         let media = headers::media_type(head, self.config.header_max)
             .map(|media| self.masker.text_max(&media, self.config.header_max).into_owned());
         let mut issued = self.issued_in_head(head, message.start.time);
-        let mut sink = sink(&mut self.masker, &self.config, auth, true);
+        let mut sink = sink(&mut self.masker, &mut self.paths, &self.config, auth, true);
         read_body(message, self.config.depth_max, &mut sink, false);
         let (leaves, leaves_cut) = (sink.leaves, sink.cut);
         issued.extend(sink.issued.unwrap_or_default());
@@ -240,14 +247,21 @@ fn cut(message: &Message) -> bool {
         || u64::try_from(body.kept.len()).is_ok_and(|kept| kept < body.bytes)
 }
 
-fn sink<'a>(masker: &'a mut Masker, config: &Config, auth: bool, response: bool) -> Sink<'a> {
+fn sink<'a>(
+    masker: &'a mut Masker,
+    paths: &'a mut Paths,
+    config: &Config,
+    auth: bool,
+    response: bool,
+) -> Sink<'a> {
+    paths.begin();
     Sink {
         masker,
+        paths,
         leaves: Vec::new(),
         issued: response.then(Vec::new),
         cut: false,
         max: if response { config.leaves_response_max } else { config.leaves_request_max },
-        path_max: config.leaf_path_max,
         text_max: config.text_max,
         issued_max: config.credentials_max,
         jwt_max: config.jwt_max,

@@ -1,6 +1,6 @@
 //! Which sort of answer a response was.
 
-use crate::bytes::{FNV_START, fnv};
+use crate::bytes::fnv;
 use stilt_model::{IdBuilder, Leaf, Value};
 
 fn kind(value: &Value) -> u8 {
@@ -21,10 +21,8 @@ pub(crate) fn shape(leaves: &[Leaf], media: Option<&str>, bytes: u64) -> u64 {
             .number(u64::from(bytes > 0))
             .finish();
     }
-    let mut set: Vec<u64> = leaves
-        .iter()
-        .map(|leaf| fnv(FNV_START, leaf.path.bytes().chain([0, kind(&leaf.value)])))
-        .collect();
+    let mut set: Vec<u64> =
+        leaves.iter().map(|leaf| fnv(leaf.path.stable(), [0, kind(&leaf.value)])).collect();
     set.sort_unstable();
     set.dedup();
     set.into_iter().fold(IdBuilder::new("shape"), IdBuilder::number).finish()

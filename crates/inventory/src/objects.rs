@@ -230,7 +230,7 @@ fn value(leaf: &Leaf, looks: bool) -> Option<String> {
             } else {
                 !text.contains(' ')
             };
-            fits.then(|| text.clone())
+            fits.then(|| text.to_string())
         }
         Value::Masked { mark, .. } if !looks => Some(mark.to_string()),
         _ => None,

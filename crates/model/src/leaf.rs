@@ -1,7 +1,9 @@
 //! Typed leaves: one view of what a message says, whatever its syntax.
 
+use crate::leaf_path::LeafPath;
 use crate::pseudonym::Pseudonym;
 use serde::Serialize;
+use smol_str::SmolStr;
 
 /// Where in the message a leaf stood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -22,8 +24,8 @@ pub enum Place {
 pub struct Leaf {
     /// Where it stood.
     pub place: Place,
-    /// Its path: keys joined by `.`, array steps as `[]` (`items[].owner.id`); at most 256 bytes.
-    pub path: String,
+    /// Its path; at most 256 bytes.
+    pub path: LeafPath,
     /// For a leaf inside arrays: the index of the element of the outermost array, so that leaves of
     /// one record can be put together again. 0 outside arrays.
     pub record: u32,
@@ -35,8 +37,7 @@ impl Leaf {
     /// The last key of the path (`items[].owner.id` → `id`).
     #[must_use]
     pub fn name(&self) -> &str {
-        let last = self.path.rsplit('.').next().unwrap_or_default();
-        last.trim_end_matches("[]")
+        self.path.name()
     }
 }
 
@@ -53,7 +54,7 @@ pub enum Value {
     /// Any other number.
     Number(f64),
     /// Text in clear, at most 256 bytes (cut on a character boundary).
-    Text(String),
+    Text(SmolStr),
     /// A secret, replaced, with its original length in bytes.
     Masked {
         /// The mark.
@@ -69,7 +70,7 @@ impl Value {
     pub fn as_key(&self) -> Option<String> {
         match self {
             Self::Integer(number) => Some(number.to_string()),
-            Self::Text(text) if !text.is_empty() => Some(text.clone()),
+            Self::Text(text) if !text.is_empty() => Some(text.to_string()),
             Self::Masked { mark, .. } => Some(mark.to_string()),
             _ => None,
         }

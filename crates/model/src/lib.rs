@@ -8,6 +8,7 @@ pub mod finding;
 pub mod flow;
 pub mod id;
 pub mod leaf;
+pub mod leaf_path;
 pub mod pseudonym;
 pub mod record;
 pub mod time;
@@ -21,8 +22,10 @@ pub use finding::{
 pub use flow::{Flow, VlanTag};
 pub use id::{EndpointId, FlowId, IdBuilder, SessionId, TransactionId};
 pub use leaf::{Leaf, Place, Value};
+pub use leaf_path::LeafPath;
 pub use pseudonym::{Key, Pseudonym, SecretKind};
 pub use record::{Closed, SessionRecord, Step};
+pub use smol_str::SmolStr;
 pub use time::Timestamp;
 pub use transaction::{
     Credential, CredentialKind, Flags, Issued, Jwt, LoginName, Order, Request, Response,

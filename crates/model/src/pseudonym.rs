@@ -84,9 +84,9 @@ impl Key {
     pub fn pseudonym(&self, kind: SecretKind, secret: &[u8]) -> Pseudonym {
         let mut hasher = blake3::Hasher::new_keyed(&self.0);
         hasher.update(kind.name().as_bytes()).update(&[0]).update(secret);
-        let mut digest = [0_u8; 16];
-        hasher.finalize_xof().fill(&mut digest);
-        Pseudonym { kind, digest: u128::from_be_bytes(digest) }
+        let mut digest = [[0_u8; 8]; 2];
+        hasher.finalize_xof().fill(digest.as_flattened_mut());
+        Pseudonym { kind, digest: digest.map(u64::from_be_bytes) }
     }
 
     /// A keyed 64-bit hash, for sharding that an attacker can't steer.
@@ -111,13 +111,13 @@ impl fmt::Debug for Key {
 pub struct Pseudonym {
     /// What the secret was.
     pub kind: SecretKind,
-    /// Its keyed digest.
-    pub digest: u128,
+    /// Its keyed digest; the first half is what is shown.
+    pub digest: [u64; 2],
 }
 
 impl fmt::Display for Pseudonym {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<{}:{:016x}>", self.kind.name(), self.digest >> 64)
+        write!(f, "<{}:{:016x}>", self.kind.name(), self.digest[0])
     }
 }
 

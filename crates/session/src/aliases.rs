@@ -126,12 +126,12 @@ mod tests {
     use stilt_model::Place;
 
     fn leaf(path: &str, value: Value) -> Leaf {
-        Leaf { place: Place::Json, path: path.to_owned(), record: 0, value }
+        Leaf { place: Place::Json, path: path.into(), record: 0, value }
     }
 
     #[test]
     fn an_answer_about_oneself_names_one_and_a_list_names_nobody() {
-        let text = |text: &str| Value::Text(text.to_owned());
+        let text = |text: &str| Value::Text(text.into());
         let me = [leaf("user.id", Value::Integer(7)), leaf("user.username", text("ann"))];
         assert_eq!(of_answer(&me), ["7", "ann"]);
         assert!(is_about(&me, &["ann".to_owned()]));

@@ -52,13 +52,13 @@ pub(crate) enum Who {
 /// Principals, and the credentials that stand for them.
 #[derive(Default)]
 pub(crate) struct Identity {
-    bound: [HashMap<u128, ActorId, RandomState>; 2],
+    bound: [HashMap<[u64; 2], ActorId, RandomState>; 2],
     principals: HashMap<ActorId, Principal, RandomState>,
     /// Subject of a token → principal that signed in under another name.
     subjects: HashMap<(Arc<str>, String), ActorId, RandomState>,
     cookies: BTreeMap<Arc<str>, BTreeSet<String>>,
     clients: HashMap<u64, Client, RandomState>,
-    unnamed: HashMap<u128, Arc<Actor>, RandomState>,
+    unnamed: HashMap<[u64; 2], Arc<Actor>, RandomState>,
     hasher: RandomState,
 }
 

@@ -1,8 +1,8 @@
 //! JSON bodies, whole or cut off: a pull reader that stops at its caps.
 
+use super::paths::{PathId, ROOT};
 use super::{Scalar, Sink};
-use crate::bytes::{byte, prefix, run_end};
-use crate::mask::names::{self, NameClass};
+use crate::bytes::{byte, run_end};
 use std::borrow::Cow;
 use stilt_model::Place;
 
@@ -26,20 +26,14 @@ pub(crate) fn looks_like(body: &[u8]) -> bool {
 pub(crate) fn read(body: &[u8], depth_max: usize, sink: &mut Sink<'_>) {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let body = body.strip_prefix(b")]}',").unwrap_or(body);
-    let mut reader = Reader {
-        bytes: body,
-        at: 0,
-        path: String::with_capacity(64),
-        depth_max: depth_max.min(DEPTH_CAP),
-        record: 0,
-        arrays: 0,
-    };
+    let mut reader =
+        Reader { bytes: body, at: 0, depth_max: depth_max.min(DEPTH_CAP), record: 0, arrays: 0 };
     loop {
         reader.space();
         if reader.at >= body.len() {
             return;
         }
-        if reader.value(0, None, sink).is_err() {
+        if reader.value(0, ROOT, sink).is_err() {
             sink.cut = true;
             return;
         }
@@ -59,7 +53,6 @@ pub(crate) fn read_events(body: &[u8], depth_max: usize, sink: &mut Sink<'_>) {
 struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
-    path: String,
     depth_max: usize,
     record: u32,
     arrays: usize,
@@ -87,20 +80,15 @@ impl<'a> Reader<'a> {
         Err(Stop::End)
     }
 
-    fn value(
-        &mut self,
-        depth: usize,
-        class: Option<NameClass>,
-        sink: &mut Sink<'_>,
-    ) -> Result<(), Stop> {
+    fn value(&mut self, depth: usize, path: PathId, sink: &mut Sink<'_>) -> Result<(), Stop> {
         self.space();
         let scalar = match self.peek() {
             b'{' | b'[' if depth >= self.depth_max => {
                 sink.cut = true;
                 return self.skip();
             }
-            b'{' => return self.object(depth, class, sink),
-            b'[' => return self.array(depth, class, sink),
+            b'{' => return self.object(depth, path, sink),
+            b'[' => return self.array(depth, path, sink),
             b'"' => Scalar::Text(self.string()?),
             b't' => self.word(b"true", Scalar::Bool(true))?,
             b'f' => self.word(b"false", Scalar::Bool(false))?,
@@ -109,19 +97,10 @@ impl<'a> Reader<'a> {
             _ => return Err(Stop::End),
         };
         let record = if self.arrays > 0 { self.record } else { 0 };
-        if sink.add(Place::Json, &self.path, record, class, scalar) {
-            Ok(())
-        } else {
-            Err(Stop::Full)
-        }
+        if sink.add(Place::Json, path, record, scalar) { Ok(()) } else { Err(Stop::Full) }
     }
 
-    fn object(
-        &mut self,
-        depth: usize,
-        class: Option<NameClass>,
-        sink: &mut Sink<'_>,
-    ) -> Result<(), Stop> {
+    fn object(&mut self, depth: usize, path: PathId, sink: &mut Sink<'_>) -> Result<(), Stop> {
         self.step();
         self.space();
         if self.peek() == b'}' {
@@ -130,15 +109,14 @@ impl<'a> Reader<'a> {
         }
         loop {
             self.space();
-            let key = self.string()?;
+            let (raw, escaped) = self.raw_string()?;
             self.expect(b':')?;
-            let own = sink.masker.class(&key);
-            let inherited = class.filter(|_| own.is_none() && names::inherits(&key));
-            let back = self.path.len();
-            self.push(&sink.key(&key));
-            let done = self.value(depth.saturating_add(1), own.or(inherited), sink);
-            self.path.truncate(back);
-            done?;
+            let child = if escaped {
+                sink.child(path, unescape(&String::from_utf8_lossy(raw)).as_bytes())
+            } else {
+                sink.child(path, raw)
+            };
+            self.value(depth.saturating_add(1), child, sink)?;
             self.space();
             match self.peek() {
                 b',' => self.step(),
@@ -151,37 +129,21 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn push(&mut self, key: &str) {
-        if self.path.len() >= 512 {
-            return;
-        }
-        if !self.path.is_empty() {
-            self.path.push('.');
-        }
-        self.path.push_str(prefix(key, 256));
-    }
-
-    fn array(
-        &mut self,
-        depth: usize,
-        class: Option<NameClass>,
-        sink: &mut Sink<'_>,
-    ) -> Result<(), Stop> {
+    fn array(&mut self, depth: usize, path: PathId, sink: &mut Sink<'_>) -> Result<(), Stop> {
         self.step();
         self.space();
         if self.peek() == b']' {
             self.step();
             return Ok(());
         }
-        let back = self.path.len();
-        self.path.push_str("[]");
+        let element = sink.paths.element(path);
         let outermost = self.arrays == 0;
         self.arrays = self.arrays.saturating_add(1);
         if outermost {
             self.record = 0;
         }
         loop {
-            self.value(depth.saturating_add(1), class, sink)?;
+            self.value(depth.saturating_add(1), element, sink)?;
             self.space();
             match self.peek() {
                 b',' => self.step(),
@@ -196,7 +158,6 @@ impl<'a> Reader<'a> {
             }
         }
         self.arrays = self.arrays.saturating_sub(1);
-        self.path.truncate(back);
         Ok(())
     }
 

@@ -3,13 +3,15 @@
 pub(crate) mod form;
 pub(crate) mod json;
 pub(crate) mod multipart;
+pub(crate) mod paths;
 
 use crate::bytes::{length, prefix};
 use crate::jwt;
 use crate::mask::names::NameClass;
 use crate::mask::{Masker, credential_kind, scheme_off};
+use paths::{Node, PathId, Paths};
 use std::borrow::Cow;
-use stilt_model::{CredentialKind, Issued, Leaf, Place, SecretKind, Value};
+use stilt_model::{CredentialKind, Issued, Leaf, Place, SecretKind, SmolStr, Value};
 
 /// One scalar before masking.
 pub(crate) enum Scalar<'a> {
@@ -23,12 +25,12 @@ pub(crate) enum Scalar<'a> {
 /// Collects leaves under a cap, masking each.
 pub(crate) struct Sink<'a> {
     pub(crate) masker: &'a mut Masker,
+    pub(crate) paths: &'a mut Paths,
     pub(crate) leaves: Vec<Leaf>,
     /// Credentials the body hands out; `None` in requests.
     pub(crate) issued: Option<Vec<Issued>>,
     pub(crate) cut: bool,
     pub(crate) max: usize,
-    pub(crate) path_max: usize,
     pub(crate) text_max: usize,
     pub(crate) issued_max: usize,
     pub(crate) jwt_max: usize,
@@ -43,36 +45,63 @@ impl Sink<'_> {
     pub(crate) fn add(
         &mut self,
         place: Place,
-        path: &str,
+        path: PathId,
         record: u32,
-        class: Option<NameClass>,
         scalar: Scalar<'_>,
     ) -> bool {
         if self.leaves.len() >= self.max {
             self.cut = true;
             return false;
         }
+        let Some(node) = self.paths.node(path) else { return true };
+        let mut taken = Taken {
+            masker: self.masker,
+            issued: self.issued.as_mut(),
+            email: &mut self.email,
+            auth: self.auth,
+            issued_max: self.issued_max,
+            jwt_max: self.jwt_max,
+            text_max: self.text_max,
+        };
         let value = match scalar {
             Scalar::Null => Value::Null,
             Scalar::Bool(bool) => Value::Bool(bool),
-            Scalar::Number(text) => self.number(path, class, text),
-            Scalar::Text(text) => self.text(place, path, class, &text),
+            Scalar::Number(text) => taken.number(node, text),
+            Scalar::Text(text) => taken.text(place, node, &text),
         };
-        let path = prefix(path, self.path_max).to_owned();
-        self.leaves.push(Leaf { place, path, record, value });
+        self.leaves.push(Leaf { place, path: node.path.clone(), record, value });
         true
     }
 
-    /// A key as paths show it: secrets in it are masked.
-    pub(crate) fn key<'k>(&self, key: &'k str) -> Cow<'k, str> {
-        if key.len() < 5 { Cow::Borrowed(key) } else { self.masker.text_max(key, 128) }
+    /// The path of a value under `key` in an object.
+    pub(crate) fn child(&mut self, parent: PathId, key: &[u8]) -> PathId {
+        self.paths.child(parent, key, self.masker)
     }
 
-    fn number(&self, path: &str, class: Option<NameClass>, text: &str) -> Value {
+    /// The path of a field of a form or query.
+    pub(crate) fn field(&mut self, name: &str) -> PathId {
+        self.paths.field(name, self.masker)
+    }
+}
+
+/// What a scalar is read with, apart from the paths.
+struct Taken<'a> {
+    masker: &'a mut Masker,
+    issued: Option<&'a mut Vec<Issued>>,
+    email: &'a mut Option<String>,
+    auth: bool,
+    issued_max: usize,
+    jwt_max: usize,
+    text_max: usize,
+}
+
+impl Taken<'_> {
+    fn number(&self, node: &Node, text: &str) -> Value {
+        let class = node.class;
         let digits = text.bytes().filter(u8::is_ascii_digit).count();
         let secret = match class {
             // Counts of tokens, flags and ids stand under such names as well.
-            Some(NameClass::Token { .. }) => digits >= 4 && !path.ends_with("okens"),
+            Some(NameClass::Token { .. }) => digits >= 4 && !node.counts_tokens,
             Some(NameClass::Phone | NameClass::Card) => digits >= 8,
             Some(NameClass::BareCode | NameClass::Session | NameClass::Random) => {
                 self.auth && self.issued.is_none() && digits >= 4
@@ -87,7 +116,7 @@ impl Sink<'_> {
             return Value::Masked { mark, length: length(text.len()) };
         }
         if digits >= 9
-            && !is_id(path)
+            && !node.is_id
             && !text.contains(['.', 'e', 'E'])
             && let masked @ Value::Masked { .. } = self.masker.value(text, self.text_max)
         {
@@ -96,9 +125,14 @@ impl Sink<'_> {
         parse_number(text)
     }
 
-    fn text(&mut self, place: Place, path: &str, class: Option<NameClass>, text: &str) -> Value {
+    fn text(&mut self, place: Place, node: &Node, text: &str) -> Value {
+        let class = node.class;
         if text.is_empty() {
-            return if place == Place::Json { Value::Text(String::new()) } else { Value::Null };
+            return if place == Place::Json {
+                Value::Text(SmolStr::default())
+            } else {
+                Value::Null
+            };
         }
         // A `code` in an answer is most often an error's or a product's.
         let auth = self.auth && self.issued.is_none();
@@ -110,10 +144,10 @@ impl Sink<'_> {
                 Value::Masked { mark: self.masker.credential(bare), length: length(text.len()) }
             }
             None if place != Place::Json && number_like(text) => {
-                return self.number(path, class, text);
+                return self.number(node, text);
             }
-            None if is_id(path) && text.bytes().all(|b| b.is_ascii_digit()) => {
-                Value::Text(prefix(text, self.text_max).to_owned())
+            None if node.is_id && text.bytes().all(|b| b.is_ascii_digit()) => {
+                Value::Text(prefix(text, self.text_max).into())
             }
             None => self.masker.value(text, self.text_max),
         };
@@ -123,7 +157,7 @@ impl Sink<'_> {
             && self.email.is_none()
         {
             // Equal addresses have equal marks, whatever their case.
-            self.email = Some(prefix(text.trim(), 254).to_lowercase());
+            *self.email = Some(prefix(text.trim(), 254).to_lowercase());
         }
         if let Value::Masked { mark, .. } = value
             && let Some(issued) = &mut self.issued
@@ -131,7 +165,7 @@ impl Sink<'_> {
             && hands_out(class, mark.kind, bare)
         {
             let jwt = jwt::decode(self.masker, bare, self.jwt_max);
-            let name = prefix(path, self.path_max).to_owned();
+            let name = node.path.to_string();
             issued.push(Issued { kind: CredentialKind::Bearer, name, mark, cleared: false, jwt });
         }
         value
@@ -146,17 +180,6 @@ fn hands_out(class: Option<NameClass>, kind: SecretKind, value: &str) -> bool {
     );
     let credential = matches!(kind, SecretKind::Token | SecretKind::Jwt);
     kind == SecretKind::Jwt || (named && credential && value.len() >= 8)
-}
-
-/// The last key of `path` says that its value is the id of a thing.
-fn is_id(path: &str) -> bool {
-    let name = path.rsplit('.').next().unwrap_or_default().trim_end_matches("[]");
-    let lower = name.get(name.len().saturating_sub(3)..).unwrap_or(name);
-    name.eq_ignore_ascii_case("id")
-        || lower.eq_ignore_ascii_case("_id")
-        || lower.eq_ignore_ascii_case("-id")
-        || name.ends_with("Id")
-        || name.ends_with("ID")
 }
 
 /// Text of a parameter that is a number in its plain form: no sign but `-`, no leading zeros.
@@ -174,6 +197,6 @@ fn parse_number(text: &str) -> Value {
     match text.parse::<f64>() {
         // Ids beyond 64 bits must keep all their digits.
         Ok(number) if text.contains(['.', 'e', 'E']) && number.is_finite() => Value::Number(number),
-        _ => Value::Text(prefix(text, 64).to_owned()),
+        _ => Value::Text(prefix(text, 64).into()),
     }
 }

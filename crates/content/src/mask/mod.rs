@@ -191,7 +191,7 @@ impl Masker {
         let (seen, shown) = window(text);
         let spans = self.find(seen);
         if spans.0.is_empty() {
-            return Value::Text(prefix(prefix(seen, shown), max).to_owned());
+            return Value::Text(prefix(prefix(seen, shown), max).into());
         }
         if let [(start, end, kind)] = spans.0.as_slice() {
             let rest = part(seen, 0, *start)
@@ -205,7 +205,7 @@ impl Masker {
                 return Value::Masked { mark, length: length(text.len()) };
             }
         }
-        Value::Text(self.render(seen, &spans, shown, max))
+        Value::Text(self.render(seen, &spans, shown, max).into())
     }
 
     /// Whether `text` holds a secret other than an address or telephone number.

@@ -1,0 +1,158 @@
+//! Paths of leaves: few, long, and in every message; so each is made once and shared.
+
+use core::fmt;
+use core::hash::{BuildHasher, Hash, Hasher};
+use core::ops::Deref;
+use foldhash::quality::RandomState;
+use serde::{Serialize, Serializer};
+use std::sync::{Arc, OnceLock};
+
+/// The path of a leaf: keys joined by `.`, array steps as `[]` (`items[].owner.id`).
+///
+/// Cloning is cheap. What is asked of every leaf is worked out once, when the path is made.
+#[derive(Clone)]
+pub struct LeafPath(Arc<Parts>);
+
+/// FNV-1a over 64 bits.
+const FNV_START: u64 = 0xcbf2_9ce4_8422_2325;
+const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
+
+struct Parts {
+    text: Box<str>,
+    key: u64,
+    stable: u64,
+    in_array: bool,
+    name: (usize, usize),
+}
+
+impl LeafPath {
+    /// Makes a path of its text.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        // One seed for the whole process: equal paths have equal keys on every worker, and who
+        // chooses the keys of a body cannot aim at collisions.
+        static SEED: OnceLock<RandomState> = OnceLock::new();
+        let key = SEED.get_or_init(RandomState::default).hash_one(text);
+        let start = text.rfind('.').map_or(0, |at| at.saturating_add(1));
+        let last = text.get(start..).unwrap_or_default().trim_end_matches("[]");
+        Self(Arc::new(Parts {
+            text: text.into(),
+            key,
+            stable: text
+                .bytes()
+                .fold(FNV_START, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME)),
+            in_array: text.contains("[]"),
+            name: (start, start.saturating_add(last.len())),
+        }))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0.text
+    }
+
+    /// A hash of the text, the same for equal paths while the program runs; it must not reach
+    /// any output.
+    #[must_use]
+    pub fn key(&self) -> u64 {
+        self.0.key
+    }
+
+    /// FNV-1a of the text: the same in every run, and no secret from who chooses the text.
+    #[must_use]
+    pub fn stable(&self) -> u64 {
+        self.0.stable
+    }
+
+    /// Whether a step of it goes into an array.
+    #[must_use]
+    pub fn in_array(&self) -> bool {
+        self.0.in_array
+    }
+
+    /// The last key (`items[].owner.id` → `id`).
+    #[must_use]
+    pub fn name(&self) -> &str {
+        let (start, end) = self.0.name;
+        self.0.text.get(start..end).unwrap_or_default()
+    }
+}
+
+impl Deref for LeafPath {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl From<&str> for LeafPath {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+impl PartialEq for LeafPath {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for LeafPath {}
+
+impl PartialEq<str> for LeafPath {
+    fn eq(&self, other: &str) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl PartialEq<&str> for LeafPath {
+    fn eq(&self, other: &&str) -> bool {
+        self.as_str() == *other
+    }
+}
+
+impl Hash for LeafPath {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+impl fmt::Debug for LeafPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl fmt::Display for LeafPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for LeafPath {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_knows_its_last_key_and_its_arrays() {
+        let check = |text: &str, name: &str, in_array: bool| {
+            let path = LeafPath::new(text);
+            assert_eq!((path.name(), path.in_array()), (name, in_array), "{text}");
+            assert_eq!(path.key(), LeafPath::new(text).key());
+        };
+        check("id", "id", false);
+        check("items[].owner.id", "id", true);
+        check("tags[]", "tags", true);
+        check("a.b[][]", "b", true);
+        check("", "", false);
+        check("a.", "", false);
+    }
+}
