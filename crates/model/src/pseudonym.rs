@@ -4,6 +4,7 @@
 //! join records; without the key the mark tells nothing (BLAKE3 in keyed mode, 16 bytes).
 
 use core::fmt;
+use core::ops::Deref;
 use serde::{Serialize, Serializer};
 
 /// What sort of secret a pseudonym stands for; its name is part of the mark and of the digest.
@@ -115,9 +116,56 @@ pub struct Pseudonym {
     pub digest: [u64; 2],
 }
 
+impl Pseudonym {
+    /// The mark as text, without allocation.
+    #[must_use]
+    pub fn shown(&self) -> Shown {
+        let mut shown = Shown { bytes: [0; SHOWN_MAX], length: 0 };
+        shown.push(b"<");
+        shown.push(self.kind.name().as_bytes());
+        shown.push(b":");
+        for byte in self.digest[0].to_be_bytes() {
+            for half in [byte >> 4, byte & 15] {
+                shown.push(&[if half < 10 { b'0' + half } else { b'a' - 10 + half }]);
+            }
+        }
+        shown.push(b">");
+        shown
+    }
+}
+
+/// The longest kind, two brackets, a colon and 16 digits.
+const SHOWN_MAX: usize = 40;
+
+/// A mark as text.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown {
+    bytes: [u8; SHOWN_MAX],
+    length: usize,
+}
+
+impl Shown {
+    fn push(&mut self, text: &[u8]) {
+        let end = self.length.saturating_add(text.len());
+        if let Some(room) = self.bytes.get_mut(self.length..end) {
+            room.copy_from_slice(text);
+            self.length = end;
+        }
+    }
+}
+
+impl Deref for Shown {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        let text = self.bytes.get(..self.length).unwrap_or_default();
+        core::str::from_utf8(text).unwrap_or_default()
+    }
+}
+
 impl fmt::Display for Pseudonym {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<{}:{:016x}>", self.kind.name(), self.digest[0])
+        f.write_str(&self.shown())
     }
 }
 
@@ -130,6 +178,15 @@ impl Serialize for Pseudonym {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_longest_mark_is_shown_whole() {
+        let key = Key::new([7; 32]);
+        for kind in [SecretKind::ConnectionString, SecretKind::PasswordHash, SecretKind::Jwt] {
+            let mark = key.pseudonym(kind, b"x");
+            assert_eq!(*mark.shown(), format!("<{}:{:016x}>", kind.name(), mark.digest[0]));
+        }
+    }
 
     #[test]
     fn one_secret_one_mark_per_key_and_kind() {

@@ -8,6 +8,7 @@ mod keys;
 pub mod names;
 mod national;
 mod numbers;
+mod survey;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ use names::NameClass;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use stilt_model::{Jwt, Key, Pseudonym, SecretKind, Value};
+use survey::Survey;
 
 /// Raw bytes of one text that are looked at; what lies beyond is never shown.
 const SCAN_MAX: usize = 8192;
@@ -237,14 +239,18 @@ impl Masker {
         if text.len() < 5 {
             return Spans::default();
         }
+        let survey = Survey::of(text.as_bytes());
+        if survey.is_plain() {
+            return Spans::default();
+        }
         if text.len() > CLEAN_LENGTH_MAX {
-            return self.search(text);
+            return self.search(text, &survey);
         }
         let hash = self.hasher.hash_one(text);
         if self.clean.borrow().contains(&hash) {
             return Spans::default();
         }
-        let spans = self.search(text);
+        let spans = self.search(text, &survey);
         if spans.0.is_empty() {
             let mut clean = self.clean.borrow_mut();
             if clean.len() >= CLEAN_MAX {
@@ -255,31 +261,19 @@ impl Masker {
         spans
     }
 
-    fn search(&self, text: &str) -> Spans {
+    fn search(&self, text: &str, survey: &Survey) -> Spans {
         let mut spans = Spans::default();
-        let bytes = text.as_bytes();
-        let mut digits = 0_usize;
-        let (mut at_sign, mut percent, mut assigns) = (false, false, false);
-        for byte in bytes {
-            match byte {
-                b'0'..=b'9' => digits = digits.saturating_add(1),
-                b'@' => at_sign = true,
-                b'%' => percent = true,
-                b'=' | b':' => assigns = true,
-                _ => {}
-            }
-        }
-        if bytes.len() >= 12 {
+        if survey.may_hold_key() {
             self.keys.find(text, &mut spans);
         }
-        if assigns || percent {
+        if survey.assigns || survey.percent {
             assign::find(text, &mut spans);
         }
-        if at_sign || percent {
+        if survey.at_sign || survey.percent {
             email::find(text, &mut spans);
         }
-        if digits >= 6 {
-            if bytes.len() >= 15 {
+        if survey.digits >= 6 {
+            if text.len() >= 15 {
                 iban::find(text, &mut spans);
             }
             // A UUID has runs of digits that mean nothing, as has a time.

@@ -46,11 +46,17 @@ impl<T: Copy> Generations<T> {
 
     /// Writes a value; gives whether something was forgotten for it.
     pub(super) fn put(&mut self, key: u64, value: T) -> bool {
+        self.merge(key, |_| value)
+    }
+
+    /// Writes what `new` makes of the value that is there; gives whether something was forgotten
+    /// for it.
+    pub(super) fn merge(&mut self, key: u64, new: impl FnOnce(Option<T>) -> T) -> bool {
         if let Some(slot) = self.young.get_mut(&key) {
-            *slot = value;
+            *slot = new(Some(*slot));
             return false;
         }
-        self.old.remove(&key);
+        let value = new(self.old.remove(&key));
         let full = self.young.len() >= self.max / 2;
         let mut forgot = false;
         if full {

@@ -7,14 +7,16 @@
 //! an application names one resource in two ways, by value alone (`loose`).
 
 mod generations;
+mod keys;
 mod owners;
 mod shows;
 
 use crate::seen::Seen;
 use generations::Generations;
+use keys::Keys;
 use owners::Owners;
 use serde::{Deserialize, Serialize};
-use shows::{Keys, Shown};
+use shows::{Shown, Shows};
 use std::collections::{BTreeMap, HashMap};
 use stilt_inventory::{ObjectRef, Sighting};
 use stilt_model::{ActorId, Outcome, Timestamp, Transaction};
@@ -113,6 +115,7 @@ struct Memory {
 pub struct Objects {
     config: Config,
     keys: Keys,
+    shows: Shows,
     owners: Owners,
     holders: Generations<Holders>,
     memories: HashMap<ActorId, Memory, foldhash::fast::RandomState>,
@@ -129,6 +132,7 @@ impl Objects {
         Self {
             config: config.clone(),
             keys: Keys::default(),
+            shows: Shows::default(),
             owners: Owners::default(),
             holders: Generations::new(config.objects_max),
             memories: HashMap::default(),
@@ -155,8 +159,9 @@ impl Objects {
         seen: &Seen,
         object: &ObjectRef,
     ) -> Verdict {
-        let key = self.keys.object(&sighting.service, object);
-        let loose = self.keys.loose(&sighting.service, &object.id);
+        let service = self.keys.service(&sighting.service);
+        let key = self.keys.object(service, object);
+        let loose = self.keys.loose(service, &object.id);
         let own_name = seen.aliases.binary_search(&object.id).is_ok();
         let held = self.holders.get(key);
         let named = self
@@ -191,13 +196,12 @@ impl Objects {
     }
 
     fn was_shown(&self, seen: &Seen, key: u64) -> bool {
-        self.memories_of(seen).filter_map(|memory| memory.shown.get(key)).any(|shown| match shown {
-            Shown::Own => true,
+        self.memories_of(seen).filter_map(|memory| memory.shown.get(key)).any(|shown| {
             // What names another owner is shown by right only to somebody who owns nothing of the
             // kind (an administrator, a job), at a place that does not show it to everybody.
-            Shown::Foreign(place) => {
+            shown.foreign_at().is_none_or(|place| {
                 !self.owners.owns(actor_of(seen)) && !self.owners.is_public(place)
-            }
+            })
         })
     }
 
@@ -211,6 +215,7 @@ impl Objects {
         if sighting.outcome != Outcome::Success {
             return;
         }
+        let service = self.keys.service(&sighting.service);
         let resource = shows::singular(shows::resource_of(&sighting.name));
         let things = sighting.objects.iter().any(|object| object.in_path);
         let place = (sighting.endpoint, resource.as_str(), things);
@@ -228,18 +233,19 @@ impl Objects {
             .filter(|object| {
                 !object.in_path && self.judge(tx, sighting, seen, object).owner == Ownership::Other
             })
-            .map(|object| self.keys.object(&sighting.service, object))
+            .map(|object| self.keys.object(service, object))
             .collect();
         let mut shows = Vec::new();
-        shows::in_response(&self.keys, response, sighting, &mut shows);
+        let about = (service, resource.as_str());
+        self.shows.in_response(&self.keys, response, about, &mut shows);
         if sighting.changes_state && sighting.login.is_none() && !under_other {
-            shows::in_request(&self.keys, tx, sighting, &mut shows);
+            self.shows.in_request(&self.keys, tx, about, &mut shows);
         }
         let anonymous =
             seen.actor.kind == stilt_model::ActorKind::Client && seen.principal.is_none();
         let mut foreign = false;
         let asked: Vec<u64> =
-            sighting.objects.iter().map(|o| self.keys.object(&sighting.service, o)).collect();
+            sighting.objects.iter().map(|o| self.keys.object(service, o)).collect();
         for show in &shows {
             let named = records.owner_of(show.record);
             // A record that is named by nobody but itself has no owner apart.
@@ -253,7 +259,7 @@ impl Objects {
                 continue;
             }
             foreign |= other;
-            let value = if other { Shown::Foreign(sighting.endpoint) } else { Shown::Own };
+            let value = if other { Shown::foreign(sighting.endpoint) } else { Shown::OWN };
             self.remember(actor, tx.end, show.key, value);
             if let Some(loose) = show.loose {
                 self.remember(actor, tx.end, loose, value);
@@ -296,10 +302,8 @@ impl Objects {
         });
         let before = memory.shown.len();
         // What was shown as own stays own.
-        if value != Shown::Own && memory.shown.get(key) == Some(Shown::Own) {
-            return;
-        }
-        memory.uncertain |= memory.shown.put(key, value);
+        let keep = |before| if before == Some(Shown::OWN) { Shown::OWN } else { value };
+        memory.uncertain |= memory.shown.merge(key, keep);
         self.entries = self.entries.saturating_sub(before).saturating_add(memory.shown.len());
         if memory.last != now || before == 0 {
             self.idle.remove(&(memory.last, memory.order));

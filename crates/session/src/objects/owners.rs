@@ -3,7 +3,7 @@
 //! A field names owners when its values are, time and again, what principals are called
 //! (`detections.md`, D14): its name alone proves nothing, though a telling name needs less proof.
 
-use super::shows::Keys;
+use super::keys::Keys;
 use crate::seen::Seen;
 use foldhash::fast::RandomState;
 use std::collections::{BTreeSet, HashMap};
@@ -42,6 +42,11 @@ impl Field {
             *slot = actor.0;
             self.named_count += 1;
         }
+    }
+
+    /// The field names owners, and `leaf` is one of it.
+    fn names_owner(&self, leaf: &Leaf) -> bool {
+        self.hits > 0 && self.names_owners(is_telling(leaf.name()), is_number(leaf))
     }
 
     /// The field names owners.
@@ -167,14 +172,12 @@ impl Owners {
         let itself = keys.name(object);
         let response = tx.response.as_ref()?;
         let mut first = None;
-        for leaf in response.leaves.iter().filter(|leaf| !leaf.path.contains("[]")) {
-            let Some(name) = name_of(keys, leaf) else { continue };
-            let field = self.fields.get(&keys.leaf(endpoint, &leaf.path)).copied();
-            if !field
-                .is_some_and(|field| field.names_owners(is_telling(leaf.name()), is_number(leaf)))
-            {
+        for leaf in response.leaves.iter().filter(|leaf| !leaf.path.in_array()) {
+            let field = self.fields.get(&keys.leaf(endpoint, &leaf.path));
+            if !field.is_some_and(|field| field.names_owner(leaf)) {
                 continue;
             }
+            let Some(name) = name_of(keys, leaf) else { continue };
             if self.is_called(keys, seen, name) {
                 return Some(name);
             }
@@ -205,13 +208,10 @@ impl Owners {
             let key = keys.leaf(endpoint, &leaf.path);
             let called = self.names.get(&name).copied();
             let own = called.is_some() && self.is_called(keys, seen, name);
-            if self.fields.len() >= LEAVES_MAX && !self.fields.contains_key(&key) {
-                continue;
+            if called.is_some() && self.fields.len() < LEAVES_MAX {
+                self.fields.entry(key).or_default();
             }
-            if called.is_none() && !self.fields.contains_key(&key) {
-                continue;
-            }
-            let field = self.fields.entry(key).or_default();
+            let Some(field) = self.fields.get_mut(&key) else { continue };
             match called {
                 Some(called) => {
                     field.hits = field.hits.saturating_add(1);
@@ -220,11 +220,11 @@ impl Owners {
                 }
                 None => field.misses = field.misses.saturating_add(1),
             }
-            if !field.names_owners(is_telling(leaf.name()), is_number(leaf)) {
+            if !field.names_owner(leaf) {
                 continue;
             }
             // To be named in one's own profile is not to own something.
-            let owns = (things || leaf.path.contains("[]")) && !names_itself(leaf.name(), resource);
+            let owns = (things || leaf.path.in_array()) && !names_itself(leaf.name(), resource);
             if let Some(called) = called.filter(|called| owns && !called.many)
                 && self.owning.len() < NAMES_MAX
             {
@@ -233,7 +233,7 @@ impl Owners {
             if !own && names_itself(leaf.name(), resource) {
                 continue;
             }
-            let record = leaf.path.contains("[]").then_some(leaf.record);
+            let record = leaf.path.in_array().then_some(leaf.record);
             records.named.push((record, name, own));
         }
         records
@@ -284,7 +284,7 @@ fn name_of(keys: &Keys, leaf: &Leaf) -> Option<u64> {
             let mut buffer = itoa(*number);
             Some(keys.name(buffer.text()))
         }
-        Value::Masked { mark, .. } => Some(keys.name(&mark.to_string())),
+        Value::Masked { mark, .. } => Some(keys.name(&mark.shown())),
         _ => None,
     }
 }

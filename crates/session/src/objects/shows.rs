@@ -1,22 +1,33 @@
 //! Which values of a message name objects, and under which keys they are remembered.
 
-use core::hash::{BuildHasher, Hasher};
+use super::keys::{ClassKey, Keys, ServiceKey};
 use foldhash::fast::RandomState;
-use stilt_inventory::{ObjectRef, Sighting};
-use stilt_model::{EndpointId, Leaf, Response, Transaction, Value};
+use std::collections::HashMap;
+use stilt_model::{EndpointId, Leaf, LeafPath, Response, Transaction, Value};
 
 /// Longest text that can be an id.
 const TEXT_MAX: usize = 64;
 /// Ids in one link that are read at most.
 const LINK_IDS_MAX: usize = 4;
 
-/// How an id came to an actor.
+/// How an id came to an actor: as its own, or in a record of somebody else's at an endpoint.
+/// There are millions of them: 8 bytes each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shown {
+pub(super) struct Shown(u64);
+
+impl Shown {
     /// With no other owner named.
-    Own,
+    pub(super) const OWN: Self = Self(0);
+
     /// In a record of somebody else's, at this endpoint.
-    Foreign(EndpointId),
+    pub(super) fn foreign(place: EndpointId) -> Self {
+        Self(if place.0 == 0 { u64::MAX } else { place.0 })
+    }
+
+    /// Where it was shown as somebody else's.
+    pub(super) fn foreign_at(self) -> Option<EndpointId> {
+        (self != Self::OWN).then_some(EndpointId(self.0))
+    }
 }
 
 /// One id that a message shows.
@@ -34,191 +45,203 @@ pub(super) struct Show {
     pub(super) name: Option<u64>,
 }
 
-/// Seeded hashes of object names: attackers choose ids.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Keys(RandomState);
-
-impl Keys {
-    fn hash(&self, tag: u8, parts: &[&[u8]]) -> u64 {
-        let mut hasher = self.0.build_hasher();
-        hasher.write_u8(tag);
-        for part in parts {
-            hasher.write_usize(part.len());
-            hasher.write(part);
-        }
-        hasher.finish()
-    }
-
-    fn number(&self, service: &str, class: &str, number: i64) -> u64 {
-        self.hash(1, &[service.as_bytes(), class.as_bytes(), &number.to_le_bytes()])
-    }
-
-    fn text(&self, service: &str, text: &str) -> u64 {
-        self.hash(2, &[service.as_bytes(), text.as_bytes()])
-    }
-
-    /// Whatever its class.
-    pub(super) fn loose(&self, service: &str, id: &str) -> u64 {
-        id.parse::<i64>().map_or_else(
-            |_| self.text(service, id),
-            |number| self.hash(3, &[service.as_bytes(), &number.to_le_bytes()]),
-        )
-    }
-
-    /// The key of what a request asks for.
-    pub(super) fn object(&self, service: &str, object: &ObjectRef) -> u64 {
-        match object.number {
-            Some(number) => self.number(service, &object.class, number),
-            None => self.loose(service, &object.id),
-        }
-    }
-
-    /// The key of a name somebody is called by, whatever the service.
-    pub(super) fn name(&self, name: &str) -> u64 {
-        self.hash(4, &[name.as_bytes()])
-    }
-
-    /// The key of a leaf of an endpoint's answers.
-    pub(super) fn leaf(&self, endpoint: EndpointId, path: &str) -> u64 {
-        self.hash(5, &[&endpoint.0.to_le_bytes(), path.as_bytes()])
-    }
+/// Reads the ids of messages, and remembers what each path of leaves says of its values.
+#[derive(Debug, Default)]
+pub(super) struct Shows {
+    /// By path and resource.
+    facts: HashMap<(u64, u64), Facts, RandomState>,
 }
 
-/// Reads the ids of a response: id-like numbers, texts that can be ids, links, `Location`.
-pub(super) fn in_response(
-    keys: &Keys,
-    response: &Response,
-    sighting: &Sighting,
-    out: &mut Vec<Show>,
-) {
-    let resource = singular(resource_of(&sighting.name));
-    for leaf in &response.leaves {
-        in_leaf(keys, leaf, &sighting.service, &resource, out);
-    }
-    if let Some(location) = &response.location {
-        in_link(keys, location, None, &sighting.service, out);
-    }
+/// Paths whose facts are kept; past it all are forgotten.
+const FACTS_MAX: usize = 50_000;
+
+/// What a path says of the numbers and texts under it.
+#[derive(Clone, Copy, Debug)]
+struct Facts {
+    /// It may name an id of this class…
+    class: Option<Class>,
+    /// …and of this one.
+    second: Option<Class>,
+    /// It is the id of the record it stands in.
+    own: bool,
 }
 
-/// Reads what a request that created or changed something called it by.
-pub(super) fn in_request(keys: &Keys, tx: &Transaction, sighting: &Sighting, out: &mut Vec<Show>) {
-    let resource = singular(resource_of(&sighting.name));
-    let Some(request) = &tx.request else { return };
-    // A reference to some other object in a request shows nothing; a name given to this one does.
-    for leaf in &request.leaves {
-        let reference =
-            matches!(leaf.value, Value::Integer(_)) && class_stem(leaf.name()) != Some("");
-        if !reference {
-            in_leaf(keys, leaf, &sighting.service, &resource, out);
+#[derive(Clone, Copy, Debug)]
+struct Class {
+    key: ClassKey,
+    identifies: bool,
+}
+
+/// What is the same for all leaves of one message.
+struct Reading<'a> {
+    keys: &'a Keys,
+    service: ServiceKey,
+    resource: &'a str,
+    resource_key: ClassKey,
+}
+
+impl Shows {
+    /// Reads the ids of a response: id-like numbers, texts that can be ids, links, `Location`.
+    pub(super) fn in_response(
+        &mut self,
+        keys: &Keys,
+        response: &Response,
+        (service, resource): (ServiceKey, &str),
+        out: &mut Vec<Show>,
+    ) {
+        let reading = Reading::new(keys, service, resource);
+        for leaf in &response.leaves {
+            self.in_leaf(&reading, leaf, out);
+        }
+        if let Some(location) = &response.location {
+            reading.link(location, None, out);
         }
     }
-}
 
-fn in_leaf(keys: &Keys, leaf: &Leaf, service: &str, resource: &str, out: &mut Vec<Show>) {
-    let record = leaf.path.contains("[]").then_some(leaf.record);
-    let name = leaf.name();
-    match &leaf.value {
-        Value::Integer(number) => in_number(keys, *number, leaf, record, service, resource, out),
-        Value::Text(text) if text.len() <= TEXT_MAX => {
-            if text.starts_with('/') || text.starts_with("http") {
-                in_link(keys, text, record, service, out);
+    /// Reads what a request that created or changed something called it by.
+    pub(super) fn in_request(
+        &mut self,
+        keys: &Keys,
+        tx: &Transaction,
+        (service, resource): (ServiceKey, &str),
+        out: &mut Vec<Show>,
+    ) {
+        let reading = Reading::new(keys, service, resource);
+        let Some(request) = &tx.request else { return };
+        // A reference to some other object in a request shows nothing; a name given to this one
+        // does.
+        for leaf in &request.leaves {
+            let reference =
+                matches!(leaf.value, Value::Integer(_)) && class_stem(leaf.name()) != Some("");
+            if !reference {
+                self.in_leaf(&reading, leaf, out);
             }
-            let stem = class_stem(name);
-            match (text.parse::<i64>(), stem) {
-                (Ok(number), Some(_)) => {
-                    in_number(keys, number, leaf, record, service, resource, out);
+        }
+    }
+
+    fn in_leaf(&mut self, reading: &Reading<'_>, leaf: &Leaf, out: &mut Vec<Show>) {
+        let record = leaf.path.in_array().then_some(leaf.record);
+        match &leaf.value {
+            Value::Integer(number) => {
+                reading.number(self.facts(reading, &leaf.path), *number, record, out);
+            }
+            Value::Text(text) => {
+                if text.starts_with('/') || text.starts_with("http") {
+                    reading.link(text, record, out);
                 }
-                _ if !text.is_empty() => out.push(Show {
-                    key: keys.text(service, text),
-                    loose: None,
+                if text.is_empty() || text.len() > TEXT_MAX || is_prose(text) {
+                    return;
+                }
+                let facts = self.facts(reading, &leaf.path);
+                if facts.class.is_some()
+                    && let Ok(number) = text.parse::<i64>()
+                {
+                    reading.number(facts, number, record, out);
+                    return;
+                }
+                let identifies = match facts.class {
+                    Some(_) => facts.own,
+                    None => looks_like_id(text),
+                };
+                reading.text(text, record, identifies, out);
+            }
+            Value::Masked { mark, .. } => reading.text(&mark.shown(), record, false, out),
+            _ => {}
+        }
+    }
+
+    fn facts(&mut self, reading: &Reading<'_>, path: &LeafPath) -> Facts {
+        let key = (path.key(), reading.resource_key.0);
+        if let Some(facts) = self.facts.get(&key) {
+            return *facts;
+        }
+        if self.facts.len() >= FACTS_MAX {
+            self.facts.clear();
+        }
+        let facts = Facts::of(reading, path);
+        self.facts.insert(key, facts);
+        facts
+    }
+}
+
+impl Facts {
+    fn of(reading: &Reading<'_>, path: &LeafPath) -> Self {
+        let class =
+            |name: &str, identifies| Some(Class { key: reading.keys.class(name), identifies });
+        let Some(stem) = class_stem(path.name()) else {
+            return Self { class: None, second: None, own: false };
+        };
+        let own = names_record(stem, path, reading.resource);
+        if !stem.is_empty() {
+            // What a record refers to belongs to whoever it belongs to, not to the record's owner.
+            return Self { class: class(&singular(stem), own), second: None, own };
+        }
+        let parent = parent_of(path).map(singular).filter(|parent| !is_wrapper(parent));
+        let Some(parent) = parent else {
+            return Self { class: class(reading.resource, true), second: None, own };
+        };
+        // A list of another name than the endpoint's may hold the same things.
+        let listed = parent != reading.resource
+            && path.matches("[]").count() == 1
+            && path.matches('.').count() == 1;
+        let second = listed.then(|| class(reading.resource, false)).flatten();
+        Self { class: class(&parent, true), second, own }
+    }
+}
+
+impl<'a> Reading<'a> {
+    fn new(keys: &'a Keys, service: ServiceKey, resource: &'a str) -> Self {
+        Self { keys, service, resource, resource_key: keys.class(resource) }
+    }
+
+    fn number(&self, facts: Facts, number: i64, record: Option<u32>, out: &mut Vec<Show>) {
+        let loose = Some(self.keys.loose_number(self.service, number));
+        for class in facts.class.into_iter().chain(facts.second) {
+            let key = self.keys.number(self.service, class.key, number);
+            out.push(Show { key, loose, record, identifies: class.identifies, name: None });
+        }
+    }
+
+    fn text(&self, text: &str, record: Option<u32>, identifies: bool, out: &mut Vec<Show>) {
+        let key = self.keys.text(self.service, text);
+        let name = Some(self.keys.name(text));
+        out.push(Show { key, loose: None, record, identifies, name });
+    }
+
+    /// Ids in a path or URL: each segment that looks like one, with the segment before it as
+    /// class.
+    fn link(&self, link: &str, record: Option<u32>, out: &mut Vec<Show>) {
+        let path = link.split(['?', '#']).next().unwrap_or_default();
+        let mut before = "";
+        let mut found = 0;
+        for segment in path.split('/').filter(|segment| !segment.is_empty()) {
+            if found >= LINK_IDS_MAX {
+                return;
+            }
+            if let Ok(number) = segment.parse::<i64>() {
+                let class = self.keys.class(&singular(before));
+                out.push(Show {
+                    key: self.keys.number(self.service, class, number),
+                    loose: Some(self.keys.loose_number(self.service, number)),
                     record,
-                    identifies: stem.map_or_else(
-                        || looks_like_id(text),
-                        |stem| names_record(stem, &leaf.path, resource),
-                    ),
-                    name: Some(keys.name(text)),
-                }),
-                _ => {}
+                    identifies: true,
+                    name: None,
+                });
+                found += 1;
+            } else {
+                let identifies = looks_like_id(segment);
+                let key = self.keys.text(self.service, segment);
+                out.push(Show { key, loose: None, record, identifies, name: None });
+                found += usize::from(identifies);
+                before = segment;
             }
         }
-        Value::Text(text) if text.starts_with('/') || text.starts_with("http") => {
-            in_link(keys, text, record, service, out);
-        }
-        Value::Masked { mark, .. } => {
-            let shown = mark.to_string();
-            out.push(Show {
-                key: keys.text(service, &shown),
-                loose: None,
-                record,
-                identifies: false,
-                name: Some(keys.name(&shown)),
-            });
-        }
-        _ => {}
     }
 }
 
-fn in_number(
-    keys: &Keys,
-    number: i64,
-    leaf: &Leaf,
-    record: Option<u32>,
-    service: &str,
-    resource: &str,
-    out: &mut Vec<Show>,
-) {
-    let Some(stem) = class_stem(leaf.name()) else { return };
-    let loose = Some(keys.loose(service, &number.to_string()));
-    let mut push = |class: &str, identifies| {
-        let key = keys.number(service, class, number);
-        out.push(Show { key, loose, record, identifies, name: None });
-    };
-    if !stem.is_empty() {
-        // What a record refers to belongs to whoever it belongs to, not to the record's owner.
-        push(&singular(stem), names_record(stem, &leaf.path, resource));
-        return;
-    }
-    let parent = parent_of(&leaf.path).map(singular).filter(|parent| !is_wrapper(parent));
-    if let Some(parent) = parent {
-        push(&parent, true);
-        if parent == resource {
-            return;
-        }
-        // A list of another name than the endpoint's may hold the same things.
-        if leaf.path.matches("[]").count() == 1 && leaf.path.matches('.').count() == 1 {
-            push(resource, false);
-        }
-        return;
-    }
-    push(resource, true);
-}
-
-/// Ids in a path or URL: each segment that looks like one, with the segment before it as class.
-fn in_link(keys: &Keys, link: &str, record: Option<u32>, service: &str, out: &mut Vec<Show>) {
-    let path = link.split(['?', '#']).next().unwrap_or_default();
-    let mut before = "";
-    let mut found = 0;
-    for segment in path.split('/').filter(|segment| !segment.is_empty()) {
-        if found >= LINK_IDS_MAX {
-            return;
-        }
-        if let Ok(number) = segment.parse::<i64>() {
-            out.push(Show {
-                key: keys.number(service, &singular(before), number),
-                loose: Some(keys.loose(service, segment)),
-                record,
-                identifies: true,
-                name: None,
-            });
-            found += 1;
-        } else {
-            let identifies = looks_like_id(segment);
-            let key = keys.text(service, segment);
-            out.push(Show { key, loose: None, record, identifies, name: None });
-            found += usize::from(identifies);
-            before = segment;
-        }
-    }
+/// Text of several words: nobody asks for a thing by that.
+fn is_prose(text: &str) -> bool {
+    text.bytes().filter(|byte| *byte == b' ').count() >= 3
 }
 
 /// What an id-like name is the id of: `Some("order")` for `order_id` and `orderId`, `Some("")` for

@@ -1,0 +1,83 @@
+//! Seeded hashes of object names: attackers choose ids.
+
+use core::hash::{BuildHasher, Hasher};
+use foldhash::fast::RandomState;
+use stilt_inventory::ObjectRef;
+use stilt_model::{EndpointId, LeafPath};
+
+/// Makes the keys that ids, names and fields are remembered under.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Keys(RandomState);
+
+/// A service, as part of the keys of its objects.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ServiceKey(u64);
+
+/// A class of objects, as part of the keys of numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ClassKey(pub(super) u64);
+
+impl Keys {
+    fn bytes(&self, tag: u8, above: u64, bytes: &[u8]) -> u64 {
+        let mut hasher = self.0.build_hasher();
+        hasher.write_u8(tag);
+        hasher.write_u64(above);
+        hasher.write(bytes);
+        hasher.finish()
+    }
+
+    fn words(&self, tag: u8, words: [u64; 3]) -> u64 {
+        let mut hasher = self.0.build_hasher();
+        hasher.write_u8(tag);
+        for word in words {
+            hasher.write_u64(word);
+        }
+        hasher.finish()
+    }
+
+    pub(super) fn service(&self, name: &str) -> ServiceKey {
+        ServiceKey(self.bytes(1, 0, name.as_bytes()))
+    }
+
+    pub(super) fn class(&self, name: &str) -> ClassKey {
+        ClassKey(self.bytes(2, 0, name.as_bytes()))
+    }
+
+    /// A whole number of one class.
+    pub(super) fn number(&self, service: ServiceKey, class: ClassKey, number: i64) -> u64 {
+        self.words(3, [service.0, class.0, number.cast_unsigned()])
+    }
+
+    /// A whole number, whatever it names.
+    pub(super) fn loose_number(&self, service: ServiceKey, number: i64) -> u64 {
+        self.words(4, [service.0, 0, number.cast_unsigned()])
+    }
+
+    /// A text, whatever it names.
+    pub(super) fn text(&self, service: ServiceKey, text: &str) -> u64 {
+        self.bytes(5, service.0, text.as_bytes())
+    }
+
+    /// An id, whatever its class.
+    pub(super) fn loose(&self, service: ServiceKey, id: &str) -> u64 {
+        id.parse().map_or_else(|_| self.text(service, id), |id| self.loose_number(service, id))
+    }
+
+    /// The key of what a request asks for.
+    pub(super) fn object(&self, service: ServiceKey, object: &ObjectRef) -> u64 {
+        match object.number {
+            Some(number) => self.number(service, self.class(&object.class), number),
+            None => self.loose(service, &object.id),
+        }
+    }
+
+    /// The key of a name somebody is called by, whatever the service.
+    pub(super) fn name(&self, name: &str) -> u64 {
+        self.bytes(6, 0, name.as_bytes())
+    }
+
+    /// The key of a leaf of an endpoint's answers.
+    pub(super) fn leaf(&self, endpoint: EndpointId, path: &LeafPath) -> u64 {
+        self.words(7, [endpoint.0, path.key(), 0])
+    }
+}
