@@ -17,6 +17,12 @@ pub(crate) fn part(text: &str, start: usize, end: usize) -> &str {
     text.get(start..end).unwrap_or_default()
 }
 
+/// Bytes as text; what is no UTF-8 is replaced. Nearly all bytes are: that is checked first, which
+/// is much faster.
+pub(crate) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    core::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
+}
+
 /// At most `max` bytes of `text`, cut on a character boundary.
 pub(crate) fn prefix(text: &str, max: usize) -> &str {
     if text.len() <= max {

@@ -2,6 +2,7 @@
 
 use crate::bytes::{is_random, length, percent_decode, prefix};
 use crate::cookie;
+use crate::header_names::{Carries, HeaderNames};
 use crate::jwt;
 use crate::mask::Masker;
 use crate::mask::names::NameClass;
@@ -43,32 +44,44 @@ pub(crate) fn simple(
 /// All credentials of a request: headers in wire order, then the query's.
 pub(crate) fn read(
     masker: &mut Masker,
-    head: &Head,
+    (head, names): (&Head, &mut HeaderNames),
     query: Option<&str>,
     max: usize,
     jwt_max: usize,
 ) -> Vec<Credential> {
     let mut found = Vec::new();
     for (name, value) in head.headers() {
-        let value = String::from_utf8_lossy(value);
-        let value = value.trim();
-        if value.is_empty() || found.len() >= max {
+        if found.len() >= max {
+            break;
+        }
+        let carries = names.of(name).carries;
+        if !carries.may_be(value) {
             continue;
         }
-        if name.eq_ignore_ascii_case(b"authorization")
-            || name.eq_ignore_ascii_case(b"proxy-authorization")
-        {
-            found.extend(authorization(masker, value, jwt_max));
-        } else if name.eq_ignore_ascii_case(b"cookie") {
-            for (name, value) in cookie::pairs(value).filter(|(_, value)| !value.is_empty()) {
-                if found.len() < max {
-                    let value = crate::mask::scheme_off(value);
-                    found.push(simple(masker, CredentialKind::Cookie, name, value, jwt_max));
+        let value = crate::bytes::lossy(value);
+        let value = value.trim();
+        match carries {
+            _ if value.is_empty() => {}
+            Carries::Authorization => found.extend(authorization(masker, value, jwt_max)),
+            Carries::Cookie => {
+                for (name, value) in cookie::pairs(value).filter(|(_, value)| !value.is_empty()) {
+                    if found.len() < max {
+                        let value = crate::mask::scheme_off(value);
+                        found.push(simple(masker, CredentialKind::Cookie, name, value, jwt_max));
+                    }
                 }
             }
-        } else if let Some(name) = key_header(name, value) {
-            let value = crate::mask::scheme_off(value);
-            found.push(simple(masker, CredentialKind::ApiKey, &name, value, jwt_max));
+            Carries::Key { .. } | Carries::Token => {
+                let is_key = match carries {
+                    Carries::Key { length_min } if value.len() >= length_min => true,
+                    _ => crate::mask::credential_kind(value) == SecretKind::Jwt,
+                };
+                if is_key {
+                    let name = String::from_utf8_lossy(name).to_ascii_lowercase();
+                    let value = crate::mask::scheme_off(value);
+                    found.push(simple(masker, CredentialKind::ApiKey, &name, value, jwt_max));
+                }
+            }
         }
     }
     for pair in query.unwrap_or_default().split('&') {
@@ -81,57 +94,6 @@ pub(crate) fn read(
         }
     }
     found
-}
-
-/// Name of a header that carries a key: by its name, or since its value is a signed token.
-fn key_header(name: &[u8], value: &str) -> Option<String> {
-    const EXACT: &[&str] = &[
-        "x-api-key",
-        "api-key",
-        "apikey",
-        "x-apikey",
-        "x-auth-token",
-        "x-access-token",
-        "x-token",
-        "ocp-apim-subscription-key",
-        "x-auth",
-        "x-auth-key",
-        "x-session-token",
-        "x-session-id",
-        "x-session",
-        "session-id",
-        "access-token",
-        "auth-token",
-        "token",
-        "x-vault-token",
-        "private-token",
-        "x-goog-api-key",
-        "x-app-key",
-        "x-secret-key",
-        "mcp-session-id",
-        "x-amz-security-token",
-        "x-id-token",
-        "x-jwt",
-        "x-user-token",
-        "x-gitlab-token",
-    ];
-    if value.len() > 16_384 {
-        return None;
-    }
-    // Most headers carry no key: that is told without allocating.
-    let mut lower = [0_u8; 48];
-    let short = lower.get_mut(..name.len())?;
-    short.copy_from_slice(name);
-    short.make_ascii_lowercase();
-    let name = core::str::from_utf8(short).ok()?;
-    if EXACT.contains(&name) {
-        return Some(name.to_owned());
-    }
-    let skipped = ["csrf", "xsrf", "idempotency", "sec-websocket", "surrogate", "device", "push"];
-    let named = (name.ends_with("-token") || name.ends_with("-key") || name.ends_with("apikey"))
-        && !skipped.iter().any(|word| name.contains(word));
-    let token = value.len() >= 16 && crate::mask::credential_kind(value) == SecretKind::Jwt;
-    ((named && value.len() >= 8) || token).then(|| name.to_owned())
 }
 
 fn key_parameter(masker: &mut Masker, name: &str, value: &str) -> bool {

@@ -1,11 +1,12 @@
 //! What the head of a request says beside its credentials.
 
 use crate::bytes::{FNV_START, fnv, prefix};
+use crate::header_names::HeaderNames;
 use core::net::IpAddr;
 use stilt_model::Head;
 
 /// Headers that vary from request to request of one client.
-fn varies(name: &[u8]) -> bool {
+pub(crate) fn varies(name: &[u8]) -> bool {
     const EXACT: &[&str] = &[
         "cookie",
         "authorization",
@@ -48,15 +49,15 @@ fn varies(name: &[u8]) -> bool {
 }
 
 /// Hash of the header names in wire order, without those that vary.
-pub(crate) fn order(head: &Head) -> u64 {
-    head.headers().filter(|(name, _)| !varies(name)).fold(FNV_START, |hash, (name, _)| {
+pub(crate) fn order(head: &Head, names: &mut HeaderNames) -> u64 {
+    head.headers().filter(|(name, _)| !names.of(name).varies).fold(FNV_START, |hash, (name, _)| {
         fnv(fnv(hash, name.iter().map(u8::to_ascii_lowercase)), [b'\n'])
     })
 }
 
 /// A header's text; bytes that are no UTF-8 are replaced.
 pub(crate) fn text<'a>(head: &'a Head, name: &str) -> Option<std::borrow::Cow<'a, str>> {
-    head.header(name).map(String::from_utf8_lossy)
+    head.header(name).map(crate::bytes::lossy)
 }
 
 /// Media type without parameters, lower case.
@@ -72,7 +73,7 @@ pub(crate) fn forwarded(head: &Head, max: usize) -> Vec<IpAddr> {
     let all = |wanted: &'static str| {
         head.headers()
             .filter(move |(name, _)| name.eq_ignore_ascii_case(wanted.as_bytes()))
-            .map(|(_, value)| String::from_utf8_lossy(value))
+            .map(|(_, value)| crate::bytes::lossy(value))
     };
     let mut found = Vec::new();
     for value in all("forwarded") {
@@ -157,6 +158,7 @@ pub(crate) mod tests {
         let a = head(("GET", "/"), 0, &[("Host", "a"), ("Accept", "*"), ("Cookie", "x=1")]);
         let b = head(("GET", "/"), 0, &[("host", "b"), ("Content-Length", "3"), ("accept", "x")]);
         let c = head(("GET", "/"), 0, &[("Accept", "*"), ("Host", "a")]);
+        let order = |head| order(head, &mut HeaderNames::default());
         assert_eq!(order(&a), order(&b));
         assert_ne!(order(&a), order(&c));
     }

@@ -9,6 +9,7 @@ mod bytes;
 mod config;
 mod cookie;
 mod credential;
+mod header_names;
 mod headers;
 mod jwt;
 mod leaves;

@@ -1,12 +1,15 @@
 //! One exchange read into one transaction.
 
-use crate::bytes::percent_decode;
+use crate::bytes::{percent_decode, prefix};
 use crate::config::Config;
+use crate::header_names::HeaderNames;
 use crate::leaves::paths::Paths;
 use crate::leaves::{Sink, form, json, multipart};
 use crate::mask::{Masker, credential_kind, scheme_off};
 use crate::{cookie, credential, headers, jwt, shape, target};
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 use stilt_model::{
     CredentialKind, Exchange, Head, IdBuilder, Issued, Key, Leaf, LoginName, Message, Order, Place,
     Pseudonym, Request, Response, SecretKind, Timestamp, Transaction, TransactionId, Value,
@@ -16,6 +19,7 @@ use stilt_model::{
 pub struct Reader {
     masker: Masker,
     paths: Paths,
+    names: HeaderNames,
     config: Config,
     /// User agents as masked before: few, long, and in every request.
     agents: HashMap<Vec<u8>, String>,
@@ -32,6 +36,7 @@ impl Reader {
         Self {
             masker: Masker::new(key),
             paths: Paths::new(config.leaf_path_max),
+            names: HeaderNames::default(),
             config: config.clone(),
             agents: HashMap::new(),
         }
@@ -55,7 +60,7 @@ impl Reader {
             .bytes(&start.nanos().to_le_bytes())
             .finish();
         let path = exchange.request.as_ref().map(|message| {
-            let raw = String::from_utf8_lossy(message.head.target()).into_owned();
+            let raw = crate::bytes::lossy(message.head.target()).into_owned();
             target::signs_in(target::parse(&raw, false).path)
         });
         let auth = path.unwrap_or(false);
@@ -83,23 +88,20 @@ impl Reader {
 
     fn request(&mut self, message: &Message, auth: bool) -> Request {
         let (head, max) = (&message.head, self.config.header_max);
-        let raw = String::from_utf8_lossy(head.target()).into_owned();
+        let raw = crate::bytes::lossy(head.target()).into_owned();
         let parts = target::parse(&raw, head.method() == b"CONNECT");
         let host_header = headers::text(head, "host");
         let authority = parts.authority.or(host_header.as_deref());
         let host = authority.and_then(|host| target::host(&self.masker, host, max));
         let credentials = credential::read(
             &mut self.masker,
-            head,
+            (head, &mut self.names),
             parts.query,
             self.config.credentials_max,
             self.config.jwt_max,
         );
         let path = target::mask_path(&mut self.masker, parts.path, self.config.target_max);
-        let query = parts.query.map(|query| {
-            let query = target::mask_query(&mut self.masker, query, '&', auth);
-            self.masker.text_max(&query, self.config.target_max).into_owned()
-        });
+        let query = parts.query.map(|query| target::mask_query(&mut self.masker, query, '&', auth));
         let user_agent = head.header("user-agent").map(|agent| self.agent(agent));
         let mut sink = sink(&mut self.masker, &mut self.paths, &self.config, auth, false);
         let redirect = auth || parts.query.is_some_and(|query| query.contains("state="));
@@ -122,18 +124,28 @@ impl Reader {
             (None, Some(authority)) => clean(authority, self.config.target_max),
             _ => path.clone().into_owned(),
         };
-        let target = match &query {
-            Some(query) => clean(&format!("{shown_target}?{query}"), self.config.target_max),
-            None => shown_target,
+        // Once more as a whole: a secret may stand in several parts.
+        let (target, query) = match query {
+            Some(query) => {
+                let whole = format!("{shown_target}?{query}");
+                match self.masker.text_max(&whole, self.config.target_max) {
+                    Cow::Borrowed(shown) => {
+                        let query = prefix(&query, self.config.target_max).to_owned();
+                        (shown.to_owned(), Some(query))
+                    }
+                    Cow::Owned(target) => (target, Some(clean(&query, self.config.target_max))),
+                }
+            }
+            None => (shown_target, None),
         };
         Request {
-            method: clean(&String::from_utf8_lossy(head.method()), 32),
+            method: clean(&crate::bytes::lossy(head.method()), 32),
             host,
             target,
             path: path.into_owned(),
             query,
             user_agent,
-            header_order: headers::order(head),
+            header_order: headers::order(head, &mut self.names),
             forwarded: headers::forwarded(head, self.config.forwarded_max),
             content_type: headers::media_type(head, max).map(|media| clean(&media, max)),
             body_bytes: message.body.bytes,
@@ -153,7 +165,7 @@ impl Reader {
         if let Some(known) = self.agents.get(raw) {
             return known.clone();
         }
-        let text = String::from_utf8_lossy(raw);
+        let text = crate::bytes::lossy(raw);
         let shown = self.masker.text_max(text.trim(), self.config.header_max).into_owned();
         if raw.len() <= AGENT_BYTES_MAX && self.agents.len() < AGENTS_MAX {
             self.agents.insert(raw.to_vec(), shown.clone());
@@ -210,7 +222,7 @@ impl Reader {
             if issued.len() >= self.config.credentials_max {
                 break;
             }
-            let value = String::from_utf8_lossy(value);
+            let value = crate::bytes::lossy(value);
             if name.eq_ignore_ascii_case(b"set-cookie") {
                 let Some(set) = cookie::set_cookie(&value, now) else { continue };
                 let token = scheme_off(set.value);
@@ -219,7 +231,7 @@ impl Reader {
                     name: self.masker.text_max(set.name, 64).into_owned(),
                     mark: self.masker.credential(token),
                     cleared: set.cleared,
-                    jwt: jwt::decode(&mut self.masker, token, self.config.jwt_max),
+                    jwt: jwt::decode(&mut self.masker, token, self.config.jwt_max).map(Arc::new),
                 });
                 continue;
             }
@@ -231,7 +243,7 @@ impl Reader {
                     name: (*name).to_owned(),
                     mark: self.masker.credential(token),
                     cleared: false,
-                    jwt: jwt::decode(&mut self.masker, token, self.config.jwt_max),
+                    jwt: jwt::decode(&mut self.masker, token, self.config.jwt_max).map(Arc::new),
                 });
             }
         }
@@ -284,13 +296,13 @@ fn read_body(message: &Message, depth: usize, sink: &mut Sink<'_>, request: bool
             multipart::read(body, boundary, sink);
         }
     } else if media == "application/x-www-form-urlencoded" && !json::looks_like(body) {
-        form::read(String::from_utf8_lossy(body).trim_end(), Place::Form, whole, sink);
+        form::read(crate::bytes::lossy(body).trim_end(), Place::Form, whole, sink);
     } else if media == "text/event-stream" {
         json::read_events(body, depth, sink);
     } else if media.contains("json") || json::looks_like(body) {
         json::read(body, depth, sink);
     } else if request && media.is_empty() && body.is_ascii() && body.contains(&b'=') {
-        form::read(String::from_utf8_lossy(body).trim_end(), Place::Form, whole, sink);
+        form::read(crate::bytes::lossy(body).trim_end(), Place::Form, whole, sink);
     } else if !request && body.len() <= sink.jwt_max {
         bare_token(body, sink);
     }
@@ -303,7 +315,7 @@ fn bare_token(body: &[u8], sink: &mut Sink<'_>) {
     let text = percent_decode(text.trim(), false);
     let token = scheme_off(&text);
     if token.starts_with("ey") && credential_kind(token) == SecretKind::Jwt {
-        let jwt = jwt::decode(sink.masker, token, sink.jwt_max);
+        let jwt = jwt::decode(sink.masker, token, sink.jwt_max).map(Arc::new);
         let mark = sink.masker.credential(token);
         if let Some(issued) = &mut sink.issued {
             issued.push(Issued {

@@ -1,6 +1,6 @@
 //! Which sort of answer a response was.
 
-use crate::bytes::fnv;
+use crate::bytes::{FNV_START, fnv};
 use stilt_model::{IdBuilder, Leaf, Value};
 
 fn kind(value: &Value) -> u8 {
@@ -25,7 +25,7 @@ pub(crate) fn shape(leaves: &[Leaf], media: Option<&str>, bytes: u64) -> u64 {
         leaves.iter().map(|leaf| fnv(leaf.path.stable(), [0, kind(&leaf.value)])).collect();
     set.sort_unstable();
     set.dedup();
-    set.into_iter().fold(IdBuilder::new("shape"), IdBuilder::number).finish()
+    set.into_iter().fold(FNV_START, |hash, leaf| fnv(hash, leaf.to_le_bytes()))
 }
 
 #[cfg(test)]

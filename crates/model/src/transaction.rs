@@ -9,6 +9,7 @@ use crate::wire::{Anomaly, HttpVersion};
 use core::net::{IpAddr, SocketAddr};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Place in the capture's order: packet that completed it, then flow, then ordinal in the flow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -98,7 +99,7 @@ pub struct Credential {
     /// Mark of the password inside it (Basic).
     pub password: Option<Pseudonym>,
     /// Its claims, where it is a JWT.
-    pub jwt: Option<Jwt>,
+    pub jwt: Option<Arc<Jwt>>,
 }
 
 /// Decoded header and claims of a JWT (RFC 7519). The signature is not verified here.
@@ -138,7 +139,7 @@ pub struct Issued {
     /// The cookie is being deleted (`Max-Age=0`, empty value, or expiry in the past).
     pub cleared: bool,
     /// Its claims, where it is a JWT.
-    pub jwt: Option<Jwt>,
+    pub jwt: Option<Arc<Jwt>>,
 }
 
 /// A name in clear that must not be printed by accident.

@@ -112,7 +112,7 @@ impl<'a> Reader<'a> {
             let (raw, escaped) = self.raw_string()?;
             self.expect(b':')?;
             let child = if escaped {
-                sink.child(path, unescape(&String::from_utf8_lossy(raw)).as_bytes())
+                sink.child(path, unescape(&crate::bytes::lossy(raw)).as_bytes())
             } else {
                 sink.child(path, raw)
             };
@@ -227,7 +227,7 @@ impl<'a> Reader<'a> {
 
     fn string(&mut self) -> Result<Cow<'a, str>, Stop> {
         let (raw, escaped) = self.raw_string()?;
-        let text = String::from_utf8_lossy(raw);
+        let text = crate::bytes::lossy(raw);
         if escaped { Ok(Cow::Owned(unescape(&text))) } else { Ok(text) }
     }
 }

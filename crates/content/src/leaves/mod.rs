@@ -11,6 +11,7 @@ use crate::mask::names::NameClass;
 use crate::mask::{Masker, credential_kind, scheme_off};
 use paths::{Node, PathId, Paths};
 use std::borrow::Cow;
+use std::sync::Arc;
 use stilt_model::{CredentialKind, Issued, Leaf, Place, SecretKind, SmolStr, Value};
 
 /// One scalar before masking.
@@ -164,7 +165,7 @@ impl Taken<'_> {
             && issued.len() < self.issued_max
             && hands_out(class, mark.kind, bare)
         {
-            let jwt = jwt::decode(self.masker, bare, self.jwt_max);
+            let jwt = jwt::decode(self.masker, bare, self.jwt_max).map(Arc::new);
             let name = node.path.to_string();
             issued.push(Issued { kind: CredentialKind::Bearer, name, mark, cleared: false, jwt });
         }

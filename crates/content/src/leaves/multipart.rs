@@ -57,7 +57,7 @@ fn field(one: &[u8], sink: &mut Sink<'_>) -> bool {
             None => return true,
         },
     };
-    let head = String::from_utf8_lossy(one.get(..gap).unwrap_or_default()).into_owned();
+    let head = crate::bytes::lossy(one.get(..gap).unwrap_or_default()).into_owned();
     let value = one.get(gap.saturating_add(size)..).unwrap_or_default();
     let value = value.strip_suffix(b"\n").unwrap_or(value);
     let value = value.strip_suffix(b"\r").unwrap_or(value);
@@ -71,7 +71,7 @@ fn field(one: &[u8], sink: &mut Sink<'_>) -> bool {
         let name = format!("{name}.filename");
         return form::field(&name, Cow::Borrowed(file), Place::Form, sink);
     }
-    form::field(name, String::from_utf8_lossy(value), Place::Form, sink)
+    form::field(name, crate::bytes::lossy(value), Place::Form, sink)
 }
 
 fn parameter<'a>(line: &'a str, wanted: &str) -> Option<&'a str> {

@@ -112,7 +112,7 @@ impl Paths {
     pub(crate) fn child(&mut self, parent: PathId, key: &[u8], masker: &mut Masker) -> PathId {
         let hash = self.hash(parent, key);
         self.known(hash, parent, key).unwrap_or_else(|| {
-            let text = String::from_utf8_lossy(key);
+            let text = crate::bytes::lossy(key);
             let own = masker.class(&text);
             let (above, class) = self.above(parent);
             let inherited = class.filter(|_| own.is_none() && names::inherits(&text));

@@ -1,12 +1,13 @@
 //! Secrets that text gives away by a name before them: `password=…`, `"token": "…"`.
 
-use super::names::{self, NameClass};
+use super::names::NameClass;
 use super::{Spans, credential_kind};
 use crate::bytes::{before, byte, is_random, part, run_end, run_start};
 use stilt_model::SecretKind;
 
-/// Finds `name=value`, `"name":"value"` and `password: value` in `text`.
-pub(super) fn find(text: &str, spans: &mut Spans) {
+/// Finds `name=value`, `"name":"value"` and `password: value` in `text`; `class` tells what a name
+/// says of its value.
+pub(super) fn find(text: &str, class: impl Fn(&str) -> Option<NameClass>, spans: &mut Spans) {
     let bytes = text.as_bytes();
     for at in memchr::memchr3_iter(b'=', b':', b'%', bytes) {
         let (sign, after) = match byte(bytes, at) {
@@ -16,13 +17,17 @@ pub(super) fn find(text: &str, spans: &mut Spans) {
             },
             sign => (sign, at.saturating_add(1)),
         };
-        if let Some((start, end, kind)) = value(text, at, after, sign) {
+        if let Some((start, end, kind)) = value(text, &class, (at, after, sign)) {
             spans.add(start, end, kind);
         }
     }
 }
 
-fn value(text: &str, at: usize, after: usize, sign: u8) -> Option<(usize, usize, SecretKind)> {
+fn value(
+    text: &str,
+    class: &impl Fn(&str) -> Option<NameClass>,
+    (at, after, sign): (usize, usize, u8),
+) -> Option<(usize, usize, SecretKind)> {
     let bytes = text.as_bytes();
     let mut name_end = at;
     while matches!(before(bytes, name_end), b' ' | b'"' | b'\'' | b'\\') && name_end > 0 {
@@ -38,7 +43,7 @@ fn value(text: &str, at: usize, after: usize, sign: u8) -> Option<(usize, usize,
     if name.bytes().filter(u8::is_ascii_alphabetic).count() < 3 {
         return None;
     }
-    let class = names::classify(name)?;
+    let class = class(name)?;
     if sign == b':' && !quoted && class != NameClass::Password {
         return None;
     }

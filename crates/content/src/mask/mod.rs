@@ -20,6 +20,7 @@ use keys::Keys;
 use names::NameClass;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use stilt_model::{Jwt, Key, Pseudonym, SecretKind, Value};
 use survey::Survey;
 
@@ -69,12 +70,12 @@ impl Spans {
 pub struct Masker {
     key: Key,
     keys: Keys,
-    names: HashMap<Box<str>, Option<NameClass>>,
+    names: RefCell<HashMap<Box<str>, Option<NameClass>, RandomState>>,
     /// Seeded hashes of short texts that hold no secret: most texts come again and again.
     clean: RefCell<HashSet<u64, RandomState>>,
     hasher: RandomState,
     /// Marks and claims of credentials by seeded hash: a client sends the same one every time.
-    credentials: HashMap<u64, (Pseudonym, Option<Jwt>)>,
+    credentials: HashMap<u64, (Pseudonym, Option<Arc<Jwt>>), RandomState>,
 }
 
 /// Credentials whose mark and claims are remembered.
@@ -98,20 +99,21 @@ impl Masker {
         Self {
             key,
             keys: Keys::new(),
-            names: HashMap::new(),
+            names: RefCell::default(),
             clean: RefCell::default(),
             hasher: RandomState::default(),
-            credentials: HashMap::new(),
+            credentials: HashMap::default(),
         }
     }
 
     /// The mark of a credential and its claims, where it is a signed token.
-    pub(crate) fn known(&mut self, value: &str, jwt_max: usize) -> (Pseudonym, Option<Jwt>) {
+    pub(crate) fn known(&mut self, value: &str, jwt_max: usize) -> (Pseudonym, Option<Arc<Jwt>>) {
         let hash = self.hasher.hash_one(value);
         if let Some(known) = self.credentials.get(&hash) {
             return known.clone();
         }
-        let known = (self.credential(value), crate::jwt::decode(self, value, jwt_max));
+        let claims = crate::jwt::decode(self, value, jwt_max).map(Arc::new);
+        let known = (self.credential(value), claims);
         if self.credentials.len() >= CREDENTIALS_MAX {
             self.credentials.clear();
         }
@@ -120,16 +122,17 @@ impl Masker {
     }
 
     /// What a field called `name` holds.
-    pub(crate) fn class(&mut self, name: &str) -> Option<NameClass> {
+    pub(crate) fn class(&self, name: &str) -> Option<NameClass> {
         if name.len() > 64 {
             return names::classify(prefix(name, 128));
         }
-        if let Some(class) = self.names.get(name) {
+        if let Some(class) = self.names.borrow().get(name) {
             return *class;
         }
         let class = names::classify(name);
-        if self.names.len() < NAMES_MAX {
-            self.names.insert(name.into(), class);
+        let mut names = self.names.borrow_mut();
+        if names.len() < NAMES_MAX {
+            names.insert(name.into(), class);
         }
         class
     }
@@ -236,7 +239,8 @@ impl Masker {
     }
 
     fn find(&self, text: &str) -> Spans {
-        if text.len() < 5 {
+        // A UUID or a time is neither a secret nor holds one.
+        if text.len() < 5 || is_uuid(text) || is_timestamp(text) {
             return Spans::default();
         }
         let survey = Survey::of(text.as_bytes());
@@ -267,7 +271,7 @@ impl Masker {
             self.keys.find(text, &mut spans);
         }
         if survey.assigns || survey.percent {
-            assign::find(text, &mut spans);
+            assign::find(text, |name| self.class(name), &mut spans);
         }
         if survey.at_sign || survey.percent {
             email::find(text, &mut spans);
@@ -276,8 +280,7 @@ impl Masker {
             if text.len() >= 15 {
                 iban::find(text, &mut spans);
             }
-            // A UUID has runs of digits that mean nothing, as has a time.
-            if !is_uuid(text) && !is_timestamp(text) {
+            if survey.has_room_for_numbers() {
                 numbers::find(text, &mut spans);
             }
         }

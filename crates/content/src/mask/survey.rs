@@ -46,21 +46,27 @@ pub(super) struct Survey {
     dashes: bool,
     /// Length of the longest run of key bytes.
     run: usize,
+    letters: usize,
+    /// It holds something else than letters and digits.
+    parted: bool,
 }
 
 /// The shortest vendor key with its prefix (`xoxb-` and 8 more).
 const KEY_RUN_MIN: usize = 12;
+/// The longest number of a person or account that is written with letters, in one piece.
+const NUMBER_RUN_MAX: usize = 20;
 /// The shortest value after `Basic `.
 const SCHEME_RUN_MIN: usize = 8;
 
 impl Survey {
     pub(super) fn of(bytes: &[u8]) -> Self {
         let (mut all, mut digits, mut run, mut longest) = (0_u8, 0_usize, 0_usize, 0_usize);
-        let (mut dash, mut dashes) = (false, false);
+        let (mut dash, mut dashes, mut letters) = (false, false, 0_usize);
         for byte in bytes {
             let kind = KINDS.get(usize::from(*byte)).copied().unwrap_or_default();
             all |= kind;
             digits = digits.saturating_add(usize::from(kind & DIGIT));
+            letters = letters.saturating_add(usize::from(byte.is_ascii_alphabetic()));
             run = if kind & KEY == 0 { 0 } else { run.saturating_add(1) };
             longest = longest.max(run);
             let now = kind & DASH != 0;
@@ -76,12 +82,20 @@ impl Survey {
             hash: all & HASH != 0,
             dashes,
             run: longest,
+            letters,
+            parted: letters.saturating_add(digits) < bytes.len(),
         }
     }
 
     /// No search finds anything.
     pub(super) fn is_plain(&self) -> bool {
         self.digits < 6 && !self.at_sign && !self.percent && !self.assigns && !self.may_hold_key()
+    }
+
+    /// Numbers of cards, telephones and people stand alone or in groups: one long run of letters
+    /// and digits, as of a hash or token, holds none.
+    pub(super) fn has_room_for_numbers(&self) -> bool {
+        self.parted || self.run <= NUMBER_RUN_MAX || self.letters == 0
     }
 
     /// There is room for a key, token, hash, key file or connection string (see `keys.rs`).
