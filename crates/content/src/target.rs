@@ -54,45 +54,57 @@ fn is_scheme(text: &str) -> bool {
 
 /// Whether people sign in at a path of these words, so that a bare `code` there is a secret.
 pub(crate) fn signs_in(path: &str) -> bool {
-    const WORDS: &[&str] = &[
-        "auth",
-        "oauth",
-        "oauth2",
-        "oidc",
-        "login",
-        "signin",
-        "logon",
-        "otp",
-        "mfa",
-        "2fa",
-        "totp",
-        "verify",
-        "verification",
-        "callback",
-        "token",
-        "tokens",
-        "sso",
-        "saml",
-        "reset",
-        "password",
-        "recover",
-        "recovery",
-        "activate",
-        "activation",
-        "confirm",
-        "session",
-        "sessions",
-        "forgot",
-        "authorize",
-        "authenticate",
-        "challenge",
-    ];
-    path.split(['/', '-', '_', '.', '?', ';'])
-        .any(|word| word.len() <= 16 && WORDS.iter().any(|known| word.eq_ignore_ascii_case(known)))
+    path.split(['/', '-', '_', '.', '?', ';']).any(|word| {
+        let mut lower = [0_u8; 16];
+        let Some(lower) = lower.get_mut(..word.len()) else { return false };
+        lower.copy_from_slice(word.as_bytes());
+        lower.make_ascii_lowercase();
+        matches!(
+            &*lower,
+            b"auth"
+                | b"oauth"
+                | b"oauth2"
+                | b"oidc"
+                | b"login"
+                | b"signin"
+                | b"logon"
+                | b"otp"
+                | b"mfa"
+                | b"2fa"
+                | b"totp"
+                | b"verify"
+                | b"verification"
+                | b"callback"
+                | b"token"
+                | b"tokens"
+                | b"sso"
+                | b"saml"
+                | b"reset"
+                | b"password"
+                | b"recover"
+                | b"recovery"
+                | b"activate"
+                | b"activation"
+                | b"confirm"
+                | b"session"
+                | b"sessions"
+                | b"forgot"
+                | b"authorize"
+                | b"authenticate"
+                | b"challenge"
+        )
+    })
 }
 
 /// `path` with secrets masked, percent-encoding kept where nothing was.
 pub(crate) fn mask_path<'a>(masker: &mut Masker, path: &'a str, max: usize) -> Cow<'a, str> {
+    // Where nothing is encoded, what a segment holds is found in the whole as well; only a long
+    // random segment is judged by the one before it.
+    if !path.bytes().any(|byte| matches!(byte, b'%' | b';'))
+        && !path.split('/').any(|segment| segment.len() >= 16)
+    {
+        return masker.text_max(path, max);
+    }
     let mut out: Option<String> = None;
     let mut before = "";
     let mut offset = 0_usize;

@@ -12,7 +12,7 @@ mod survey;
 #[cfg(test)]
 mod tests;
 
-use crate::bytes::{self, is_random, is_uuid, length, part, prefix};
+use crate::bytes::{self, byte, is_random, is_uuid, length, part, prefix};
 use core::cell::RefCell;
 use core::hash::BuildHasher;
 use foldhash::fast::RandomState;
@@ -354,6 +354,7 @@ fn window(text: &str) -> (&str, usize) {
 /// A time in RFC 3339 form.
 fn is_timestamp(text: &str) -> bool {
     (16..=35).contains(&text.len())
+        && byte(text.as_bytes(), 10) == b'T'
         && text.bytes().enumerate().all(|(at, byte)| match at {
             4 | 7 => byte == b'-',
             10 => byte == b'T',

@@ -4,6 +4,38 @@ use super::{Spans, card, national};
 use crate::bytes::{before, byte, part, run_end, run_start};
 use stilt_model::SecretKind;
 
+/// Letters and digits in one piece that are no number of anybody or anything.
+const LONG: usize = 20;
+
+/// The digits of one number.
+struct Digits {
+    kept: [u8; 41],
+    count: usize,
+}
+
+impl Default for Digits {
+    fn default() -> Self {
+        Self { kept: [0; 41], count: 0 }
+    }
+}
+
+impl Digits {
+    fn push(&mut self, digit: u8) {
+        if let Some(slot) = self.kept.get_mut(self.count) {
+            *slot = digit;
+            self.count = self.count.saturating_add(1);
+        }
+    }
+}
+
+impl core::ops::Deref for Digits {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.kept.get(..self.count).unwrap_or_default()
+    }
+}
+
 fn separates(byte: u8) -> bool {
     matches!(byte, b' ' | b'-' | b'.')
 }
@@ -25,9 +57,16 @@ fn one(text: &str, start: usize, spans: &mut Spans) -> usize {
         spans.add(from, end, SecretKind::Phone);
         return end;
     }
+    // A long run of letters and digits is a hash or a token.
+    let opens = run_start(bytes, start, LONG, |b| b.is_ascii_alphanumeric());
+    let closes = run_end(bytes, start, |b| b.is_ascii_alphanumeric());
+    let long = closes.saturating_sub(opens) > LONG;
+    if long && bytes.get(opens..closes).unwrap_or_default().iter().any(u8::is_ascii_alphabetic) {
+        return closes;
+    }
     // A run of digits with single separators between them.
     let mut end = start;
-    let mut digits: Vec<u8> = Vec::with_capacity(20);
+    let mut digits = Digits::default();
     loop {
         let here = byte(bytes, end);
         if here.is_ascii_digit() {

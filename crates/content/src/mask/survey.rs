@@ -34,6 +34,10 @@ static KINDS: [u8; 256] = {
     kinds
 };
 
+fn kind(byte: u8) -> u8 {
+    KINDS.get(usize::from(byte)).copied().unwrap_or_default()
+}
+
 /// What a text is made of.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Survey {
@@ -53,6 +57,9 @@ pub(super) struct Survey {
 
 /// The shortest vendor key with its prefix (`xoxb-` and 8 more).
 const KEY_RUN_MIN: usize = 12;
+/// No text of letters shorter than this holds a key: neither one alone (see [`KEY_RUN_MIN`]), nor
+/// one behind `Basic `.
+const SHORT: usize = 12;
 /// The longest number of a person or account that is written with letters, in one piece.
 const NUMBER_RUN_MAX: usize = 20;
 /// The shortest value after `Basic `.
@@ -60,18 +67,22 @@ const SCHEME_RUN_MIN: usize = 8;
 
 impl Survey {
     pub(super) fn of(bytes: &[u8]) -> Self {
-        let (mut all, mut digits, mut run, mut longest) = (0_u8, 0_usize, 0_usize, 0_usize);
-        let (mut dash, mut dashes, mut letters) = (false, false, 0_usize);
+        let all = bytes.iter().fold(0, |all, byte| all | kind(*byte));
+        // Most texts are a few plain words: nothing of them needs to be counted.
+        if all & (DIGIT | AT | PERCENT | ASSIGN | DASH | HASH) == 0 && bytes.len() < SHORT {
+            return Self::default();
+        }
+        let (mut digits, mut letters, mut run, mut longest) = (0_usize, 0_usize, 0_usize, 0_usize);
+        let mut dashes = false;
+        let mut last = 0;
         for byte in bytes {
-            let kind = KINDS.get(usize::from(*byte)).copied().unwrap_or_default();
-            all |= kind;
+            let kind = kind(*byte);
             digits = digits.saturating_add(usize::from(kind & DIGIT));
             letters = letters.saturating_add(usize::from(byte.is_ascii_alphabetic()));
             run = if kind & KEY == 0 { 0 } else { run.saturating_add(1) };
             longest = longest.max(run);
-            let now = kind & DASH != 0;
-            dashes |= dash && now;
-            dash = now;
+            dashes |= last & kind & DASH != 0;
+            last = kind;
         }
         Self {
             digits,
