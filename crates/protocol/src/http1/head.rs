@@ -20,10 +20,18 @@ pub enum Likeness {
     No,
 }
 
-/// A first line that a server would answer, though it is no proper request line: it ends in a
-/// version. Only worth asking where a connection begins.
+/// `bytes` behind the empty lines that may stand before a start line (RFC 9112 §2.2).
 #[must_use]
-pub fn looks_like_request_loosely(bytes: &[u8]) -> Likeness {
+pub fn after_blank_lines(bytes: &[u8]) -> &[u8] {
+    let blank = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    bytes.get(blank..).unwrap_or_default()
+}
+
+/// A line that a server would answer, though it is no proper request line: it ends in a version,
+/// or (`known`: the connection has carried HTTP before) a path follows a method. Only worth asking
+/// where a connection begins, and where a message has just ended.
+#[must_use]
+pub fn looks_like_request_loosely(bytes: &[u8], known: bool) -> Likeness {
     let window = bytes.get(..bytes.len().min(START_LINE_MAX)).unwrap_or_default();
     let Some(end) = memchr::memchr(b'\n', window) else { return looks_like_request(bytes) };
     let line = window.get(..end).unwrap_or_default().trim_ascii_end();
@@ -34,7 +42,11 @@ pub fn looks_like_request_loosely(bytes: &[u8]) -> Likeness {
     let ends_in_version =
         version.is_some_and(|rest| rest.to_ascii_uppercase().ends_with(b"HTTP/1"));
     let printable = line.iter().all(|byte| *byte >= 0x20 || *byte == b'\t');
-    if ends_in_version && printable && line.first() != Some(&b' ') {
+    let method = line.iter().take_while(|byte| byte.is_ascii_uppercase()).count();
+    let path = known
+        && (1..=METHOD_MAX).contains(&method)
+        && line.get(method..).is_some_and(|rest| rest.starts_with(b" /"));
+    if (ends_in_version || path) && printable && line.first() != Some(&b' ') {
         Likeness::Yes
     } else {
         Likeness::No
@@ -148,6 +160,8 @@ pub(super) fn end(bytes: &[u8], from: usize) -> Option<usize> {
         match bytes.get(next..) {
             Some([b'\n', ..]) => return next.checked_add(1),
             Some([b'\r', b'\n', ..]) => return next.checked_add(2),
+            // Seen in the wild, and read as an empty line by everybody.
+            Some([b'\r', b'\r', b'\n', ..]) => return next.checked_add(3),
             _ => at = next,
         }
     }

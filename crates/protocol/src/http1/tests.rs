@@ -135,6 +135,60 @@ fn what_servers_accept_is_read_and_flagged() {
 }
 
 #[test]
+fn doubtful_chunking_is_settled_by_the_first_bytes_of_the_body() {
+    let response = |headers: &str, body: &str| {
+        let stream = format!("HTTP/1.1 200 OK\r\n{headers}\r\n\r\n{body}");
+        let whole = read(Side::Response, stream.as_bytes(), &[], b"GET", true);
+        let cuts: Vec<usize> = (0..stream.len()).collect();
+        assert_eq!(
+            read(Side::Response, stream.as_bytes(), &cuts, b"GET", true),
+            whole,
+            "{headers}"
+        );
+        whole.join(" ")
+    };
+    let chunks = "3\r\nabc\r\n0\r\n\r\n";
+    for headers in [
+        "Transfer-Encoding: xchunked",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: x",
+        "Transfer-Encoding:\x0bchunked",
+        "Transfer-Encoding : chunked",
+    ] {
+        let odd = response(headers, chunks);
+        assert!(
+            odd.contains("3b \"abc\"") && odd.contains("BadTransferEncoding"),
+            "{headers} {odd}"
+        );
+        let odd = response(headers, "no chunks");
+        assert!(odd.contains("9b \"no chunks\""), "{headers} {odd}");
+        let both = response(&format!("{headers}\r\nContent-Length: 2"), "abHTTP/1.1 204 x\r\n\r\n");
+        assert!(both.contains("2b \"ab\"") && both.ends_with("204 0h 0b \"\""), "{headers} {both}");
+    }
+    requests(
+        "POST /a HTTP/1.1\r\nTransfer-Encoding: xchunked\r\n\r\nDELETE /b HTTP/1.1\r\n\r\n",
+        &["POST /a 1h 0b \"\" BadTransferEncoding", "DELETE /b 0h 0b \"\""],
+    );
+}
+
+#[test]
+fn lengths_that_are_none_and_sizes_with_something_behind_them_are_flagged() {
+    for length in ["18446744073709551615", "9223372036854775808", "+1", "1,", "0x1", "1, 2", "-1"] {
+        let stream =
+            format!("POST / HTTP/1.1\r\nContent-Length: {length}\r\n\r\nGET /2 HTTP/1.1\r\n\r\n");
+        requests(&stream, &["POST / 1h 0b \"\" BadContentLength", "GET /2 0h 0b \"\""]);
+    }
+    requests("POST / HTTP/1.1\r\nContent-Length: 1, 1\r\n\r\na", &["POST / 1h 1b \"a\""]);
+    for (line, odd) in
+        [("1 ;x=y", ""), ("1\0", " BadChunk"), ("1,", " BadChunk"), (" 1", " BadChunk")]
+    {
+        let stream = format!(
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n{line}\r\na\r\n0\r\n\r\n"
+        );
+        requests(&stream, &[&format!("POST / 1h 1b \"a\"{odd}")]);
+    }
+}
+
+#[test]
 fn other_protocols_are_no_http() {
     for text in [
         "CONNECT {\"verbose\":false}\r\nPING\r\n",
