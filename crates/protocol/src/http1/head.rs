@@ -362,14 +362,17 @@ fn headers(
             continue;
         };
         let name = line.get(..colon).unwrap_or_default();
-        let trimmed = name.trim_ascii();
+        // Blanks and control characters around a name are dropped, as many readers do.
+        let lead = name.iter().take_while(|byte| !is_token(**byte)).count();
+        let end =
+            name.iter().rposition(|byte| is_token(*byte)).map_or(0, |at| at.saturating_add(1));
+        let trimmed = name.get(lead..end).unwrap_or_default();
         if trimmed.len() != name.len() || !trimmed.iter().all(|byte| is_token(*byte)) {
             odd.push(Anomaly::BadHeader);
         }
         if trimmed.is_empty() || headers.len() >= limits.headers_max {
             continue;
         }
-        let lead = name.len().saturating_sub(name.trim_ascii_start().len());
         let value = line.get(colon.saturating_add(1)..).unwrap_or_default();
         let gap = value.len().saturating_sub(value.trim_ascii_start().len());
         let from = start.saturating_add(colon).saturating_add(1).saturating_add(gap);

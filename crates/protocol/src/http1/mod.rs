@@ -7,8 +7,10 @@
 
 mod body;
 mod chunked;
+mod coding;
 mod framing;
 mod head;
+mod streams;
 
 use body::Decoder;
 use chunked::Chunked;
@@ -469,5 +471,7 @@ fn note(message: &mut Message, anomaly: Anomaly) {
     }
 }
 
+#[cfg(test)]
+mod coding_tests;
 #[cfg(test)]
 mod tests;
