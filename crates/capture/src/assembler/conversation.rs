@@ -278,9 +278,11 @@ impl Conversation {
             return;
         };
         let framing = Framing::of_response(parser.message_mut(), &method);
-        // Behind an accepted CONNECT anything may follow, HTTP too: content will tell.
-        let tunnel = framing == Framing::Opaque && status != 101;
-        let upgrade = framing == Framing::Opaque && status == 101;
+        // Behind an accepted CONNECT or upgrade anything may follow, HTTP too: content will tell,
+        // unless it is named.
+        let handed_over = framing == Framing::Opaque;
+        let upgrade = status == 101 && names_other_protocol(parser.message());
+        let tunnel = handed_over && !upgrade;
         let whole = parser.frame(if tunnel { Framing::None } else { framing });
         if tunnel {
             parser.lose();
@@ -336,6 +338,9 @@ impl Conversation {
         work: &mut Work<'_>,
     ) {
         let (gap, snaplen) = self.flags_of(side, &mut message);
+        if let Some(voice) = self.voices.get_mut(side) {
+            voice.spoke = true;
+        }
         if self.client == Some(side) {
             work.counters.requests = work.counters.requests.saturating_add(1);
             self.request(message, end, (gap, snaplen), said.now, work);
@@ -407,7 +412,8 @@ impl Conversation {
                 return;
             }
             // Its head was cut off: it was not noted when it ended.
-            self.asked.push_back(Asked { start: message.offset, ..Asked::default() });
+            let method = message.head.method().to_vec();
+            self.asked.push_back(Asked { start: message.offset, method, ..Asked::default() });
         }
         if let Some(asked) = self.asked.back_mut() {
             asked.fill(message, end, gap, snaplen);
@@ -579,9 +585,16 @@ impl Conversation {
         let (answer_gap, answer_cut) =
             answer.as_ref().map_or((false, false), |answer| (answer.gap, answer.snaplen));
         let request = asked.and_then(|asked| asked.message).map(|message| *message);
-        let response = answer.map(|answer| *answer.message);
+        let mut response = answer.map(|answer| *answer.message);
         if request.is_none() && response.is_none() {
             return;
+        }
+        if let (None, Some(response)) = (&request, &mut response)
+            && self.both_seen
+            && !self.doubt
+        {
+            // Nothing was lost that could have held its request.
+            response.anomalies.push(Anomaly::UnexpectedResponse);
         }
         let cut = |message: &Option<Message>| {
             message.as_ref().is_some_and(|message| !message.body.complete && message.body.lost == 0)
@@ -617,4 +630,10 @@ impl Conversation {
         });
         self.ordinal = self.ordinal.saturating_add(1);
     }
+}
+
+/// The protocol that a 101 response switches to is known not to be HTTP/1.
+fn names_other_protocol(message: &Message) -> bool {
+    let upgrade = message.head.header("upgrade").unwrap_or_default();
+    [&b"websocket"[..], b"h2c"].iter().any(|name| upgrade.trim_ascii().eq_ignore_ascii_case(name))
 }

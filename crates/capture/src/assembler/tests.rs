@@ -225,6 +225,41 @@ fn a_connection_known_to_carry_http_may_go_on_with_a_bad_request() {
 }
 
 #[test]
+fn after_a_hand_over_only_http_is_read() {
+    let ok = "HTTP/1.1 200 OK\r\n\r\n";
+    let connect = ("CONNECT h:443 HTTP/1.1\r\n\r\n", ok);
+    let tls = ("\x16\x03\x01\x02 GET / HTTP/1.1\r\n\r\n", "\x16\x03\x03 HTTP/1.1 200 OK\r\n\r\n");
+    assert_eq!(play(&Script::talk(7, &[connect, tls], 1400)), ["CONNECT h:443 → 200 \"\""]);
+    let inner = play(&Script::talk(7, &[connect, TURNS[0], TURNS[1]], 1400));
+    assert_eq!(inner, ["CONNECT h:443 → 200 \"\"", WHOLE[0], WHOLE[1]]);
+    // A tunnel that was refused is none.
+    let refused = (connect.0, "HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno");
+    let told = play(&Script::talk(7, &[refused, TURNS[0]], 1400));
+    assert_eq!(told, ["CONNECT h:443 → 403 \"no\"", WHOLE[0]]);
+    for (name, rest) in [("websocket", &WHOLE[..0]), ("h2c", &WHOLE[..0]), ("tcp", &WHOLE[..1])] {
+        let request = format!("GET /up HTTP/1.1\r\nUpgrade: {name}\r\n\r\n");
+        let response = format!("HTTP/1.1 101 x\r\nUpgrade: {name}\r\n\r\n");
+        let told = play(&Script::talk(7, &[(&request, &response), TURNS[0]], 1400));
+        assert_eq!(told[0], "GET /up → 101 \"\"");
+        assert_eq!(told[1..], *rest, "{name}");
+    }
+}
+
+#[test]
+fn many_requests_in_one_segment_meet_many_responses_in_one() {
+    let requests: String = (0..300).map(|n| format!("GET /{n} HTTP/1.1\r\n\r\n")).collect();
+    let responses: String =
+        (0..300).map(|n| format!("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n{n:03}")).collect();
+    for size in [1, 100, usize::MAX] {
+        let told = play(&Script::talk(7, &[(&requests, &responses)], size));
+        assert_eq!(told.len(), 300);
+        for (number, told) in told.iter().enumerate() {
+            assert_eq!(*told, format!("GET /{number} → 200 \"{number:03}\""));
+        }
+    }
+}
+
+#[test]
 fn a_connection_joined_midway_and_one_seen_from_one_side_are_told_as_such() {
     let parts = Script::talk(7, &TURNS, 1400);
     let midway = &parts[3..];

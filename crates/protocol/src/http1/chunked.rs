@@ -39,6 +39,12 @@ pub(super) enum End {
 }
 
 impl Chunked {
+    /// Bytes held.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.line.len()
+    }
+
     pub(super) fn advance(
         &mut self,
         bytes: &[u8],

@@ -5,9 +5,9 @@ use stilt_model::wire::Head;
 use stilt_model::{Anomaly, HttpVersion, Message};
 
 /// Longest method.
-const METHOD_MAX: usize = 32;
+pub(super) const METHOD_MAX: usize = 32;
 /// Longest start line that is waited for.
-const START_LINE_MAX: usize = 32 << 10;
+pub(super) const START_LINE_MAX: usize = 32 << 10;
 
 /// Whether bytes begin a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -362,10 +362,10 @@ fn headers(
             continue;
         };
         let name = line.get(..colon).unwrap_or_default();
-        // Blanks and control characters around a name are dropped, as many readers do.
-        let lead = name.iter().take_while(|byte| !is_token(**byte)).count();
-        let end =
-            name.iter().rposition(|byte| is_token(*byte)).map_or(0, |at| at.saturating_add(1));
+        // What C calls a space is dropped around a name, as many readers do.
+        let space = |byte: u8| matches!(byte, b'\t'..=b'\r' | b' ');
+        let lead = name.iter().take_while(|byte| space(**byte)).count();
+        let end = name.iter().rposition(|byte| !space(*byte)).map_or(0, |at| at.saturating_add(1));
         let trimmed = name.get(lead..end).unwrap_or_default();
         if trimmed.len() != name.len() || !trimmed.iter().all(|byte| is_token(*byte)) {
             odd.push(Anomaly::BadHeader);

@@ -80,8 +80,8 @@ pub enum Step {
 enum State {
     /// Between messages.
     Idle,
-    /// In a head; so many bytes of it hold no end.
-    Head { scanned: usize },
+    /// In a head; so many bytes of it hold no end, and its start line is whole and fits.
+    Head { scanned: usize, started: bool },
     /// A head is complete and waits for [`Parser::frame`].
     Framed,
     /// In a body with so many bytes left.
@@ -288,12 +288,12 @@ impl Parser {
             ..Message::default()
         };
         self.decoder = Decoder::Identity;
-        self.state = State::Head { scanned: 0 };
+        self.state = State::Head { scanned: 0, started: false };
         (blank, Step::More)
     }
 
     fn read_head(&mut self, bytes: &[u8], mark: Mark, limits: &Limits) -> (usize, Step) {
-        let State::Head { scanned } = &mut self.state else { return (0, Step::More) };
+        let State::Head { scanned, started } = self.state else { return (0, Step::More) };
         self.message.end = mark;
         let raw = &mut self.message.head.raw;
         let before = raw.len();
@@ -320,13 +320,25 @@ impl Parser {
             }
         };
         if end.is_none() {
-            *scanned = raw.len();
-            let hopeless = self.likeness(&self.message.head.raw) == Likeness::No;
-            if self.message.head.raw.len() > limits.head_max || hopeless {
+            let raw = &self.message.head.raw;
+            let whole =
+                started || memchr::memchr(b'\n', raw.get(before..).unwrap_or_default()).is_some();
+            // Looked at while it is short and when it ends: else many small pieces cost too much.
+            let look = !started && (whole || before < head::METHOD_MAX);
+            self.state = State::Head { scanned: raw.len(), started: whole };
+            if (look && self.likeness(raw) == Likeness::No)
+                || (!whole && raw.len() > head::START_LINE_MAX)
+            {
                 self.state = State::Lost;
                 return (taken, Step::NotHttp);
             }
+            if raw.len() > limits.head_max {
+                return (taken, self.cut_head(limits));
+            }
             return (taken, Step::More);
+        }
+        if self.message.head.raw.len() > limits.head_max {
+            return (taken, self.cut_head(limits));
         }
         if head::parse(&mut self.message, self.side, limits) {
             self.state = State::Framed;
@@ -335,6 +347,19 @@ impl Parser {
             self.state = State::Lost;
             (taken, Step::NotHttp)
         }
+    }
+
+    /// Of a head that is too large its beginning is read; where its body ends is not known.
+    fn cut_head(&mut self, limits: &Limits) -> Step {
+        self.message.head.raw.truncate(limits.head_max);
+        let step = if head::parse_partial(&mut self.message, self.side, limits) {
+            note(&mut self.message, Anomaly::HeadCap);
+            self.finish(false)
+        } else {
+            Step::NotHttp
+        };
+        self.state = State::Lost;
+        step
     }
 
     /// Says how the body of the head that was just read is framed; gives the message where it has
@@ -473,5 +498,9 @@ fn note(message: &mut Message, anomaly: Anomaly) {
 
 #[cfg(test)]
 mod coding_tests;
+#[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
+mod split_tests;
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,13 @@ fn mark(packet: u64) -> Mark {
 }
 
 /// Reads a stream cut at `cuts`; gives what each message was, in short.
-fn read(side: Side, stream: &[u8], cuts: &[usize], method: &[u8], clean: bool) -> Vec<String> {
+pub(super) fn read(
+    side: Side,
+    stream: &[u8],
+    cuts: &[usize],
+    method: &[u8],
+    clean: bool,
+) -> Vec<String> {
     read_within(&Limits::default(), side, stream, cuts, method, clean)
 }
 
@@ -231,31 +237,4 @@ fn a_gap_inside_a_known_length_is_passed_over_and_any_other_is_searched_behind()
     assert!(parser.is_lost());
     parser.advance(b"HTTP/1.1 200 OK\r\n", 0, mark(6), true, &limits);
     assert!(!parser.is_lost());
-}
-
-const STREAM: &str = "GET /a HTTP/1.1\r\nHost: x\r\nX: 1\r\n\r\nPOST /b HTTP/1.1\r\nContent-Length: 5\r\n\r\n\
-                      12345\r\n\r\nPUT /c HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\na\r\n0123456789\r\n3;e\r\nabc\r\n\
-                      0\r\nTrailer: 1\r\n\r\nDELETE /d HTTP/1.0\r\n\r\n";
-
-proptest::proptest! {
-    #[test]
-    fn any_cut_gives_the_same_messages(cuts in proptest::collection::vec(0_usize.., 0..40)) {
-        let whole = read(Side::Request, STREAM.as_bytes(), &[], b"", true);
-        proptest::prop_assert_eq!(whole.len(), 4);
-        proptest::prop_assert_eq!(read(Side::Request, STREAM.as_bytes(), &cuts, b"", true), whole);
-    }
-
-    #[test]
-    fn no_bytes_make_it_panic(
-        head in proptest::sample::select(vec![
-            "", "GET / HTTP/1.1\r\n", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n",
-            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
-        ]),
-        rest in proptest::collection::vec(0_u8.., 0..300),
-        cuts in proptest::collection::vec(0_usize.., 0..10),
-    ) {
-        let stream = [head.as_bytes(), &rest].concat();
-        read(Side::Request, &stream, &cuts, b"", false);
-        read(Side::Response, &stream, &cuts, b"GET", true);
-    }
 }
