@@ -68,6 +68,8 @@ pub enum Anomaly {
     BadContentCoding,
     /// A body that decompressed beyond the caps.
     DecompressionCap,
+    /// A head larger than the cap: what lies beyond it was not read, nor was the body.
+    HeadCap,
     /// A response that fits no request seen.
     UnexpectedResponse,
     /// HTTP/0.9.

@@ -10,8 +10,8 @@ use core::net::SocketAddr;
 use std::collections::VecDeque;
 use stilt_model::{Anomaly, Exchange, Flags, Flow, FlowId, Mark, Message, Timestamp};
 use stilt_protocol::http1::{
-    Framing, Likeness, Parser, Side, Step, looks_like_request, looks_like_request_loosely,
-    looks_like_response,
+    Framing, Likeness, Parser, Side, Step, after_blank_lines, looks_like_request,
+    looks_like_request_loosely, looks_like_response,
 };
 
 /// Responses that came before their request and wait for it.
@@ -42,6 +42,8 @@ struct Asked {
     start: u64,
     /// Offset behind it, once known.
     end: Option<u64>,
+    /// Offset behind it as its head declares.
+    due: Option<u64>,
     gap: bool,
     snaplen: bool,
 }
@@ -168,6 +170,10 @@ impl Conversation {
                     if !voice.spoke {
                         voice.parser = None;
                         voice.misses = voice.misses.saturating_add(1);
+                        if self.voices.iter().all(|voice| voice.parser.is_none()) {
+                            // It only began like one: who asks is open again.
+                            self.client = None;
+                        }
                         return;
                     }
                     self.doubt = true;
@@ -197,15 +203,19 @@ impl Conversation {
         if voice.misses > work.limits.not_http_max || !said.fresh {
             return false;
         }
-        let strictly = !other && looks_like_request(said.bytes) != Likeness::No;
+        let bytes = after_blank_lines(said.bytes);
+        if bytes.is_empty() {
+            return false;
+        }
+        let strictly = !other && looks_like_request(bytes) != Likeness::No;
         // What opens a connection may be a request that only a server can love.
         let loosely = !other
             && said.offset == 0
             && !self.midstream
-            && looks_like_request_loosely(said.bytes) == Likeness::Yes;
+            && looks_like_request_loosely(bytes, false) == Likeness::Yes;
         let asks = strictly || loosely;
         let answers =
-            !asks && self.client != Some(side) && looks_like_response(said.bytes) != Likeness::No;
+            !asks && self.client != Some(side) && looks_like_response(bytes) != Likeness::No;
         if !asks && !answers {
             voice.misses = voice.misses.saturating_add(1);
             return false;
@@ -218,7 +228,6 @@ impl Conversation {
         self.doubt |= !said.begun;
         if self.client.is_none() {
             self.client = Some(if asks { side } else { 1_usize.saturating_sub(side) });
-            work.counters.http_flows = work.counters.http_flows.saturating_add(1);
         }
         true
     }
@@ -226,16 +235,22 @@ impl Conversation {
     /// A head is complete: frames its body, and finds the request of a response.
     fn head(&mut self, side: usize, end: u64, said: &Said<'_>, work: &mut Work<'_>) {
         let asks = self.client == Some(side);
+        if self.voices.iter().all(|voice| !voice.spoke) {
+            work.counters.http_flows = work.counters.http_flows.saturating_add(1);
+        }
         let Some(voice) = self.voices.get_mut(side) else { return };
         let Some(parser) = &mut voice.parser else { return };
         voice.spoke = true;
         if asks {
-            let asked = Asked {
+            let mut asked = Asked {
                 method: parser.message().head.method().to_vec(),
                 start: parser.message().offset,
                 ..Asked::default()
             };
             let framing = Framing::of_request(parser.message_mut());
+            if let Framing::Length(length) = framing {
+                asked.due = Some(end.saturating_add(length));
+            }
             let whole = parser.frame(framing);
             if self.asked.len() >= work.limits.pipeline_max
                 && let Some(oldest) = self.asked.pop_front()
@@ -263,9 +278,11 @@ impl Conversation {
             return;
         };
         let framing = Framing::of_response(parser.message_mut(), &method);
-        // Behind an accepted CONNECT anything may follow, HTTP too: content will tell.
-        let tunnel = framing == Framing::Opaque && status != 101;
-        let upgrade = framing == Framing::Opaque && status == 101;
+        // Behind an accepted CONNECT or upgrade anything may follow, HTTP too: content will tell,
+        // unless it is named.
+        let handed_over = framing == Framing::Opaque;
+        let upgrade = status == 101 && names_other_protocol(parser.message());
+        let tunnel = handed_over && !upgrade;
         let whole = parser.frame(if tunnel { Framing::None } else { framing });
         if tunnel {
             parser.lose();
@@ -287,9 +304,13 @@ impl Conversation {
         if self.asked.front()?.start >= acked {
             return None;
         }
-        // What it acknowledges ends in a request that was not seen (yet): that one it answers.
+        // What it acknowledges ends in a request that was not seen (yet): that one it answers,
+        // unless what was not seen is of the body of the last that was.
         let unseen = said.other_seen && acked > said.other_next;
-        if unseen && !self.asked.iter().any(|asked| asked.end == Some(acked)) {
+        let fits = |asked: &Asked| {
+            asked.end == Some(acked) || (asked.end.is_none() && asked.due >= Some(acked))
+        };
+        if unseen && !self.asked.iter().any(fits) {
             return None;
         }
         // Of those acknowledged the last is answered, unless they were sent in one go.
@@ -317,6 +338,9 @@ impl Conversation {
         work: &mut Work<'_>,
     ) {
         let (gap, snaplen) = self.flags_of(side, &mut message);
+        if let Some(voice) = self.voices.get_mut(side) {
+            voice.spoke = true;
+        }
         if self.client == Some(side) {
             work.counters.requests = work.counters.requests.saturating_add(1);
             self.request(message, end, (gap, snaplen), said.now, work);
@@ -327,8 +351,10 @@ impl Conversation {
             return;
         }
         work.counters.responses = work.counters.responses.saturating_add(1);
-        if !core::mem::take(&mut self.announced) && self.answering.is_none() {
-            // Its head was cut off.
+        let announced = core::mem::take(&mut self.announced);
+        // Its own head was cut off, or that of its request, which is known by now.
+        let late = self.asked.front().is_some_and(|asked| Some(asked.start) < self.acked);
+        if self.answering.is_none() && (!announced || late) {
             self.answering = self.match_request(said, work);
         }
         let answer = Answer { message, acked: self.acked, gap, snaplen };
@@ -342,8 +368,7 @@ impl Conversation {
                     self.emit(Some(asked), Some(answer), said.now, work);
                 }
             }
-            None if said.other_seen && self.acked.is_some_and(|acked| acked > said.other_next) => {
-                // Its request was on the wire, and may still come.
+            None if self.may_be_asked_still(said) => {
                 if self.early.len() >= EARLY_MAX {
                     let oldest = self.early.pop_front();
                     self.emit(None, oldest, said.now, work);
@@ -352,6 +377,19 @@ impl Conversation {
             }
             None => self.emit(None, Some(answer), said.now, work),
         }
+    }
+
+    /// Whether the request that the response just read answers may still come: it was on the wire,
+    /// and was not read yet, or its head was not.
+    fn may_be_asked_still(&self, said: &Said<'_>) -> bool {
+        let Some(acked) = self.acked else { return false };
+        let heading = self.client.and_then(|client| self.voices.get(client)).is_some_and(|voice| {
+            voice
+                .parser
+                .as_ref()
+                .is_some_and(|parser| parser.is_in_head() && parser.message().offset < acked)
+        });
+        heading || (said.other_seen && acked > said.other_next)
     }
 
     fn request(
@@ -374,7 +412,8 @@ impl Conversation {
                 return;
             }
             // Its head was cut off: it was not noted when it ended.
-            self.asked.push_back(Asked { start: message.offset, ..Asked::default() });
+            let method = message.head.method().to_vec();
+            self.asked.push_back(Asked { start: message.offset, method, ..Asked::default() });
         }
         if let Some(asked) = self.asked.back_mut() {
             asked.fill(message, end, gap, snaplen);
@@ -546,9 +585,16 @@ impl Conversation {
         let (answer_gap, answer_cut) =
             answer.as_ref().map_or((false, false), |answer| (answer.gap, answer.snaplen));
         let request = asked.and_then(|asked| asked.message).map(|message| *message);
-        let response = answer.map(|answer| *answer.message);
+        let mut response = answer.map(|answer| *answer.message);
         if request.is_none() && response.is_none() {
             return;
+        }
+        if let (None, Some(response)) = (&request, &mut response)
+            && self.both_seen
+            && !self.doubt
+        {
+            // Nothing was lost that could have held its request.
+            response.anomalies.push(Anomaly::UnexpectedResponse);
         }
         let cut = |message: &Option<Message>| {
             message.as_ref().is_some_and(|message| !message.body.complete && message.body.lost == 0)
@@ -584,4 +630,10 @@ impl Conversation {
         });
         self.ordinal = self.ordinal.saturating_add(1);
     }
+}
+
+/// The protocol that a 101 response switches to is known not to be HTTP/1.
+fn names_other_protocol(message: &Message) -> bool {
+    let upgrade = message.head.header("upgrade").unwrap_or_default();
+    [&b"websocket"[..], b"h2c"].iter().any(|name| upgrade.trim_ascii().eq_ignore_ascii_case(name))
 }

@@ -13,6 +13,8 @@ pub(super) struct Flow {
     talk: Conversation,
     last: Timestamp,
     reset: bool,
+    /// Some segment carried bytes.
+    carried: bool,
 }
 
 /// Index of the sender of a segment.
@@ -33,6 +35,7 @@ impl Flow {
             talk: Conversation::new([low, high], head.vlan_tags(), head.mark.time, midstream),
             last: head.mark.time,
             reset: false,
+            carried: false,
         }
     }
 
@@ -49,6 +52,11 @@ impl Flow {
         self.reset || self.streams.iter().all(Stream::is_closed)
     }
 
+    /// Bytes were sent: what comes after the end may be late bytes of it.
+    pub(super) fn has_carried(&self) -> bool {
+        self.carried
+    }
+
     /// A SYN of another connection between the same ports.
     pub(super) fn is_another(&mut self, head: &SegmentHead) -> bool {
         match self.streams.get_mut(side_of(head)) {
@@ -60,6 +68,7 @@ impl Flow {
     pub(super) fn segment(&mut self, segment: &Segment<'_>, work: &mut Work<'_>) {
         let head = &segment.head;
         self.last = self.last.max(head.mark.time);
+        self.carried |= !segment.payload.is_empty() || head.missing > 0;
         let [low, high] = &mut self.streams;
         let side = side_of(head);
         let (own, other) = if side == 0 { (low, high) } else { (high, low) };

@@ -179,11 +179,15 @@ impl Assembler {
                 if !waited && flow.is_waiting() {
                     self.waiting.push(key);
                 }
-                if flow.is_over() {
-                    if let Some(mut flow) = self.flows.remove(&key) {
-                        flow.finish(head.mark, &mut work);
+                if flow.is_over()
+                    && let Some(mut flow) = self.flows.remove(&key)
+                {
+                    flow.finish(head.mark, &mut work);
+                    // A reset before any byte may be one that the peers did not take, a
+                    // forged one say: what is said afterwards is then worth hearing.
+                    if flow.has_carried() {
+                        self.closed.insert(key, head.mark.time);
                     }
-                    self.closed.insert(key, head.mark.time);
                 }
                 return;
             }

@@ -168,6 +168,98 @@ fn a_lost_response_leaves_its_request_alone_and_shifts_nothing() {
 }
 
 #[test]
+fn a_request_whose_end_was_not_captured_meets_its_response() {
+    // Its body is missing; its head is cut off; the response is cut off as well.
+    for (length, cut) in [(4, 0), (10, 0), (10, 2), (20, 2)] {
+        let mut parts = Script::talk(7, &TURNS[1..2], 1400);
+        parts.truncate(parts.len() - 2);
+        for (at, length) in [(3, length), (4, cut)] {
+            let end = parts[at].data.len() - length;
+            parts[at].data.truncate(end);
+        }
+        let told = play(&parts);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(
+            told[0].starts_with("POST /2 → 201") && told[0].ends_with("incomplete"),
+            "{told:?}"
+        );
+    }
+}
+
+#[test]
+fn a_reset_before_any_byte_that_nobody_heeds_ends_nothing() {
+    let mut parts = Script::talk(7, &TURNS, 1400);
+    let mut forged = parts[2].clone();
+    forged.flags = RST;
+    parts.insert(3, forged.clone());
+    let told = play(&parts);
+    assert_eq!(told.len(), 3);
+    assert!(told.iter().zip(WHOLE).all(|(told, whole)| told.starts_with(whole)), "{told:?}");
+    // After bytes were sent it is believed, and late bytes begin nothing.
+    parts.remove(3);
+    forged.seq = parts[4].ack;
+    parts.insert(5, forged);
+    assert_eq!(play(&parts), WHOLE[..1]);
+}
+
+#[test]
+fn one_answer_may_come_before_its_request_has_ended_and_interim_ones_are_no_answers() {
+    let mut script = Script::new(5);
+    script.say(true, "POST /2 HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n", 1400);
+    script.say(false, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLink: a\r\n\r\n", 1400);
+    script.say(true, "bo", 1400);
+    script.say(false, "HTTP/1.1 413 Too much\r\nContent-Length: 0\r\n\r\n", 1400);
+    script.say(true, "dy", 1400);
+    script.say(true, TURNS[2].0, 1400);
+    script.say(false, TURNS[2].1, 1400);
+    assert_eq!(play(&script.parts), ["POST /2 → 413 \"\"", WHOLE[2]]);
+}
+
+#[test]
+fn a_connection_known_to_carry_http_may_go_on_with_a_bad_request() {
+    let turns =
+        [TURNS[0], ("GET /x HTTP\r\n\r\n", "\r\nHTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n")];
+    assert_eq!(play(&Script::talk(7, &turns, 1400)), [WHOLE[0], "GET /x → 400 \"\""]);
+    // Other text protocols begin so as well: at first sight it is no HTTP.
+    assert!(play(&Script::talk(7, &[("GET /x HTTP\r\n\r\n", "END\r\n")], 1400)).is_empty());
+}
+
+#[test]
+fn after_a_hand_over_only_http_is_read() {
+    let ok = "HTTP/1.1 200 OK\r\n\r\n";
+    let connect = ("CONNECT h:443 HTTP/1.1\r\n\r\n", ok);
+    let tls = ("\x16\x03\x01\x02 GET / HTTP/1.1\r\n\r\n", "\x16\x03\x03 HTTP/1.1 200 OK\r\n\r\n");
+    assert_eq!(play(&Script::talk(7, &[connect, tls], 1400)), ["CONNECT h:443 → 200 \"\""]);
+    let inner = play(&Script::talk(7, &[connect, TURNS[0], TURNS[1]], 1400));
+    assert_eq!(inner, ["CONNECT h:443 → 200 \"\"", WHOLE[0], WHOLE[1]]);
+    // A tunnel that was refused is none.
+    let refused = (connect.0, "HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno");
+    let told = play(&Script::talk(7, &[refused, TURNS[0]], 1400));
+    assert_eq!(told, ["CONNECT h:443 → 403 \"no\"", WHOLE[0]]);
+    for (name, rest) in [("websocket", &WHOLE[..0]), ("h2c", &WHOLE[..0]), ("tcp", &WHOLE[..1])] {
+        let request = format!("GET /up HTTP/1.1\r\nUpgrade: {name}\r\n\r\n");
+        let response = format!("HTTP/1.1 101 x\r\nUpgrade: {name}\r\n\r\n");
+        let told = play(&Script::talk(7, &[(&request, &response), TURNS[0]], 1400));
+        assert_eq!(told[0], "GET /up → 101 \"\"");
+        assert_eq!(told[1..], *rest, "{name}");
+    }
+}
+
+#[test]
+fn many_requests_in_one_segment_meet_many_responses_in_one() {
+    let requests: String = (0..300).map(|n| format!("GET /{n} HTTP/1.1\r\n\r\n")).collect();
+    let responses: String =
+        (0..300).map(|n| format!("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n{n:03}")).collect();
+    for size in [1, 100, usize::MAX] {
+        let told = play(&Script::talk(7, &[(&requests, &responses)], size));
+        assert_eq!(told.len(), 300);
+        for (number, told) in told.iter().enumerate() {
+            assert_eq!(*told, format!("GET /{number} → 200 \"{number:03}\""));
+        }
+    }
+}
+
+#[test]
 fn a_connection_joined_midway_and_one_seen_from_one_side_are_told_as_such() {
     let parts = Script::talk(7, &TURNS, 1400);
     let midway = &parts[3..];

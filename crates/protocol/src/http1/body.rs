@@ -1,66 +1,44 @@
-//! Content codings undone as the bytes come, under caps (RFC 9110 §8.4).
+//! A body as its bytes come: decoded, counted, and its beginning kept.
 
+use super::coding::{Chain, Coding, codings};
 use super::{Limits, note};
-use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
-use std::io::{self, Write};
 use stilt_model::{Anomaly, Body, Message};
 
-/// Takes decoded bytes, keeps the first of them, and counts all.
-#[derive(Debug, Default)]
-pub(super) struct Sink {
-    kept: Vec<u8>,
-    kept_max: usize,
-    bytes: u64,
-    bytes_max: u64,
-}
-
-impl Write for Sink {
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        let room = self.kept_max.saturating_sub(self.kept.len()).min(data.len());
-        self.kept.extend_from_slice(data.get(..room).unwrap_or_default());
-        self.bytes = self.bytes.saturating_add(data.len() as u64);
-        if self.bytes > self.bytes_max {
-            return Err(io::Error::other("decompression cap"));
-        }
-        Ok(data.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// How the bytes of a body become its content.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) enum Decoder {
     /// As they are.
     #[default]
     Identity,
-    /// gzip, one or more members.
-    Gzip(Box<MultiGzDecoder<Sink>>),
-    /// `deflate`, which some send with and some without the zlib wrapper: told by the first bytes.
-    DeflateUndecided,
-    /// With it.
-    Zlib(Box<ZlibDecoder<Sink>>),
-    /// Without.
-    Deflate(Box<DeflateDecoder<Sink>>),
+    /// Coded as the headers say, if it begins so: its first bytes are not all here.
+    Undecided { codings: Vec<Coding>, held: Vec<u8> },
+    /// Codings being undone.
+    Coded(Box<Chain>),
     /// A coding that is not undone, or could not be: counted only.
     Counted,
+}
+
+impl core::fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Identity => "Identity",
+            Self::Undecided { .. } => "Undecided",
+            Self::Coded(_) => "Coded",
+            Self::Counted => "Counted",
+        })
+    }
 }
 
 impl Decoder {
     /// What the headers of a message ask for.
     pub(super) fn of(message: &mut Message) -> Self {
-        let Some(value) = message.head.header("content-encoding") else { return Self::Identity };
-        let value = value.trim_ascii();
-        if value.is_empty() || value.eq_ignore_ascii_case(b"identity") {
-            Self::Identity
-        } else if value.eq_ignore_ascii_case(b"gzip") || value.eq_ignore_ascii_case(b"x-gzip") {
-            Self::Gzip(Box::new(MultiGzDecoder::new(Sink::default())))
-        } else if value.eq_ignore_ascii_case(b"deflate") {
-            Self::DeflateUndecided
-        } else {
-            Self::Counted
+        match codings(&message.head) {
+            Some(codings) if codings.is_empty() => Self::Identity,
+            Some(codings) => Self::Undecided { codings, held: Vec::new() },
+            None => {
+                note(message, Anomaly::BadContentCoding);
+                Self::Counted
+            }
         }
     }
 
@@ -71,112 +49,89 @@ impl Decoder {
         }
         let body = &mut message.body;
         body.encoded_bytes = body.encoded_bytes.saturating_add(data.len() as u64);
-        if let Self::DeflateUndecided = self {
-            // RFC 1950 §2.2: method 8, and the first two bytes divide by 31.
-            let zlib = matches!(data, [first, second, ..]
-                if first & 15 == 8 && u16::from_be_bytes([*first, *second]) % 31 == 0);
-            let single = matches!(data, [first] if first & 15 == 8);
-            *self = if zlib || single {
-                Self::Zlib(Box::new(ZlibDecoder::new(Sink::default())))
-            } else {
-                Self::Deflate(Box::new(DeflateDecoder::new(Sink::default())))
+        if let Self::Undecided { codings, held } = self {
+            let before = held.len();
+            // The longest magic number has four bytes.
+            let want = 4_usize.saturating_sub(before).min(data.len());
+            held.extend_from_slice(data.get(..want).unwrap_or_default());
+            let Some(coding) = codings.first() else { return };
+            let Some(fits) = coding.fits(held) else { return };
+            held.truncate(before);
+            let held = core::mem::take(held);
+            *self = match Chain::new(codings).filter(|_| fits) {
+                Some(chain) => Self::Coded(Box::new(chain)),
+                None => {
+                    // It says so and is not: who does not look at the header reads it as it is.
+                    note(message, Anomaly::BadContentCoding);
+                    Self::Identity
+                }
             };
+            self.decode(&held, message, limits);
         }
-        let encoded = body.encoded_bytes;
-        let bytes_max =
-            limits.decoded_max.min(encoded.saturating_mul(limits.ratio_max).max(1 << 20));
-        let arm = |sink: &mut Sink| {
-            (sink.kept_max, sink.bytes_max) = (limits.body_kept_max, bytes_max);
-        };
-        let written = match self {
-            Self::Identity => {
-                let room = limits.body_kept_max.saturating_sub(body.kept.len()).min(data.len());
-                body.kept.extend_from_slice(data.get(..room).unwrap_or_default());
-                body.bytes = body.bytes.saturating_add(data.len() as u64);
-                return;
+        self.decode(data, message, limits);
+    }
+
+    fn decode(&mut self, data: &[u8], message: &mut Message, limits: &Limits) {
+        let body = &mut message.body;
+        match self {
+            Self::Identity => plain(data, body, limits),
+            Self::Undecided { .. } | Self::Counted => {}
+            Self::Coded(chain) => {
+                let by_ratio = body.encoded_bytes.saturating_mul(limits.ratio_max).max(1 << 20);
+                let bytes_max = limits.decoded_max.min(by_ratio);
+                if chain.feed(data, bytes_max, limits.body_kept_max).is_err() {
+                    let capped = self.settle(body);
+                    let cap = Anomaly::DecompressionCap;
+                    note(message, if capped { cap } else { Anomaly::BadContentCoding });
+                }
             }
-            Self::Counted | Self::DeflateUndecided => return,
-            Self::Gzip(decoder) => {
-                arm(decoder.get_mut());
-                decoder.write_all(data).and_then(|()| decoder.flush())
-            }
-            Self::Zlib(decoder) => {
-                arm(decoder.get_mut());
-                decoder.write_all(data).and_then(|()| decoder.flush())
-            }
-            Self::Deflate(decoder) => {
-                arm(decoder.get_mut());
-                decoder.write_all(data).and_then(|()| decoder.flush())
-            }
-        };
-        if written.is_err() {
-            let sink = self.take_sink();
-            let capped = sink.bytes > sink.bytes_max;
-            settle(sink, &mut message.body);
-            let odd = if capped { Anomaly::DecompressionCap } else { Anomaly::BadContentCoding };
-            note(message, odd);
         }
     }
 
-    /// Gives the decoded bytes and becomes a counter.
-    fn take_sink(&mut self) -> Sink {
-        match core::mem::replace(self, Self::Counted) {
-            Self::Gzip(mut decoder) => core::mem::take(decoder.get_mut()),
-            Self::Zlib(mut decoder) => core::mem::take(decoder.get_mut()),
-            Self::Deflate(mut decoder) => core::mem::take(decoder.get_mut()),
-            _ => Sink::default(),
-        }
+    /// Hands over what was decoded and only counts from here on; tells whether a cap was met.
+    fn settle(&mut self, body: &mut Body) -> bool {
+        let Self::Coded(mut chain) = core::mem::replace(self, Self::Counted) else { return false };
+        let (kept, bytes, capped) = chain.take();
+        (body.kept, body.bytes) = (kept, bytes);
+        capped
     }
 
     /// Bytes of the body that were lost: what is compressed can't be undone behind them.
     pub(super) fn lose(&mut self, bytes: u64, message: &mut Message) {
-        message.body.lost = message.body.lost.saturating_add(bytes);
-        message.body.encoded_bytes = message.body.encoded_bytes.saturating_add(bytes);
-        if let Self::Identity = self {
-            message.body.bytes = message.body.bytes.saturating_add(bytes);
-        } else {
-            let sink = self.take_sink();
-            settle(sink, &mut message.body);
+        let body = &mut message.body;
+        body.lost = body.lost.saturating_add(bytes);
+        body.encoded_bytes = body.encoded_bytes.saturating_add(bytes);
+        match self {
+            Self::Identity => body.bytes = body.bytes.saturating_add(bytes),
+            Self::Coded(_) => {
+                self.settle(body);
+            }
+            Self::Undecided { .. } | Self::Counted => *self = Self::Counted,
         }
     }
 
     /// The body is over.
     pub(super) fn end(mut self, message: &mut Message) {
-        match self {
-            Self::Identity | Self::DeflateUndecided => {}
-            // Not decoded: its length on the wire is all that is known.
-            Self::Counted => {
-                if message.body.bytes == 0 {
-                    message.body.bytes = message.body.encoded_bytes;
-                }
-            }
-            _ => {
-                if self.is_cut() {
-                    note(message, Anomaly::BadContentCoding);
-                }
-                let sink = self.take_sink();
-                settle(sink, &mut message.body);
-                if message.body.bytes == 0 {
-                    message.body.bytes = message.body.encoded_bytes;
-                }
-            }
+        let whole = match &mut self {
+            Self::Identity => return,
+            Self::Coded(chain) => chain.finish(),
+            // Not one byte, or so few that they can't be what they should.
+            Self::Undecided { held, .. } => held.is_empty(),
+            Self::Counted => false,
+        };
+        if !whole && !matches!(self, Self::Counted) {
+            note(message, Anomaly::BadContentCoding);
         }
-    }
-
-    /// The body ended before the coding did.
-    fn is_cut(&mut self) -> bool {
-        match self {
-            Self::Gzip(decoder) => decoder.try_finish().is_err(),
-            Self::Zlib(decoder) => decoder.try_finish().is_err(),
-            Self::Deflate(decoder) => decoder.try_finish().is_err(),
-            _ => false,
+        self.settle(&mut message.body);
+        if !whole && message.body.bytes == 0 {
+            // Not decoded: its length on the wire is all that is known.
+            message.body.bytes = message.body.encoded_bytes;
         }
     }
 }
 
-fn settle(sink: Sink, body: &mut Body) {
-    body.bytes = sink.bytes.max(body.bytes);
-    if body.kept.is_empty() {
-        body.kept = sink.kept;
-    }
+fn plain(data: &[u8], body: &mut Body, limits: &Limits) {
+    let room = limits.body_kept_max.saturating_sub(body.kept.len()).min(data.len());
+    body.kept.extend_from_slice(data.get(..room).unwrap_or_default());
+    body.bytes = body.bytes.saturating_add(data.len() as u64);
 }

@@ -39,6 +39,12 @@ pub(super) enum End {
 }
 
 impl Chunked {
+    /// Bytes held.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.line.len()
+    }
+
     pub(super) fn advance(
         &mut self,
         bytes: &[u8],
@@ -112,12 +118,11 @@ impl Chunked {
             on(Event::Odd(Anomaly::BareLf));
         }
         match size(line) {
-            Some((0, _)) => self.part = Part::Trailer,
             Some((size, odd)) => {
                 if odd {
                     on(Event::Odd(Anomaly::BadChunk));
                 }
-                self.part = Part::Data(size);
+                self.part = if size == 0 { Part::Trailer } else { Part::Data(size) };
             }
             None => {
                 on(Event::Odd(Anomaly::BadChunk));
@@ -128,14 +133,17 @@ impl Chunked {
     }
 }
 
-/// The size, and whether something odd stood around it.
+/// The size, and whether something odd stood around it. Like most readers it takes the digits that
+/// a line begins with, whatever follows them.
 fn size(line: &[u8]) -> Option<(u64, bool)> {
-    let number = line.split(|byte| *byte == b';').next().unwrap_or_default();
-    let digits = number.trim_ascii();
-    let odd = number.trim_ascii_end().len() != digits.len();
-    if digits.is_empty() || digits.len() > 16 || !digits.iter().all(u8::is_ascii_hexdigit) {
+    let number = line.trim_ascii_start();
+    let digits = number.iter().take(17).take_while(|byte| byte.is_ascii_hexdigit()).count();
+    if digits == 0 || digits > 16 {
         return None;
     }
-    let text = core::str::from_utf8(digits).ok()?;
+    let text = core::str::from_utf8(number.get(..digits)?).ok()?;
+    // Blanks before an extension are allowed, if bad (RFC 9112 §7.1.1).
+    let after = number.get(digits..).unwrap_or_default().trim_ascii_start();
+    let odd = number.len() != line.len() || after.first().is_some_and(|byte| *byte != b';');
     Some((u64::from_str_radix(text, 16).ok()?, odd))
 }

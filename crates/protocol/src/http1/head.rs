@@ -5,9 +5,9 @@ use stilt_model::wire::Head;
 use stilt_model::{Anomaly, HttpVersion, Message};
 
 /// Longest method.
-const METHOD_MAX: usize = 32;
+pub(super) const METHOD_MAX: usize = 32;
 /// Longest start line that is waited for.
-const START_LINE_MAX: usize = 32 << 10;
+pub(super) const START_LINE_MAX: usize = 32 << 10;
 
 /// Whether bytes begin a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,10 +20,18 @@ pub enum Likeness {
     No,
 }
 
-/// A first line that a server would answer, though it is no proper request line: it ends in a
-/// version. Only worth asking where a connection begins.
+/// `bytes` behind the empty lines that may stand before a start line (RFC 9112 §2.2).
 #[must_use]
-pub fn looks_like_request_loosely(bytes: &[u8]) -> Likeness {
+pub fn after_blank_lines(bytes: &[u8]) -> &[u8] {
+    let blank = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    bytes.get(blank..).unwrap_or_default()
+}
+
+/// A line that a server would answer, though it is no proper request line: it ends in a version,
+/// or (`known`: the connection has carried HTTP before) a path follows a method. Only worth asking
+/// where a connection begins, and where a message has just ended.
+#[must_use]
+pub fn looks_like_request_loosely(bytes: &[u8], known: bool) -> Likeness {
     let window = bytes.get(..bytes.len().min(START_LINE_MAX)).unwrap_or_default();
     let Some(end) = memchr::memchr(b'\n', window) else { return looks_like_request(bytes) };
     let line = window.get(..end).unwrap_or_default().trim_ascii_end();
@@ -34,7 +42,11 @@ pub fn looks_like_request_loosely(bytes: &[u8]) -> Likeness {
     let ends_in_version =
         version.is_some_and(|rest| rest.to_ascii_uppercase().ends_with(b"HTTP/1"));
     let printable = line.iter().all(|byte| *byte >= 0x20 || *byte == b'\t');
-    if ends_in_version && printable && line.first() != Some(&b' ') {
+    let method = line.iter().take_while(|byte| byte.is_ascii_uppercase()).count();
+    let path = known
+        && (1..=METHOD_MAX).contains(&method)
+        && line.get(method..).is_some_and(|rest| rest.starts_with(b" /"));
+    if (ends_in_version || path) && printable && line.first() != Some(&b' ') {
         Likeness::Yes
     } else {
         Likeness::No
@@ -148,6 +160,8 @@ pub(super) fn end(bytes: &[u8], from: usize) -> Option<usize> {
         match bytes.get(next..) {
             Some([b'\n', ..]) => return next.checked_add(1),
             Some([b'\r', b'\n', ..]) => return next.checked_add(2),
+            // Seen in the wild, and read as an empty line by everybody.
+            Some([b'\r', b'\r', b'\n', ..]) => return next.checked_add(3),
             _ => at = next,
         }
     }
@@ -348,14 +362,17 @@ fn headers(
             continue;
         };
         let name = line.get(..colon).unwrap_or_default();
-        let trimmed = name.trim_ascii();
+        // What C calls a space is dropped around a name, as many readers do.
+        let space = |byte: u8| matches!(byte, b'\t'..=b'\r' | b' ');
+        let lead = name.iter().take_while(|byte| space(**byte)).count();
+        let end = name.iter().rposition(|byte| !space(*byte)).map_or(0, |at| at.saturating_add(1));
+        let trimmed = name.get(lead..end).unwrap_or_default();
         if trimmed.len() != name.len() || !trimmed.iter().all(|byte| is_token(*byte)) {
             odd.push(Anomaly::BadHeader);
         }
         if trimmed.is_empty() || headers.len() >= limits.headers_max {
             continue;
         }
-        let lead = name.len().saturating_sub(name.trim_ascii_start().len());
         let value = line.get(colon.saturating_add(1)..).unwrap_or_default();
         let gap = value.len().saturating_sub(value.trim_ascii_start().len());
         let from = start.saturating_add(colon).saturating_add(1).saturating_add(gap);

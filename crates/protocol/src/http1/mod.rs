@@ -7,8 +7,10 @@
 
 mod body;
 mod chunked;
+mod coding;
 mod framing;
 mod head;
+mod streams;
 
 use body::Decoder;
 use chunked::Chunked;
@@ -16,7 +18,10 @@ use serde::{Deserialize, Serialize};
 use stilt_model::{Anomaly, Mark, Message};
 
 pub use framing::Framing;
-pub use head::{Likeness, looks_like_request, looks_like_request_loosely, looks_like_response};
+pub use head::{
+    Likeness, after_blank_lines, looks_like_request, looks_like_request_loosely,
+    looks_like_response,
+};
 
 /// Caps of the parser.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,8 +80,8 @@ pub enum Step {
 enum State {
     /// Between messages.
     Idle,
-    /// In a head; so many bytes of it hold no end.
-    Head { scanned: usize },
+    /// In a head; so many bytes of it hold no end, and its start line is whole and fits.
+    Head { scanned: usize, started: bool },
     /// A head is complete and waits for [`Parser::frame`].
     Framed,
     /// In a body with so many bytes left.
@@ -85,6 +90,8 @@ enum State {
     Chunked(Chunked),
     /// In a body that ends with the connection.
     UntilClose,
+    /// At the start of a body whose framing its first bytes will tell; else it is the framing held.
+    Doubtful { held: Vec<u8>, or: Framing },
     /// Looking for the next start line.
     Lost,
     /// What follows is no HTTP (after CONNECT or Upgrade).
@@ -100,6 +107,10 @@ pub struct Parser {
     decoder: Decoder,
     /// Request lines that are not proper are read as well.
     loose: bool,
+    /// A message was read to its end.
+    known: bool,
+    /// Bytes taken before, of which only now is known what they are.
+    pending: Vec<u8>,
 }
 
 impl Parser {
@@ -112,6 +123,8 @@ impl Parser {
             message: Box::default(),
             decoder: Decoder::Identity,
             loose: false,
+            known: false,
+            pending: Vec::new(),
         }
     }
 
@@ -144,6 +157,12 @@ impl Parser {
         !matches!(self.state, State::Idle | State::Lost | State::Opaque)
     }
 
+    /// A head is begun and not finished.
+    #[must_use]
+    pub fn is_in_head(&self) -> bool {
+        matches!(self.state, State::Head { .. })
+    }
+
     /// It looks for a start line.
     #[must_use]
     pub fn is_lost(&self) -> bool {
@@ -160,10 +179,14 @@ impl Parser {
         fresh: bool,
         limits: &Limits,
     ) -> (usize, Step) {
+        if !self.pending.is_empty() {
+            return self.advance_pending(offset, mark, limits);
+        }
         match &mut self.state {
             State::Opaque => (bytes.len(), Step::More),
+            State::Doubtful { .. } => self.settle_framing(bytes),
             State::Lost => {
-                if fresh && self.likeness(bytes) == Likeness::Yes {
+                if fresh && self.likeness(after_blank_lines(bytes)) == Likeness::Yes {
                     self.state = State::Idle;
                     return (0, Step::More);
                 }
@@ -207,9 +230,41 @@ impl Parser {
         }
     }
 
+    /// Reads on in bytes that were taken before; takes none of the new ones.
+    fn advance_pending(&mut self, offset: u64, mark: Mark, limits: &Limits) -> (usize, Step) {
+        let held = core::mem::take(&mut self.pending);
+        let start = offset.saturating_sub(held.len() as u64);
+        let (taken, step) = self.advance(&held, start, mark, false, limits);
+        self.pending = held.get(taken..).unwrap_or_default().to_vec();
+        (0, step)
+    }
+
+    /// Decides how the body that begins here is framed, as soon as enough of it is there.
+    fn settle_framing(&mut self, bytes: &[u8]) -> (usize, Step) {
+        let State::Doubtful { held, or } = &mut self.state else { return (0, Step::More) };
+        let (before, or) = (held.len(), *or);
+        // A size of 16 digits and its line end.
+        let want = 18_usize.saturating_sub(before).min(bytes.len());
+        held.extend_from_slice(bytes.get(..want).unwrap_or_default());
+        let framing = match framing::looks_chunked(held) {
+            Likeness::Yes => Framing::Chunked,
+            Likeness::No => or,
+            Likeness::Maybe => return (want, Step::More),
+        };
+        held.truncate(before);
+        self.pending = core::mem::take(held);
+        self.state = State::Framed;
+        match self.frame(framing) {
+            Some(message) => (0, Step::Message(message)),
+            None => (0, Step::More),
+        }
+    }
+
     fn likeness(&self, bytes: &[u8]) -> Likeness {
         match self.side {
-            Side::Request if self.loose && !self.is_lost() => looks_like_request_loosely(bytes),
+            Side::Request if (self.loose || self.known) && !self.is_lost() => {
+                looks_like_request_loosely(bytes, self.known)
+            }
             Side::Request => looks_like_request(bytes),
             Side::Response => looks_like_response(bytes),
         }
@@ -233,12 +288,12 @@ impl Parser {
             ..Message::default()
         };
         self.decoder = Decoder::Identity;
-        self.state = State::Head { scanned: 0 };
+        self.state = State::Head { scanned: 0, started: false };
         (blank, Step::More)
     }
 
     fn read_head(&mut self, bytes: &[u8], mark: Mark, limits: &Limits) -> (usize, Step) {
-        let State::Head { scanned } = &mut self.state else { return (0, Step::More) };
+        let State::Head { scanned, started } = self.state else { return (0, Step::More) };
         self.message.end = mark;
         let raw = &mut self.message.head.raw;
         let before = raw.len();
@@ -265,13 +320,25 @@ impl Parser {
             }
         };
         if end.is_none() {
-            *scanned = raw.len();
-            let hopeless = self.likeness(&self.message.head.raw) == Likeness::No;
-            if self.message.head.raw.len() > limits.head_max || hopeless {
+            let raw = &self.message.head.raw;
+            let whole =
+                started || memchr::memchr(b'\n', raw.get(before..).unwrap_or_default()).is_some();
+            // Looked at while it is short and when it ends: else many small pieces cost too much.
+            let look = !started && (whole || before < head::METHOD_MAX);
+            self.state = State::Head { scanned: raw.len(), started: whole };
+            if (look && self.likeness(raw) == Likeness::No)
+                || (!whole && raw.len() > head::START_LINE_MAX)
+            {
                 self.state = State::Lost;
                 return (taken, Step::NotHttp);
             }
+            if raw.len() > limits.head_max {
+                return (taken, self.cut_head(limits));
+            }
             return (taken, Step::More);
+        }
+        if self.message.head.raw.len() > limits.head_max {
+            return (taken, self.cut_head(limits));
         }
         if head::parse(&mut self.message, self.side, limits) {
             self.state = State::Framed;
@@ -280,6 +347,19 @@ impl Parser {
             self.state = State::Lost;
             (taken, Step::NotHttp)
         }
+    }
+
+    /// Of a head that is too large its beginning is read; where its body ends is not known.
+    fn cut_head(&mut self, limits: &Limits) -> Step {
+        self.message.head.raw.truncate(limits.head_max);
+        let step = if head::parse_partial(&mut self.message, self.side, limits) {
+            note(&mut self.message, Anomaly::HeadCap);
+            self.finish(false)
+        } else {
+            Step::NotHttp
+        };
+        self.state = State::Lost;
+        step
     }
 
     /// Says how the body of the head that was just read is framed; gives the message where it has
@@ -296,6 +376,14 @@ impl Parser {
             Framing::Chunked => State::Chunked(Chunked::default()),
             Framing::UntilClose => State::UntilClose,
             Framing::Length(length) if length > 0 => State::Length(length),
+            Framing::Doubtful(length) => {
+                let or = match (length, self.side) {
+                    (Some(length), _) => Framing::Length(length),
+                    (None, Side::Request) => Framing::None,
+                    (None, Side::Response) => Framing::UntilClose,
+                };
+                State::Doubtful { held: Vec::new(), or }
+            }
             _ => {
                 let step = self.finish(true);
                 if framing == Framing::Opaque {
@@ -314,6 +402,7 @@ impl Parser {
         let mut message = core::mem::take(&mut self.message);
         core::mem::take(&mut self.decoder).end(&mut message);
         message.body.complete = complete && message.body.lost == 0;
+        self.known |= complete;
         self.state = State::Idle;
         Step::Message(message)
     }
@@ -344,7 +433,7 @@ impl Parser {
                 self.decoder.lose(bytes, &mut self.message);
                 None
             }
-            State::Head { .. } | State::Framed | State::Chunked(_) => {
+            State::Head { .. } | State::Framed | State::Doubtful { .. } | State::Chunked(_) => {
                 self.message.body.lost = self.message.body.lost.saturating_add(bytes);
                 self.give_up()
             }
@@ -379,8 +468,22 @@ impl Parser {
 
     /// The sender has closed. `clean` tells a FIN from a reset or time-out.
     pub fn end(&mut self, clean: bool) -> Option<Box<Message>> {
-        match &self.state {
+        self.pending.clear();
+        match &mut self.state {
             State::UntilClose => self.take(clean),
+            // Too little came to tell; where nothing is declared, nothing is missing.
+            State::Doubtful { held, or } => {
+                let (held, or) = (core::mem::take(held), *or);
+                self.state = State::Framed;
+                self.frame(or).or_else(|| {
+                    self.decoder.feed(&held, &mut self.message, &Limits::default());
+                    let whole = match or {
+                        Framing::Length(length) => length == held.len() as u64,
+                        _ => clean,
+                    };
+                    self.take(whole)
+                })
+            }
             _ => self.give_up(),
         }
     }
@@ -393,5 +496,11 @@ fn note(message: &mut Message, anomaly: Anomaly) {
     }
 }
 
+#[cfg(test)]
+mod coding_tests;
+#[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
+mod split_tests;
 #[cfg(test)]
 mod tests;
