@@ -9,6 +9,7 @@ mod body;
 mod chunked;
 mod framing;
 mod head;
+mod packed;
 
 use body::Decoder;
 use chunked::Chunked;
@@ -17,6 +18,7 @@ use stilt_model::{Anomaly, Mark, Message};
 
 pub use framing::Framing;
 pub use head::{Likeness, looks_like_request, looks_like_request_loosely, looks_like_response};
+pub use packed::Packed;
 
 /// Caps of the parser.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
