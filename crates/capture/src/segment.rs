@@ -73,10 +73,17 @@ impl SegmentHead {
         self.vlan.get(..usize::from(self.vlan_count)).unwrap_or_default()
     }
 
-    /// Bytes that name the flow, the same for both directions: input of the sharding hash.
+    /// Digest of the network that the addresses are of; 0 where nothing names one.
     #[must_use]
-    pub fn symmetric_key(&self) -> [u8; 46] {
-        let mut key = [0_u8; 46];
+    pub fn network(&self) -> u64 {
+        self.vlan_tags().iter().fold(0, |sum, tag| (sum << 16) | (u64::from(*tag) + 1))
+    }
+
+    /// Bytes that name the flow, the same for both directions and in every network: input of the
+    /// sharding hash.
+    #[must_use]
+    pub fn symmetric_key(&self) -> [u8; 36] {
+        let mut key = [0_u8; 36];
         let (low, high) = self.pair();
         let mut fill = |at: usize, bytes: &[u8]| {
             if let Some(slot) = key.get_mut(at..at.saturating_add(bytes.len())) {
@@ -89,9 +96,6 @@ impl SegmentHead {
                 IpAddr::V6(ip) => fill(at, &ip.octets()),
             }
             fill(at.saturating_add(16), &side.port().to_be_bytes());
-        }
-        for (index, tag) in self.vlan_tags().iter().enumerate() {
-            fill(index.saturating_mul(2).saturating_add(36), &tag.to_be_bytes());
         }
         key
     }

@@ -30,11 +30,12 @@ impl Front {
         number: usize,
         workers: usize,
     ) -> Self {
+        let limits = limits.of_shard(SHARDS);
         Self {
-            limits: limits.clone(),
             number,
             workers,
-            shards: (0..SHARDS).map(|_| Assembler::new(limits)).collect(),
+            shards: (0..SHARDS).map(|_| Assembler::new(&limits)).collect(),
+            limits,
             reader: Reader::new(key.clone(), content),
             exchanges: Vec::new(),
             panics: 0,
@@ -71,12 +72,11 @@ impl Front {
         }
     }
 
-    /// The capture has ended.
-    pub(crate) fn finish(&mut self, mark: Mark, out: &mut Vec<Transaction>) {
-        for shard in 0..SHARDS {
-            if worker(index(shard), self.workers) == self.number {
-                self.guard(shard, |assembler, out| assembler.finish(mark, out));
-            }
+    /// The capture has ended for one shard. One at a time, so that what a million connections left
+    /// open need not be held at once.
+    pub(crate) fn finish(&mut self, shard: u8, mark: Mark, out: &mut Vec<Transaction>) {
+        if worker(shard, self.workers) == self.number {
+            self.guard(usize::from(shard), |assembler, out| assembler.finish(mark, out));
         }
         self.read(out);
     }

@@ -34,6 +34,7 @@ pub(crate) struct Round {
     last: Timestamp,
     bodies_cut: u64,
     gaps: u64,
+    cut_off: u64,
 }
 
 impl Round {
@@ -73,6 +74,7 @@ impl Round {
             last: Timestamp::ZERO,
             bodies_cut: 0,
             gaps: 0,
+            cut_off: 0,
         })
     }
 
@@ -102,6 +104,9 @@ impl Round {
         self.last = self.last.max(tx.end);
         self.bodies_cut = self.bodies_cut.saturating_add(u64::from(tx.flags.body_cut));
         self.gaps = self.gaps.saturating_add(u64::from(tx.flags.gap));
+        if tx.flags.head_cut {
+            return self.cut_off(tx);
+        }
         let sighting = self.inventory.observe(tx);
         let seen = self.sessions.observe(tx, &sighting);
         let score = if self.learns { self.judge(tx, &sighting, &seen)? } else { Score::default() };
@@ -121,6 +126,16 @@ impl Round {
             sink.write(&record::transaction(tx, &context))?;
         }
         Ok(())
+    }
+
+    /// A request of which not even the head came: it is told, but opens no session and teaches
+    /// nothing, because who sent it may have been in what is missing.
+    fn cut_off(&mut self, tx: &Transaction) -> Result<(), Error> {
+        self.cut_off = self.cut_off.saturating_add(1);
+        match &mut self.outputs.transactions {
+            Some(sink) => Ok(sink.write(&record::transaction(tx, &TransactionContext::default()))?),
+            None => Ok(()),
+        }
     }
 
     /// Score, detect, then learn.
@@ -209,8 +224,9 @@ impl Round {
             self.detectors.observe(&Observation::Tick(last), &mut self.findings);
             self.tell(None)?;
         }
-        self.sessions.finish(&mut self.closed);
-        self.outputs.sessions(&mut self.closed, self.alerts.names())?;
+        let (outputs, names) = (&mut self.outputs, self.alerts.names());
+        outputs.sessions(&mut self.closed, names)?;
+        self.sessions.finish(|closed| outputs.sessions(closed, names))?;
         self.outputs.flush()?;
         if let Some(path) = &options.save_baseline {
             self.baseline.tick(last);
@@ -226,6 +242,7 @@ impl Round {
         summary.not_evaluated = self.detectors.not_evaluated();
         summary.bodies_cut = self.bodies_cut;
         summary.gap_transactions = self.gaps;
+        summary.cut_off = self.cut_off;
         summary.actors_forgotten = self.objects.forgotten();
         Ok(self.outputs.collected)
     }

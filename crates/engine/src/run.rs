@@ -6,7 +6,7 @@ use crate::front::Front;
 use crate::load::{Load, counted};
 use crate::outputs::{Collected, Target};
 use crate::round::Round;
-use crate::shard::Sharder;
+use crate::shard::{SHARDS, Sharder};
 use crate::summary::Summary;
 use crate::ticks::Clock;
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -199,8 +199,10 @@ fn alone(
         }
     }
     let end = intake.end();
-    front.finish(end, &mut transactions);
-    round.take(&mut transactions, core::iter::empty())?;
+    for shard in shards() {
+        front.finish(shard, end, &mut transactions);
+        round.take(&mut transactions, core::iter::empty())?;
+    }
     let mut summary = Summary {
         interrupted: stop.load(Ordering::Relaxed),
         packets: teller.progress.packets,
@@ -214,10 +216,16 @@ fn alone(
     Ok((summary, collected))
 }
 
+/// Every shard, in the order in which they end.
+fn shards() -> impl Iterator<Item = u8> {
+    (0..SHARDS).filter_map(|shard| u8::try_from(shard).ok())
+}
+
 /// What a worker is told.
 enum Order {
     Take(Arc<Load>),
-    Finish(Mark),
+    /// The capture has ended: hand over what one shard holds.
+    Finish(u8, Mark),
 }
 
 /// What a worker gives back for each order.
@@ -235,9 +243,10 @@ fn work(mut front: Front, orders: &Receiver<Order>, done: &Sender<Done>) {
                 front.take(&load, &mut transactions);
                 None
             }
-            Order::Finish(mark) => {
-                front.finish(mark, &mut transactions);
-                Some((front.counters(), front.panics))
+            Order::Finish(shard, mark) => {
+                front.finish(shard, mark, &mut transactions);
+                let last = shards().last() == Some(shard);
+                last.then(|| (front.counters(), front.panics))
             }
         };
         if done.send(Done { transactions, end }).is_err() {
@@ -249,6 +258,8 @@ fn work(mut front: Front, orders: &Receiver<Order>, done: &Sender<Done>) {
 /// What the reader hands to the round: a batch that the workers have as well, or the end.
 enum Read {
     Batch(Arc<Load>),
+    /// One shard is at its end.
+    Shard,
     End(Mark, stilt_capture::link::Counters),
     Failed(Error),
 }
@@ -279,10 +290,17 @@ fn read(
         }
     }
     let end = intake.end();
-    for worker in workers {
-        let _ = worker.send(Order::Finish(end));
+    for shard in shards() {
+        let sent = workers.iter().all(|worker| worker.send(Order::Finish(shard, end)).is_ok());
+        let read = if Some(shard) == shards().last() {
+            Read::End(end, counted(&intake.decoder))
+        } else {
+            Read::Shard
+        };
+        if !sent || to.send(read).is_err() {
+            return;
+        }
     }
-    let _ = to.send(Read::End(end, counted(&intake.decoder)));
 }
 
 fn together(
@@ -326,6 +344,7 @@ fn together(
             }
             match next {
                 Read::Failed(error) => return Err(error),
+                Read::Shard => round.take(&mut transactions, core::iter::empty())?,
                 Read::Batch(load) => {
                     round.take(&mut transactions, load.ticks())?;
                     teller.batch(&load, &mut round);

@@ -35,6 +35,8 @@ pub struct Summary {
     pub bodies_cut: u64,
     /// Transactions in or before which bytes were lost.
     pub gap_transactions: u64,
+    /// Requests whose head never came whole.
+    pub cut_off: u64,
     /// Sessions ended because the table was full.
     pub sessions_evicted: u64,
     /// Actors of whom it was forgotten what they were shown.
@@ -132,8 +134,10 @@ impl Summary {
             (self.flows.one_sided, "transactions of which one direction was seen"),
             (self.flows.unanswered, "requests without response"),
             (self.flows.unasked, "responses without request"),
+            (self.cut_off, "requests cut off in their head"),
             (self.bodies_cut, "bodies kept in part"),
             (self.flows.evicted, "flows evicted"),
+            (self.flows.half_open_evicted, "flows evicted after their handshake"),
             (self.sessions_evicted, "sessions evicted"),
             (self.alerts.evicted, "alert stories evicted"),
             (self.actors_forgotten, "actors forgotten"),

@@ -39,6 +39,9 @@ pub struct Flags {
     pub body_cut: bool,
     /// Request and response were matched by acknowledgement, not by order.
     pub repaired: bool,
+    /// The request's head never came whole and nothing answered it: who sent it, and what for, is
+    /// not known.
+    pub head_cut: bool,
 }
 
 impl Flags {
@@ -53,6 +56,7 @@ impl Flags {
             (self.incomplete, "incomplete"),
             (self.body_cut, "body_cut"),
             (self.repaired, "repaired"),
+            (self.head_cut, "head_cut"),
         ]
         .into_iter()
         .filter_map(|(set, name)| set.then_some(name))

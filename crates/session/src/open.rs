@@ -140,6 +140,10 @@ impl Open {
         {
             last.times = last.times.saturating_add(1);
         } else if self.steps.len() < STEPS_MAX {
+            if self.steps.is_empty() {
+                // Many sessions are of one step.
+                self.steps.reserve_exact(1);
+            }
             self.steps.push(OpenStep {
                 time: tx.start,
                 endpoint: sighting.endpoint,

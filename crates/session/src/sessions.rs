@@ -228,15 +228,26 @@ impl Sessions {
         out.append(&mut self.closed);
     }
 
-    /// Ends every session.
-    pub fn finish(&mut self, out: &mut Vec<SessionRecord>) {
+    /// Ends every session, and hands them over a few at a time: there may be very many.
+    ///
+    /// # Errors
+    /// That of `take`.
+    pub fn finish<E>(
+        &mut self,
+        mut take: impl FnMut(&mut Vec<SessionRecord>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        const AT_ONCE: usize = 1024;
         let mut rest: Vec<(Timestamp, SessionId, ActorId)> =
             self.open.iter().map(|(actor, open)| (open.last, open.id, *actor)).collect();
         rest.sort_unstable();
-        for (_, _, actor) in rest {
-            self.end(actor, Closed::End);
-        }
         self.due.clear();
-        out.append(&mut self.closed);
+        for some in rest.chunks(AT_ONCE) {
+            for (_, _, actor) in some {
+                self.end(*actor, Closed::End);
+            }
+            take(&mut self.closed)?;
+            self.closed.clear();
+        }
+        Ok(())
     }
 }

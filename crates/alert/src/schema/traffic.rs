@@ -33,7 +33,7 @@ pub fn transaction() -> Value {
                 "anomaly": share(),
                 "flags": set(&any_of(&[
                     "midstream", "one_sided", "gap", "snaplen", "incomplete", "body_cut",
-                    "repaired",
+                    "repaired", "head_cut",
                 ])),
                 "wire_anomalies": list(&json!({"type": "string", "pattern": "^[a-z0-9_]+$"})),
                 "lost_bytes": count(),

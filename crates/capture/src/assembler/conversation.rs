@@ -6,11 +6,10 @@
 //! response's first segment tells which request it answers.
 
 use super::Work;
-use core::net::SocketAddr;
 use std::collections::VecDeque;
 use stilt_model::{Anomaly, Exchange, Flags, Flow, FlowId, Mark, Message, Timestamp};
 use stilt_protocol::http1::{
-    Framing, Likeness, Parser, Side, Step, after_blank_lines, looks_like_request,
+    Framing, Likeness, Packed, Parser, Side, Step, after_blank_lines, looks_like_request,
     looks_like_request_loosely, looks_like_response,
 };
 
@@ -69,6 +68,8 @@ struct Answer {
 #[derive(Debug, Default)]
 struct Voice {
     parser: Option<Box<Parser>>,
+    /// The same in its small form, between two segments of one head.
+    packed: Option<Box<Packed>>,
     /// Segments that began no message.
     misses: u8,
     /// Bytes were lost before or in the present message.
@@ -81,8 +82,8 @@ struct Voice {
 
 #[derive(Debug)]
 pub(super) struct Conversation {
-    ends: [SocketAddr; 2],
-    vlan: Vec<u16>,
+    /// VLAN tags, where there are any.
+    vlan: Option<Box<[u16]>>,
     opened: Timestamp,
     midstream: bool,
     voices: [Voice; 2],
@@ -92,9 +93,9 @@ pub(super) struct Conversation {
     ordinal: u64,
     asked: VecDeque<Asked>,
     /// The request whose response is being read.
-    answering: Option<Asked>,
+    answering: Option<Box<Asked>>,
     /// A request that is still being read, with its response, which was complete before it.
-    held: Option<(Asked, Answer)>,
+    held: Option<Box<(Asked, Answer)>>,
     early: VecDeque<Answer>,
     /// What the response being read acknowledges.
     acked: Option<u64>,
@@ -108,15 +109,9 @@ pub(super) struct Conversation {
 }
 
 impl Conversation {
-    pub(super) fn new(
-        ends: [SocketAddr; 2],
-        vlan: &[u16],
-        opened: Timestamp,
-        midstream: bool,
-    ) -> Self {
+    pub(super) fn new(vlan: &[u16], opened: Timestamp, midstream: bool) -> Self {
         Self {
-            ends,
-            vlan: vlan.to_vec(),
+            vlan: (!vlan.is_empty()).then(|| vlan.into()),
             opened,
             midstream,
             voices: [Voice::default(), Voice::default()],
@@ -145,6 +140,25 @@ impl Conversation {
 
     /// Takes bytes of one side.
     pub(super) fn hear(&mut self, side: usize, said: &Said<'_>, work: &mut Work<'_>) {
+        self.unpack(side);
+        self.listen(side, said, work);
+        if let Some(voice) = self.voices.get_mut(side)
+            && let Some(packed) = voice.parser.as_mut().and_then(|parser| parser.pack())
+        {
+            voice.packed = Some(Box::new(packed));
+            voice.parser = None;
+        }
+    }
+
+    fn unpack(&mut self, side: usize) {
+        if let Some(voice) = self.voices.get_mut(side)
+            && let Some(packed) = voice.packed.take()
+        {
+            voice.parser = Some(Box::new(packed.unpack()));
+        }
+    }
+
+    fn listen(&mut self, side: usize, said: &Said<'_>, work: &mut Work<'_>) {
         self.both_seen |= said.other_seen;
         if self.opaque || !self.ready(side, said, work) {
             return;
@@ -167,6 +181,8 @@ impl Conversation {
             match step {
                 Step::More => {}
                 Step::NotHttp => {
+                    // What was judged is not judged again, whatever the parser makes of it then.
+                    first = false;
                     if !voice.spoke {
                         voice.parser = None;
                         voice.misses = voice.misses.saturating_add(1);
@@ -270,7 +286,7 @@ impl Conversation {
             return;
         }
         if self.answering.is_none() {
-            self.answering = self.match_request(said, work);
+            self.answering = self.match_request(said, work).map(Box::new);
         }
         self.announced = true;
         let method = self.answering.as_ref().map(|asked| asked.method.clone()).unwrap_or_default();
@@ -355,16 +371,17 @@ impl Conversation {
         // Its own head was cut off, or that of its request, which is known by now.
         let late = self.asked.front().is_some_and(|asked| Some(asked.start) < self.acked);
         if self.answering.is_none() && (!announced || late) {
-            self.answering = self.match_request(said, work);
+            self.answering = self.match_request(said, work).map(Box::new);
         }
         let answer = Answer { message, acked: self.acked, gap, snaplen };
-        match self.answering.take() {
+        match self.answering.take().map(|asked| *asked) {
             Some(asked) if asked.message.is_some() => {
                 self.emit(Some(asked), Some(answer), said.now, work);
             }
             Some(asked) => {
                 // The server answered before the whole request was sent, or seen.
-                if let Some((asked, answer)) = self.held.replace((asked, answer)) {
+                let before = self.held.replace(Box::new((asked, answer)));
+                if let Some((asked, answer)) = before.map(|held| *held) {
                     self.emit(Some(asked), Some(answer), said.now, work);
                 }
             }
@@ -401,7 +418,7 @@ impl Conversation {
         work: &mut Work<'_>,
     ) {
         if self.asked.back().is_none_or(|asked| asked.message.is_some()) {
-            if let Some((mut asked, answer)) = self.held.take() {
+            if let Some((mut asked, answer)) = self.held.take().map(|held| *held) {
                 asked.fill(message, end, gap, snaplen);
                 self.emit(Some(asked), Some(answer), now, work);
                 self.meet_early(now, work);
@@ -483,6 +500,7 @@ impl Conversation {
         now: Mark,
         work: &mut Work<'_>,
     ) {
+        self.unpack(side);
         let Some(voice) = self.voices.get_mut(side) else { return };
         voice.gap |= !snaplen;
         voice.snaplen |= snaplen;
@@ -533,6 +551,7 @@ impl Conversation {
     }
 
     fn end_side(&mut self, side: usize, clean: bool, now: Mark, work: &mut Work<'_>) {
+        self.unpack(side);
         let Some(voice) = self.voices.get_mut(side) else { return };
         let Some(parser) = &mut voice.parser else { return };
         if let Some(message) = parser.end(clean) {
@@ -549,11 +568,11 @@ impl Conversation {
             let clean = clean.get(side).copied().unwrap_or(false);
             self.end_side(side, clean, now, work);
         }
-        if let Some((asked, answer)) = self.held.take() {
+        if let Some((asked, answer)) = self.held.take().map(|held| *held) {
             self.emit(Some(asked), Some(answer), now, work);
         }
         if let Some(asked) = self.answering.take() {
-            self.emit(Some(asked), None, now, work);
+            self.emit(Some(*asked), None, now, work);
         }
         while let Some(asked) = self.asked.pop_front() {
             let meets = self.early.front().is_some_and(|answer| self.answers(answer, &asked));
@@ -573,11 +592,12 @@ impl Conversation {
         work: &mut Work<'_>,
     ) {
         let client = self.client.unwrap_or(0);
-        let (near, far) = match self.ends {
+        let (near, far) = match work.ends {
             [low, high] if client == 0 => (low, high),
             [low, high] => (high, low),
         };
-        let flow = Flow { client: near, server: far, vlan: self.vlan.clone() };
+        let vlan = self.vlan.as_deref().unwrap_or_default().to_vec();
+        let flow = Flow { client: near, server: far, vlan };
         let opened = self.opened.nanos();
         let flow_id = *self.id.get_or_insert_with(|| flow.id(opened));
         let (asked_gap, asked_cut) =
@@ -608,6 +628,7 @@ impl Conversation {
             incomplete: cut(&request) || cut(&response) || response.is_none(),
             body_cut: false,
             repaired,
+            head_cut: response.is_none() && request.as_ref().is_some_and(is_head_cut),
         };
         let counters = &mut work.counters;
         for (count, counts) in [
@@ -636,4 +657,10 @@ impl Conversation {
 fn names_other_protocol(message: &Message) -> bool {
     let upgrade = message.head.header("upgrade").unwrap_or_default();
     [&b"websocket"[..], b"h2c"].iter().any(|name| upgrade.trim_ascii().eq_ignore_ascii_case(name))
+}
+
+/// A head that ends before its empty line.
+fn is_head_cut(message: &Message) -> bool {
+    let raw = &message.head.raw;
+    !(raw.ends_with(b"\n\r\n") || raw.ends_with(b"\n\n"))
 }

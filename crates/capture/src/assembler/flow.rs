@@ -4,14 +4,16 @@ use super::conversation::{Conversation, Said};
 use super::{Counters, Work};
 use crate::segment::{Segment, SegmentHead};
 use crate::tcp::{Chunk, SeqNumber, Stream};
-use core::net::SocketAddr;
 use stilt_model::{Mark, Timestamp};
 
 /// One connection. Side 0 is the lower address.
 pub(super) struct Flow {
     streams: [Stream; 2],
-    talk: Conversation,
+    /// Begun with the first byte that is said: many connections never say any.
+    talk: Option<Box<Conversation>>,
+    opened: Timestamp,
     last: Timestamp,
+    midstream: bool,
     reset: bool,
     /// Some segment carried bytes.
     carried: bool,
@@ -29,11 +31,12 @@ impl Flow {
         if midstream {
             counters.midstream = counters.midstream.saturating_add(1);
         }
-        let (low, high): (SocketAddr, SocketAddr) = head.pair();
         Self {
             streams: [Stream::default(), Stream::default()],
-            talk: Conversation::new([low, high], head.vlan_tags(), head.mark.time, midstream),
+            talk: None,
+            opened: head.mark.time,
             last: head.mark.time,
+            midstream,
             reset: false,
             carried: false,
         }
@@ -45,6 +48,11 @@ impl Flow {
 
     pub(super) fn is_waiting(&self) -> bool {
         self.streams.iter().any(Stream::is_waiting)
+    }
+
+    /// Bytes were said, not only the handshake.
+    pub(super) fn has_spoken(&self) -> bool {
+        self.talk.is_some()
     }
 
     /// Closed on both sides, or reset.
@@ -92,13 +100,20 @@ impl Flow {
             }
             return;
         }
-        let talk = &mut self.talk;
+        if self.talk.is_none() && (!segment.payload.is_empty() || head.missing > 0) {
+            let talk = Conversation::new(head.vlan_tags(), self.opened, self.midstream);
+            self.talk = Some(Box::new(talk));
+        }
+        let mut talk = self.talk.as_deref_mut();
         let mut counters = core::mem::take(&mut work.counters.streams);
         let (was_closed, begun) = (own.is_closed(), own.syn);
         own.push(segment, work.limits, &mut counters, |chunk| {
-            hear(talk, (side, begun), chunk, other, head.mark, work);
+            if let Some(talk) = talk.as_deref_mut() {
+                hear(talk, (side, begun), chunk, other, head.mark, work);
+            }
         });
         work.counters.streams = counters;
+        let Some(talk) = talk else { return };
         if own.differs {
             own.differs = false;
             talk.overlap(side);
@@ -114,7 +129,7 @@ impl Flow {
         for side in [0, 1] {
             let [low, high] = &mut self.streams;
             let (own, other) = if side == 0 { (low, high) } else { (high, low) };
-            let talk = &mut self.talk;
+            let Some(talk) = &mut self.talk else { continue };
             let (was_closed, begun) = (own.is_closed(), own.syn);
             own.tick(mark.time, work.limits, &mut counters, &mut |chunk: Chunk<'_>| {
                 hear(talk, (side, begun), chunk, other, mark, work);
@@ -132,7 +147,7 @@ impl Flow {
         for side in [0, 1] {
             let [low, high] = &mut self.streams;
             let (own, other) = if side == 0 { (low, high) } else { (high, low) };
-            let talk = &mut self.talk;
+            let Some(talk) = &mut self.talk else { continue };
             let begun = own.syn;
             for _ in 0..=work.limits.holes_max {
                 if !own.is_waiting() {
@@ -145,7 +160,9 @@ impl Flow {
         }
         work.counters.streams = counters;
         let clean = self.streams.each_ref().map(|stream| stream.is_closed());
-        self.talk.finish(clean, mark, work);
+        if let Some(talk) = &mut self.talk {
+            talk.finish(clean, mark, work);
+        }
     }
 }
 

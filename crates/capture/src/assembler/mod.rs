@@ -2,12 +2,14 @@
 
 mod conversation;
 mod flow;
+mod key;
 
 use crate::segment::Segment;
 use crate::tcp::{StreamCounters, Table};
 use core::net::SocketAddr;
 use core::time::Duration;
 use flow::Flow;
+use key::Key;
 use serde::{Deserialize, Serialize};
 use stilt_model::{Exchange, Mark, Timestamp};
 use stilt_protocol::http1;
@@ -16,10 +18,12 @@ use stilt_protocol::http1;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Connections followed at once, in one of the 64 shards.
+    /// Connections followed at once, shared out evenly among the shards.
     pub flows_max: usize,
     /// Bytes kept of one direction while a hole is waited for.
     pub hole_bytes_max: usize,
+    /// Bytes kept of all directions together while holes are waited for.
+    pub waiting_bytes_max: u64,
     /// Segments kept of one direction while a hole is waited for.
     pub holes_max: usize,
     /// Milliseconds that a hole is waited for.
@@ -43,8 +47,9 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            flows_max: 16_384,
+            flows_max: 1 << 20,
             hole_bytes_max: 1 << 20,
+            waiting_bytes_max: 256 << 20,
             holes_max: 1024,
             gap_wait_ms: 5000,
             acked_wait_ms: 500,
@@ -55,6 +60,24 @@ impl Default for Limits {
             not_http_max: 64,
             http: http1::Limits::default(),
         }
+    }
+}
+
+impl Limits {
+    /// The part of one of `shards` shards.
+    #[must_use]
+    pub fn of_shard(&self, shards: usize) -> Self {
+        let bytes = u64::try_from(shards.max(1)).unwrap_or(1);
+        Self {
+            flows_max: self.flows_max.div_ceil(shards.max(1)),
+            waiting_bytes_max: self.waiting_bytes_max.div_ceil(bytes),
+            ..self.clone()
+        }
+    }
+
+    /// Connections that have said nothing are cheap, and soon speak or never do.
+    fn opening_max(&self) -> usize {
+        (self.flows_max / 4).max(1)
     }
 }
 
@@ -69,6 +92,8 @@ pub struct Counters {
     pub http_flows: u64,
     /// Connections given up because the table was full.
     pub evicted: u64,
+    /// Connections forgotten after their handshake, because there were too many of them.
+    pub half_open_evicted: u64,
     /// Connections given up because they were idle.
     pub timed_out: u64,
     /// Requests read.
@@ -97,6 +122,7 @@ impl Counters {
             (&mut self.midstream, other.midstream),
             (&mut self.http_flows, other.http_flows),
             (&mut self.evicted, other.evicted),
+            (&mut self.half_open_evicted, other.half_open_evicted),
             (&mut self.timed_out, other.timed_out),
             (&mut self.requests, other.requests),
             (&mut self.responses, other.responses),
@@ -112,26 +138,28 @@ impl Counters {
             (&mut self.streams.lost_bytes, other.streams.lost_bytes),
             (&mut self.streams.cut_bytes, other.streams.cut_bytes),
             (&mut self.streams.out_of_window, other.streams.out_of_window),
+            (&mut self.streams.waiting_bytes, other.streams.waiting_bytes),
         ] {
             *to = to.saturating_add(from);
         }
     }
 }
 
-/// Both ends, the lower first, and the VLAN tags.
-type Key = ((SocketAddr, SocketAddr), [u16; 4]);
-
 /// What several parts of a shard need while they work.
 pub(crate) struct Work<'a> {
     pub(crate) limits: &'a Limits,
     pub(crate) counters: &'a mut Counters,
     pub(crate) out: &'a mut Vec<Exchange>,
+    /// Ends of the connection being worked on, the lower first.
+    pub(crate) ends: [SocketAddr; 2],
 }
 
 /// Puts the connections of one logical shard together.
 pub struct Assembler {
     limits: Limits,
     flows: Table<Key, Box<Flow>>,
+    /// Connections that have said nothing yet: a flood of them must not push out those that have.
+    opening: Table<Key, Box<Flow>>,
     /// Connections that were closed: what comes late for them begins nothing.
     closed: Table<Key, Timestamp>,
     /// Connections with a hole that is being waited for.
@@ -146,6 +174,7 @@ impl Assembler {
         Self {
             limits: limits.clone(),
             flows: Table::default(),
+            opening: Table::default(),
             closed: Table::default(),
             waiting: Vec::new(),
             counters: Counters::default(),
@@ -164,56 +193,94 @@ impl Assembler {
         self.flows.len()
     }
 
+    /// Connections of which only the handshake was seen.
+    #[must_use]
+    pub fn half_open(&self) -> usize {
+        self.opening.len()
+    }
+
     /// Takes a segment; exchanges that it completes are pushed.
     pub fn segment(&mut self, segment: &Segment<'_>, out: &mut Vec<Exchange>) {
+        let key = Key::of(&segment.head);
+        if !self.known(key, segment, out) {
+            self.begin(key, segment, out);
+        }
+    }
+
+    /// Gives a segment to the connection it is of; `false` where it begins another.
+    fn known(&mut self, key: Key, segment: &Segment<'_>, out: &mut Vec<Exchange>) -> bool {
         let head = &segment.head;
-        let key = (head.pair(), head.vlan);
         let opens = head.flags.syn() && !head.flags.ack();
-        let mut work = Work { limits: &self.limits, counters: &mut self.counters, out };
-        let mut renew = false;
-        if let Some(flow) = self.flows.touch(&key) {
-            let waited = flow.is_waiting();
-            renew = opens && flow.is_another(head);
-            if !renew {
-                flow.segment(segment, &mut work);
-                if !waited && flow.is_waiting() {
-                    self.waiting.push(key);
-                }
-                if flow.is_over()
-                    && let Some(mut flow) = self.flows.remove(&key)
-                {
-                    flow.finish(head.mark, &mut work);
-                    // A reset before any byte may be one that the peers did not take, a
-                    // forged one say: what is said afterwards is then worth hearing.
-                    if flow.has_carried() {
-                        self.closed.insert(key, head.mark.time);
-                    }
-                }
-                return;
+        let (spoke, found) = match self.flows.touch(&key) {
+            Some(flow) => (true, Some(flow)),
+            None => (false, self.opening.touch(&key)),
+        };
+        let Some(flow) = found else {
+            // Of a connection that was closed nothing begins anew but by a SYN.
+            let late = self.closed.touch(&key).is_some();
+            if late && opens {
+                self.closed.remove(&key);
             }
+            return late && !opens;
+        };
+        let (limits, counters) = (&self.limits, &mut self.counters);
+        let mut work = Work { limits, counters, out, ends: key.ends() };
+        let renewed = opens && flow.is_another(head);
+        let waited = flow.is_waiting();
+        if !renewed {
+            flow.segment(segment, &mut work);
         }
-        if renew && let Some(mut flow) = self.flows.remove(&key) {
-            flow.finish(head.mark, &mut work);
+        let speaks = !spoke && flow.has_spoken();
+        if !waited && flow.is_waiting() {
+            self.waiting.push(key);
         }
-        if self.closed.touch(&key).is_some() {
-            if !opens {
-                return;
+        if renewed || flow.is_over() {
+            let table = if spoke { &mut self.flows } else { &mut self.opening };
+            if let Some(mut flow) = table.remove(&key) {
+                flow.finish(head.mark, &mut work);
+                // A reset before any byte may be one that the peers did not take, a forged one
+                // say: what is said afterwards is then worth hearing.
+                if !renewed && flow.has_carried() {
+                    self.closed.insert(key, head.mark.time);
+                }
             }
-            self.closed.remove(&key);
+        } else if speaks && let Some(flow) = self.opening.remove(&key) {
+            self.follow(key, flow, head.mark, out);
         }
+        !renewed
+    }
+
+    fn begin(&mut self, key: Key, segment: &Segment<'_>, out: &mut Vec<Exchange>) {
+        let head = &segment.head;
         // What can't begin a connection that carries anything is not worth an entry.
         if head.flags.rst() || (segment.payload.is_empty() && !head.flags.syn()) {
             return;
         }
-        while self.flows.len() >= self.limits.flows_max.max(1) {
-            let Some((_, mut oldest)) = self.flows.pop_oldest() else { break };
-            work.counters.evicted = work.counters.evicted.saturating_add(1);
-            oldest.finish(head.mark, &mut work);
-        }
-        let mut flow = Box::new(Flow::new(head, work.counters));
-        flow.segment(segment, &mut work);
+        let (limits, counters) = (&self.limits, &mut self.counters);
+        let mut flow = Box::new(Flow::new(head, counters));
+        flow.segment(segment, &mut Work { limits, counters, out, ends: key.ends() });
         if flow.is_waiting() {
             self.waiting.push(key);
+        }
+        if flow.has_spoken() {
+            return self.follow(key, flow, head.mark, out);
+        }
+        while self.opening.len() >= self.limits.opening_max() {
+            self.counters.half_open_evicted = self.counters.half_open_evicted.saturating_add(1);
+            if self.opening.pop_oldest().is_none() {
+                break;
+            }
+        }
+        self.opening.insert(key, flow);
+    }
+
+    /// A connection has begun to say something.
+    fn follow(&mut self, key: Key, flow: Box<Flow>, now: Mark, out: &mut Vec<Exchange>) {
+        while self.flows.len() >= self.limits.flows_max.max(1) {
+            let Some((key, mut oldest)) = self.flows.pop_oldest() else { break };
+            self.counters.evicted = self.counters.evicted.saturating_add(1);
+            let (limits, counters) = (&self.limits, &mut self.counters);
+            oldest.finish(now, &mut Work { limits, counters, out, ends: key.ends() });
         }
         self.flows.insert(key, flow);
     }
@@ -222,10 +289,12 @@ impl Assembler {
     /// number of the packet that carried it there.
     pub fn tick(&mut self, now: Timestamp, packet: u64, out: &mut Vec<Exchange>) {
         let mark = Mark { time: now, packet };
-        let mut work = Work { limits: &self.limits, counters: &mut self.counters, out };
+        let (limits, counters) = (&self.limits, &mut self.counters);
+        let mut work = Work { limits, counters, out, ends: Key::default().ends() };
         let mut still = Vec::new();
         for key in core::mem::take(&mut self.waiting) {
             let Some(flow) = self.flows.get_mut(&key) else { continue };
+            work.ends = key.ends();
             flow.tick(mark, &mut work);
             if flow.is_waiting() {
                 still.push(key);
@@ -234,9 +303,14 @@ impl Assembler {
         self.waiting = still;
         let idle = Duration::from_secs(self.limits.idle_secs);
         while self.flows.oldest().is_some_and(|(_, flow)| now.since(flow.last()) > idle) {
-            let Some((_, mut flow)) = self.flows.pop_oldest() else { break };
+            let Some((key, mut flow)) = self.flows.pop_oldest() else { break };
             work.counters.timed_out = work.counters.timed_out.saturating_add(1);
+            work.ends = key.ends();
             flow.finish(mark, &mut work);
+        }
+        while self.opening.oldest().is_some_and(|(_, flow)| now.since(flow.last()) > idle) {
+            self.opening.pop_oldest();
+            work.counters.timed_out = work.counters.timed_out.saturating_add(1);
         }
         let remembered = Duration::from_secs(self.limits.closed_secs);
         while self.closed.len() > self.limits.flows_max
@@ -250,11 +324,16 @@ impl Assembler {
 
     /// The capture has ended: what is open is handed over as far as it was seen.
     pub fn finish(&mut self, mark: Mark, out: &mut Vec<Exchange>) {
-        let mut work = Work { limits: &self.limits, counters: &mut self.counters, out };
-        while let Some((_, mut flow)) = self.flows.pop_oldest() {
+        let (limits, counters) = (&self.limits, &mut self.counters);
+        let mut work = Work { limits, counters, out, ends: Key::default().ends() };
+        while let Some((key, mut flow)) = self.flows.pop_oldest() {
+            work.ends = key.ends();
             flow.finish(mark, &mut work);
         }
-        self.waiting.clear();
+        // Whatever is left is not needed any more, and there may be a lot of it.
+        (self.flows, self.opening, self.closed) =
+            (Table::default(), Table::default(), Table::default());
+        self.waiting = Vec::new();
     }
 }
 

@@ -402,3 +402,14 @@ proptest::proptest! {
         }
     }
 }
+
+/// What one test takes for a request and another does not must not be judged for ever.
+#[test]
+fn a_request_with_odd_bytes_after_another_ends() {
+    let mut script = Script::new(9);
+    script.say(true, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n", 999);
+    script.say(false, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 999);
+    script.say(true, "GET /\u{1}b HTTP/1.1\r\nHost: x\r\n\r\n", 999);
+    script.say(false, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", 999);
+    assert_eq!(play(&script.parts).len(), 2);
+}

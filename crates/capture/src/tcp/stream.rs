@@ -55,6 +55,8 @@ pub struct StreamCounters {
     pub cut_bytes: u64,
     /// Segments far outside the window, passed over.
     pub out_of_window: u64,
+    /// Bytes that wait for a hole to be filled, now.
+    pub waiting_bytes: u64,
 }
 
 #[derive(Debug)]
@@ -79,7 +81,23 @@ const WINDOW_MAX: i64 = 64 << 20;
 /// After so many of them in a row the stream has moved on.
 const STRAYS_MAX: u8 = 8;
 
-/// One direction of a connection.
+/// What a stream needs only while something is missing; most never do.
+#[derive(Debug, Default)]
+struct Hole {
+    pieces: Vec<Piece>,
+    bytes: usize,
+    /// When it was noticed, and segments seen since.
+    noticed: Option<(Timestamp, u32)>,
+}
+
+/// Sequence numbers and digests of the segments that came last.
+#[derive(Debug, Default)]
+struct Recent {
+    seen: [(u32, u32); RECENT],
+    at: u8,
+}
+
+/// One direction of a connection. There may be two million of them: what is rare is kept apart.
 #[derive(Debug, Default)]
 pub struct Stream {
     /// Sequence number of offset `next`.
@@ -89,16 +107,12 @@ pub struct Stream {
     next: u64,
     /// Highest offset that the other side has acknowledged.
     acked: u64,
-    pending: Vec<Piece>,
-    pending_bytes: usize,
-    /// When the present hole was noticed, and segments seen since.
-    hole: Option<(Timestamp, u32)>,
     /// Offset of the FIN.
     fin: Option<u64>,
+    hole: Option<Box<Hole>>,
+    recent: Option<Box<Recent>>,
     closed: bool,
     strays: u8,
-    recent: [(u64, u32, u64); RECENT],
-    recent_at: u8,
     /// The SYN was seen.
     pub syn: bool,
     /// Overlaps differed since this was last asked.
@@ -127,7 +141,7 @@ impl Stream {
     /// A hole is being waited for.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
-        !self.pending.is_empty()
+        self.hole.is_some()
     }
 
     /// The stream offset of a sequence number, near the present one.
@@ -177,6 +191,10 @@ impl Stream {
         }
     }
 
+    fn settle(&mut self) {
+        self.closed |= self.hole.is_none() && self.fin.is_some_and(|fin| self.next >= fin);
+    }
+
     /// Takes the payload of a segment.
     pub fn push(
         &mut self,
@@ -188,7 +206,7 @@ impl Stream {
         let head = &segment.head;
         let seq = SeqNumber(head.seq).plus(u32::from(head.flags.syn()));
         let length = (segment.payload.len() as u64).saturating_add(u64::from(head.missing));
-        if length > 0 && self.next == 0 && self.pending.is_empty() && self.other == Some(seq) {
+        if length > 0 && self.next == 0 && self.hole.is_none() && self.other == Some(seq) {
             self.at = Some(seq);
         }
         let at = *self.at.get_or_insert(seq);
@@ -211,14 +229,14 @@ impl Stream {
         if length > 0 {
             self.place(segment, ahead, ack, counters, &mut out);
         }
-        if !self.pending.is_empty() {
-            let hole = self.hole.get_or_insert((head.mark.time, 0));
-            hole.1 = hole.1.saturating_add(1);
-            if self.must_give_up(head.mark.time, limits) {
+        if let Some(hole) = &mut self.hole {
+            let noticed = hole.noticed.get_or_insert((head.mark.time, 0));
+            noticed.1 = noticed.1.saturating_add(1);
+            if self.must_give_up(head.mark.time, limits, counters) {
                 self.give_up_hole(counters, &mut out);
             }
         }
-        self.closed |= self.fin.is_some_and(|fin| self.next >= fin) && self.pending.is_empty();
+        self.settle();
     }
 
     /// Puts a payload where it belongs: passed on, kept, or dropped as known.
@@ -240,7 +258,8 @@ impl Stream {
         }
         let known = usize::try_from(ahead.unsigned_abs()).unwrap_or(usize::MAX);
         if known > 0 {
-            self.compare(ahead, payload, counters);
+            let seq = SeqNumber(head.seq).plus(u32::from(head.flags.syn()));
+            self.compare(seq, payload, counters);
             let again = known.min(payload.len()) as u64;
             counters.retransmitted_bytes = counters.retransmitted_bytes.saturating_add(again);
         }
@@ -295,36 +314,41 @@ impl Stream {
         ack: Option<SeqNumber>,
         counters: &mut StreamCounters,
     ) {
-        let at = self.pending.partition_point(|piece| piece.offset < offset);
+        let hole = self.hole.get_or_insert_default();
+        let at = hole.pieces.partition_point(|piece| piece.offset < offset);
         let end = offset.saturating_add(payload.len() as u64);
-        let near = at.saturating_sub(1)..self.pending.len().min(at.saturating_add(1));
-        for piece in self.pending.get(near).unwrap_or_default() {
+        let near = at.saturating_sub(1)..hole.pieces.len().min(at.saturating_add(1));
+        for piece in hole.pieces.get(near).unwrap_or_default() {
             if differ((piece.offset, &piece.bytes), (offset, payload)) {
                 counters.overlaps_differing = counters.overlaps_differing.saturating_add(1);
                 self.differs = true;
             }
         }
-        if self.pending.get(at).is_some_and(|piece| piece.offset == offset && piece.end() >= end) {
+        if hole.pieces.get(at).is_some_and(|piece| piece.offset == offset && piece.end() >= end) {
             let again = payload.len() as u64;
             counters.retransmitted_bytes = counters.retransmitted_bytes.saturating_add(again);
             return;
         }
-        self.pending_bytes = self.pending_bytes.saturating_add(payload.len());
+        hole.bytes = hole.bytes.saturating_add(payload.len());
+        counters.waiting_bytes = counters.waiting_bytes.saturating_add(payload.len() as u64);
         let piece = Piece { offset, bytes: payload.to_vec(), missing, mark, ack };
-        self.pending.insert(at, piece);
+        hole.pieces.insert(at, piece);
     }
 
     /// Passes on what has become next.
     fn drain(&mut self, counters: &mut StreamCounters, out: &mut impl FnMut(Chunk<'_>)) {
+        // Taken out while it is worked on, so that the stream can move on.
+        let Some(mut hole) = self.hole.take() else { return };
         let mut taken = 0_usize;
-        while let Some(piece) = self.pending.get_mut(taken) {
+        while let Some(piece) = hole.pieces.get_mut(taken) {
             if piece.offset > self.next {
                 break;
             }
             taken = taken.saturating_add(1);
             let bytes = core::mem::take(&mut piece.bytes);
             let (offset, missing, mark, ack) = (piece.offset, piece.missing, piece.mark, piece.ack);
-            self.pending_bytes = self.pending_bytes.saturating_sub(bytes.len());
+            hole.bytes = hole.bytes.saturating_sub(bytes.len());
+            counters.waiting_bytes = counters.waiting_bytes.saturating_sub(bytes.len() as u64);
             let known = usize::try_from(self.next.saturating_sub(offset)).unwrap_or(usize::MAX);
             if known >= bytes.len().saturating_add(missing as usize) {
                 continue;
@@ -335,18 +359,23 @@ impl Stream {
             self.pass(fresh, missing, mark, known == 0, ack, counters, out);
         }
         if taken > 0 {
-            self.pending.drain(..taken);
-            self.hole = None;
+            hole.pieces.drain(..taken);
+            hole.noticed = None;
+        }
+        if !hole.pieces.is_empty() {
+            self.hole = Some(hole);
         }
     }
 
     /// Whether the present hole has been waited for long enough.
-    fn must_give_up(&self, now: Timestamp, limits: &Limits) -> bool {
-        let Some((since, segments)) = self.hole else { return false };
+    fn must_give_up(&self, now: Timestamp, limits: &Limits, counters: &StreamCounters) -> bool {
+        let Some(hole) = &self.hole else { return false };
+        let Some((since, segments)) = hole.noticed else { return false };
         let waited = now.since(since).as_millis();
-        let acked = self.pending.first().is_some_and(|piece| self.acked >= piece.offset);
-        self.pending_bytes > limits.hole_bytes_max
-            || self.pending.len() > limits.holes_max
+        let acked = hole.pieces.first().is_some_and(|piece| self.acked >= piece.offset);
+        hole.bytes > limits.hole_bytes_max
+            || hole.pieces.len() > limits.holes_max
+            || counters.waiting_bytes > limits.waiting_bytes_max
             || waited >= u128::from(limits.gap_wait_ms)
             || (acked
                 && (waited >= u128::from(limits.acked_wait_ms)
@@ -355,17 +384,17 @@ impl Stream {
 
     /// Passes over the present hole.
     pub fn give_up_hole(&mut self, counters: &mut StreamCounters, out: &mut impl FnMut(Chunk<'_>)) {
-        let Some(first) = self.pending.first() else { return };
-        let bytes = first.offset.saturating_sub(self.next);
+        let first = self.hole.as_ref().and_then(|hole| hole.pieces.first());
+        let Some(first) = first.map(|piece| piece.offset) else { return };
+        let bytes = first.saturating_sub(self.next);
         if bytes > 0 {
             counters.gaps = counters.gaps.saturating_add(1);
             counters.lost_bytes = counters.lost_bytes.saturating_add(bytes);
             self.advance(bytes);
             out(Chunk::Gap { bytes, snaplen: false, end: self.next });
         }
-        self.hole = None;
         self.drain(counters, out);
-        self.closed |= self.fin.is_some_and(|fin| self.next >= fin) && self.pending.is_empty();
+        self.settle();
     }
 
     /// Time has passed without a segment.
@@ -376,32 +405,32 @@ impl Stream {
         counters: &mut StreamCounters,
         out: &mut impl FnMut(Chunk<'_>),
     ) {
-        if !self.pending.is_empty() {
-            self.hole.get_or_insert((now, 0));
-            if self.must_give_up(now, limits) {
+        if let Some(hole) = &mut self.hole {
+            hole.noticed.get_or_insert((now, 0));
+            if self.must_give_up(now, limits, counters) {
                 self.give_up_hole(counters, out);
             }
         }
     }
 
     fn note_recent(&mut self, payload: &[u8]) {
-        let at = usize::from(self.recent_at) % RECENT;
-        let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-        if let Some(slot) = self.recent.get_mut(at) {
-            *slot = (self.next, length, digest(payload));
+        let Some(at) = self.at else { return };
+        let recent = self.recent.get_or_insert_default();
+        let place = usize::from(recent.at) % RECENT;
+        if let Some(slot) = recent.seen.get_mut(place) {
+            *slot = (at.0, digest(payload));
         }
-        self.recent_at = self.recent_at.wrapping_add(1);
+        recent.at = recent.at.wrapping_add(1);
     }
 
     /// Tells a retransmission of a recent segment whose bytes differ.
-    fn compare(&mut self, ahead: i64, payload: &[u8], counters: &mut StreamCounters) {
-        let offset = self.next.saturating_add_signed(ahead);
-        let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-        let same_place =
-            self.recent.iter().find(|(at, len, _)| *at == offset && *len == length && length > 0);
-        if let Some((.., known)) = same_place
-            && *known != digest(payload)
-        {
+    fn compare(&mut self, seq: SeqNumber, payload: &[u8], counters: &mut StreamCounters) {
+        let Some(recent) = &self.recent else { return };
+        // Only a segment that begins and ends alike is compared: others are cut anew, not forged.
+        let same_place = recent.seen.iter().find(|(at, known)| {
+            *at == seq.0 && *known & LENGTH_BITS == length_bits(payload) && !payload.is_empty()
+        });
+        if same_place.is_some_and(|(_, known)| *known != digest(payload)) {
             counters.overlaps_differing = counters.overlaps_differing.saturating_add(1);
             self.differs = true;
         }
@@ -428,9 +457,17 @@ fn differ((first_at, first): (u64, &[u8]), (second_at, second): (u64, &[u8])) ->
     }
 }
 
-/// A digest within one run; it never leaves it.
-fn digest(bytes: &[u8]) -> u64 {
+/// The bits of a digest that tell the length of a segment.
+const LENGTH_BITS: u32 = 0xfff;
+
+fn length_bits(bytes: &[u8]) -> u32 {
+    u32::try_from(bytes.len()).unwrap_or(u32::MAX) & LENGTH_BITS
+}
+
+/// Length and digest within one run; it never leaves it.
+fn digest(bytes: &[u8]) -> u32 {
     let mut hasher = foldhash::fast::FixedState::with_seed(0x5711).build_hasher();
     hasher.write(bytes);
-    hasher.finish()
+    let high = u32::try_from(hasher.finish() >> 32).unwrap_or(0);
+    (high & !LENGTH_BITS) | length_bits(bytes)
 }

@@ -1,8 +1,8 @@
 //! A table in order of use: the longest idle goes first.
 
-use core::hash::Hash;
+use core::hash::{BuildHasher, Hash};
 use foldhash::fast::RandomState;
-use std::collections::HashMap;
+use hashbrown::HashTable;
 
 const NONE: u32 = u32::MAX;
 
@@ -15,9 +15,13 @@ struct Slot<K, V> {
 }
 
 /// Values by key, chained from the longest idle to the latest used.
+///
+/// There may be a million of them: a key is kept once, in its slot, and the index holds numbers of
+/// slots only.
 #[derive(Debug)]
 pub struct Table<K, V> {
-    index: HashMap<K, u32, RandomState>,
+    index: HashTable<u32>,
+    hasher: RandomState,
     slots: Vec<Option<Slot<K, V>>>,
     free: Vec<u32>,
     oldest: u32,
@@ -27,7 +31,8 @@ pub struct Table<K, V> {
 impl<K: Hash + Eq + Clone, V> Default for Table<K, V> {
     fn default() -> Self {
         Self {
-            index: HashMap::default(),
+            index: HashTable::new(),
+            hasher: RandomState::default(),
             slots: Vec::new(),
             free: Vec::new(),
             oldest: NONE,
@@ -47,6 +52,14 @@ impl<K: Hash + Eq + Clone, V> Table<K, V> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.index.is_empty()
+    }
+
+    fn find(&self, key: &K) -> Option<u32> {
+        let same = |at: &u32| {
+            let slot = self.slots.get(*at as usize).and_then(Option::as_ref);
+            slot.is_some_and(|slot| slot.key == *key)
+        };
+        self.index.find(self.hasher.hash_one(key), same).copied()
     }
 
     fn slot(&mut self, at: u32) -> Option<&mut Slot<K, V>> {
@@ -81,7 +94,7 @@ impl<K: Hash + Eq + Clone, V> Table<K, V> {
 
     /// A value, which becomes the latest used.
     pub fn touch(&mut self, key: &K) -> Option<&mut V> {
-        let at = *self.index.get(key)?;
+        let at = self.find(key)?;
         if self.newest != at {
             self.unlink(at);
             self.link_newest(at);
@@ -91,14 +104,15 @@ impl<K: Hash + Eq + Clone, V> Table<K, V> {
 
     /// A value, whose place in the order of use stays.
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        let at = *self.index.get(key)?;
+        let at = self.find(key)?;
         self.slot(at).map(|slot| &mut slot.value)
     }
 
     /// Adds a value as the latest used; one of the same key is replaced.
     pub fn insert(&mut self, key: K, value: V) {
         self.remove(&key);
-        let slot = Slot { key: key.clone(), value, before: NONE, after: NONE };
+        let hash = self.hasher.hash_one(&key);
+        let slot = Slot { key, value, before: NONE, after: NONE };
         let at = match self.free.pop() {
             Some(at) => {
                 if let Some(place) = self.slots.get_mut(at as usize) {
@@ -112,13 +126,20 @@ impl<K: Hash + Eq + Clone, V> Table<K, V> {
                 at
             }
         };
-        self.index.insert(key, at);
+        let (slots, hasher) = (&self.slots, &self.hasher);
+        self.index.insert_unique(hash, at, |at| {
+            let slot = slots.get(*at as usize).and_then(Option::as_ref);
+            slot.map_or(0, |slot| hasher.hash_one(&slot.key))
+        });
         self.link_newest(at);
     }
 
     /// Takes a value out.
     pub fn remove(&mut self, key: &K) -> Option<V> {
-        let at = self.index.remove(key)?;
+        let at = self.find(key)?;
+        if let Ok(entry) = self.index.find_entry(self.hasher.hash_one(key), |own| *own == at) {
+            entry.remove();
+        }
         self.unlink(at);
         self.free.push(at);
         self.slots.get_mut(at as usize)?.take().map(|slot| slot.value)

@@ -34,6 +34,9 @@ pub fn after_blank_lines(bytes: &[u8]) -> &[u8] {
 pub fn looks_like_request_loosely(bytes: &[u8], known: bool) -> Likeness {
     let window = bytes.get(..bytes.len().min(START_LINE_MAX)).unwrap_or_default();
     let Some(end) = memchr::memchr(b'\n', window) else { return looks_like_request(bytes) };
+    if looks_like_request(bytes) == Likeness::Yes {
+        return Likeness::Yes;
+    }
     let line = window.get(..end).unwrap_or_default().trim_ascii_end();
     let version = line.strip_suffix(b".").or_else(|| match line {
         [rest @ .., b'.', digit] if digit.is_ascii_digit() => Some(rest),

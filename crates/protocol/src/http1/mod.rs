@@ -10,6 +10,7 @@ mod chunked;
 mod coding;
 mod framing;
 mod head;
+mod packed;
 mod streams;
 
 use body::Decoder;
@@ -22,6 +23,7 @@ pub use head::{
     Likeness, after_blank_lines, looks_like_request, looks_like_request_loosely,
     looks_like_response,
 };
+pub use packed::Packed;
 
 /// Caps of the parser.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,0 +1,35 @@
+//! What names a connection in a shard's tables: small, because there may be a million of them.
+
+use crate::segment::SegmentHead;
+use core::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+/// Both ends, the lower first, and the network they are in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    addresses: [[u8; 16]; 2],
+    ports: [u16; 2],
+    /// Digest of VLAN tags and tunnels; 0 where there are none.
+    pub(super) network: u64,
+}
+
+impl Key {
+    pub(super) fn of(head: &SegmentHead) -> Self {
+        let (low, high) = head.pair();
+        let octets = |ip: IpAddr| match ip {
+            IpAddr::V4(ip) => ip.to_ipv6_mapped().octets(),
+            IpAddr::V6(ip) => ip.octets(),
+        };
+        Self {
+            addresses: [octets(low.ip()), octets(high.ip())],
+            ports: [low.port(), high.port()],
+            network: head.network(),
+        }
+    }
+
+    /// Both ends, the lower first.
+    pub(super) fn ends(&self) -> [SocketAddr; 2] {
+        let [low, high] = self.addresses.map(|octets| Ipv6Addr::from(octets).to_canonical());
+        let [first, second] = self.ports;
+        [SocketAddr::new(low, first), SocketAddr::new(high, second)]
+    }
+}

@@ -1,0 +1,69 @@
+//! A parser in the middle of a head, made small: of a million connections most may be just there.
+
+use super::{Decoder, Parser, Side, State};
+use stilt_model::{Mark, Message};
+
+/// Longest beginning of a head that is packed.
+const PACKED_MAX: usize = 2048;
+
+/// What is known of a head that has begun, and no more.
+#[derive(Debug)]
+pub struct Packed {
+    raw: Vec<u8>,
+    start: Mark,
+    end: Mark,
+    offset: u64,
+    scanned: usize,
+    started: bool,
+    side: Side,
+    loose: bool,
+    known: bool,
+}
+
+impl Parser {
+    /// The parser in its small form, where it is in the middle of a head; it is used up then.
+    #[must_use]
+    pub fn pack(&mut self) -> Option<Packed> {
+        let State::Head { scanned, started } = self.state else { return None };
+        let message = &mut self.message;
+        // A long head that comes in many pieces would be moved too often.
+        if !message.anomalies.is_empty()
+            || !self.pending.is_empty()
+            || message.head.raw.len() > PACKED_MAX
+        {
+            return None;
+        }
+        let mut raw = core::mem::take(&mut message.head.raw);
+        raw.shrink_to_fit();
+        Some(Packed {
+            raw,
+            start: message.start,
+            end: message.end,
+            offset: message.offset,
+            scanned,
+            started,
+            side: self.side,
+            loose: self.loose,
+            known: self.known,
+        })
+    }
+}
+
+impl Packed {
+    /// The parser as it was.
+    #[must_use]
+    pub fn unpack(self) -> Parser {
+        let mut message =
+            Message { start: self.start, end: self.end, offset: self.offset, ..Message::default() };
+        message.head.raw = self.raw;
+        let parser = Parser::new(self.side, false);
+        Parser {
+            state: State::Head { scanned: self.scanned, started: self.started },
+            message: Box::new(message),
+            decoder: Decoder::Identity,
+            loose: self.loose,
+            known: self.known,
+            ..parser
+        }
+    }
+}
