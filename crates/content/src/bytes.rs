@@ -38,6 +38,17 @@ pub(crate) fn run_end(bytes: &[u8], start: usize, wanted: impl Fn(u8) -> bool) -
     start.saturating_add(tail.iter().position(|byte| !wanted(*byte)).unwrap_or(tail.len()))
 }
 
+/// As [`run_end`], for a run of which no more than `max` bytes matter.
+pub(crate) fn run_end_within(
+    bytes: &[u8],
+    start: usize,
+    max: usize,
+    wanted: impl Fn(u8) -> bool,
+) -> usize {
+    let limit = start.saturating_add(max).min(bytes.len());
+    run_end(bytes.get(..limit).unwrap_or_default(), start, wanted)
+}
+
 /// Start of the run that ends before `end` and whose bytes all satisfy `wanted`, at most `max`
 /// long.
 pub(crate) fn run_start(

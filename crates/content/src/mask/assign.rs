@@ -9,6 +9,7 @@ use stilt_model::SecretKind;
 /// says of its value.
 pub(super) fn find(text: &str, class: impl Fn(&str) -> Option<NameClass>, spans: &mut Spans) {
     let bytes = text.as_bytes();
+    let mut done = 0_usize;
     for at in memchr::memchr3_iter(b'=', b':', b'%', bytes) {
         let (sign, after) = match byte(bytes, at) {
             b'%' => match bytes.get(at..at.saturating_add(3)) {
@@ -17,8 +18,13 @@ pub(super) fn find(text: &str, class: impl Fn(&str) -> Option<NameClass>, spans:
             },
             sign => (sign, at.saturating_add(1)),
         };
+        // What lies inside a value that was found belongs to it.
+        if at < done {
+            continue;
+        }
         if let Some((start, end, kind)) = value(text, &class, (at, after, sign)) {
             spans.add(start, end, kind);
+            done = end;
         }
     }
 }

@@ -2,10 +2,15 @@
 //! connection strings, and `Bearer …` inside text.
 
 use super::Spans;
-use crate::bytes::{before, byte, is_random, part, run_end, run_start};
+use crate::bytes::{before, byte, is_random, part, run_end, run_end_within, run_start};
 use crate::jwt;
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use stilt_model::SecretKind;
+
+/// Bytes after a short prefix that must look random.
+const RANDOM_MAX: usize = 256;
+/// Bytes in which user, password and host of a URL end.
+const AUTHORITY_MAX: usize = 1024;
 
 #[derive(Clone, Copy)]
 enum Rule {
@@ -135,6 +140,7 @@ impl Keys {
             return;
         };
         let mut done = 0_usize;
+        let mut run = 0_usize;
         for found in automaton.find_iter(text) {
             // What lies inside a span already found belongs to it.
             if found.start() < done {
@@ -143,7 +149,9 @@ impl Keys {
             let Some((_, rule)) = RULES.get(found.pattern().as_usize()) else {
                 continue;
             };
-            if let Some((start, end, kind)) = apply(*rule, text, found.start(), found.end()) {
+            if let Some((start, end, kind)) =
+                apply(*rule, text, found.start(), found.end(), &mut run)
+            {
                 spans.add(start, end, kind);
                 done = end;
             }
@@ -159,16 +167,27 @@ fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
 }
 
-fn apply(rule: Rule, text: &str, start: usize, end: usize) -> Option<(usize, usize, SecretKind)> {
+/// `run` is the end of the run of key bytes that was met last: prefixes may follow each other in it
+/// without end.
+fn apply(
+    rule: Rule,
+    text: &str,
+    start: usize,
+    end: usize,
+    run: &mut usize,
+) -> Option<(usize, usize, SecretKind)> {
     let bytes = text.as_bytes();
     let opens = !before(bytes, start).is_ascii_alphanumeric();
     match rule {
         Rule::Vendor(min) | Rule::Random(min) => {
-            let stop = run_end(bytes, end, is_key);
-            let body = part(text, end, stop);
+            if *run < end {
+                *run = run_end(bytes, end, is_key);
+            }
+            let body = part(text, end, *run);
             let stop = end.saturating_add(body.trim_end_matches(['.', '/', '-']).len());
             let enough = stop.saturating_sub(end) >= min;
-            let drawn = matches!(rule, Rule::Vendor(_)) || is_random(part(text, end, stop), min);
+            let look = part(text, end, stop.min(end.saturating_add(RANDOM_MAX)));
+            let drawn = matches!(rule, Rule::Vendor(_)) || is_random(look, min);
             (opens && enough && drawn).then_some((start, stop, SecretKind::ApiKey))
         }
         Rule::Jwt => jwt_span(text, start, opens),
@@ -224,8 +243,10 @@ fn pem_span(text: &str, start: usize, end: usize) -> Option<(usize, usize, Secre
 /// A URL whose authority holds a user or password, masked whole.
 fn url_span(text: &str, start: usize, end: usize) -> Option<(usize, usize, SecretKind)> {
     let bytes = text.as_bytes();
-    let stop = run_end(bytes, end, |b| b > 0x20 && !matches!(b, b'"' | b'\'' | b'<' | b'>' | b'`'));
-    let rest = part(text, end, stop);
+    let inside = |b: u8| b > 0x20 && !matches!(b, b'"' | b'\'' | b'<' | b'>' | b'`');
+    let look = run_end_within(bytes, end, AUTHORITY_MAX, inside);
+    let look = (end..=look).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(end);
+    let rest = part(text, end, look);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let authority = authority.split("%2F").next().unwrap_or_default();
     // A password may hold a slash that was not encoded: an `@` after a colon tells it as well.
@@ -238,6 +259,7 @@ fn url_span(text: &str, start: usize, end: usize) -> Option<(usize, usize, Secre
     if !(authority.contains('@') || authority.contains("%40") || slashed) {
         return None;
     }
+    let stop = run_end(bytes, look, inside);
     let scheme = run_start(bytes, start, 32, |b| {
         b.is_ascii_alphanumeric() || matches!(b, b'+' | b'.' | b'-')
     });

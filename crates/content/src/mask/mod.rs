@@ -44,25 +44,23 @@ impl Spans {
 
     /// In order and without overlap: ranges that overlap become one, of the kind found first.
     fn settle(&mut self) {
-        let found = core::mem::take(&mut self.0);
-        for span in found {
-            let (mut start, mut end, mut kind) = span;
-            let mut first = true;
-            self.0.retain(|(s, e, k)| {
-                let overlaps = *s < end && start < *e;
-                if overlaps {
-                    start = start.min(*s);
-                    end = end.max(*e);
-                    if first {
-                        kind = *k;
-                        first = false;
+        let mut found: Vec<_> = core::mem::take(&mut self.0).into_iter().enumerate().collect();
+        found.sort_unstable_by_key(|(order, (start, ..))| (*start, *order));
+        let mut earliest = 0;
+        for (order, (start, end, kind)) in found {
+            match self.0.last_mut() {
+                Some((_, last, known)) if start < *last => {
+                    *last = end.max(*last);
+                    if order < earliest {
+                        (earliest, *known) = (order, kind);
                     }
                 }
-                !overlaps
-            });
-            self.0.push((start, end, kind));
+                _ => {
+                    earliest = order;
+                    self.0.push((start, end, kind));
+                }
+            }
         }
-        self.0.sort_unstable_by_key(|(start, ..)| *start);
     }
 }
 

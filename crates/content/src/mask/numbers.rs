@@ -1,7 +1,7 @@
 //! Cards, phones and national ids: everything that starts from a run of digits.
 
 use super::{Spans, card, national};
-use crate::bytes::{before, byte, part, run_end, run_start};
+use crate::bytes::{before, byte, part, run_end, run_end_within, run_start};
 use stilt_model::SecretKind;
 
 /// Letters and digits in one piece that are no number of anybody or anything.
@@ -175,7 +175,7 @@ fn word(text: &str, start: usize, spans: &mut Spans) -> bool {
     let bytes = text.as_bytes();
     let inside = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'+' | b'.');
     let from = run_start(bytes, start, 20, inside);
-    let stop = run_end(bytes, start, inside).min(start.saturating_add(20));
+    let stop = run_end_within(bytes, start, 20, inside);
     let mut candidates = [(from, stop), (0, 0)];
     // `AB 12 34 56 C` is written with spaces.
     if byte(bytes, start.wrapping_sub(1)) == b' ' && start >= 3 {
