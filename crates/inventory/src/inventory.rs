@@ -2,7 +2,8 @@
 
 use crate::hosts::Hosts;
 use crate::login;
-use crate::objects;
+use crate::objects::{self, Asked};
+use crate::operation;
 use crate::outcome::{self, Verdict};
 use crate::path::Path;
 use crate::record::Records;
@@ -154,6 +155,10 @@ impl Inventory {
         else {
             return nothing(self.hosts.name(service), verdict);
         };
+        let verdict = match &tx.response {
+            Some(response) => service.envelope.refine(response, verdict),
+            None => verdict,
+        };
         path.parse(&request.path);
         let method = Method::of(&request.method);
         let asked = Request {
@@ -175,6 +180,15 @@ impl Inventory {
             }
         }
         self.folded = self.folded.saturating_add(u64::from(filed.folded));
+        let operation = (slots.is_empty() && !filed.folded).then(|| operation::of(request));
+        let operation = operation.flatten();
+        if let Some(operation) = &operation {
+            let max = self.limits.endpoints_max;
+            filed.record = self.records.function(filed.record, operation, max);
+            if let Some(thing) = operation.thing().filter(|_| asked.confirms) {
+                service.names.resource(&thing);
+            }
+        }
         let Some(record) = self.records.get_mut(filed.record) else {
             return nothing(Arc::clone(&service.name), verdict);
         };
@@ -183,7 +197,8 @@ impl Inventory {
         let objects = if assessed.login.is_some() || filed.folded {
             Vec::new()
         } else {
-            objects::read(&mut service.names, record, path, slots, request, filed.soft)
+            let asked = Asked { path, slots, request, operation: operation.as_ref() };
+            objects::read(&mut service.names, record, asked, filed.soft)
         };
         let outcome = match &assessed.login {
             Some(login) if login.outcome != Outcome::Unknown => login.outcome,
@@ -198,6 +213,8 @@ impl Inventory {
             objects,
             outcome,
             refused: verdict.refused,
+            resource: Arc::clone(&record.resource),
+            keys: service.names.keys(),
             login: assessed.login,
             merged: core::mem::take(&mut record.pending),
         }
@@ -244,6 +261,8 @@ fn nothing(service: Arc<str>, verdict: Verdict) -> Sighting {
         objects: Vec::new(),
         outcome: verdict.outcome(),
         refused: verdict.refused,
+        resource: Arc::from(""),
+        keys: Arc::default(),
         login: None,
         merged: Vec::new(),
     }

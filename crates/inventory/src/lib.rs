@@ -2,11 +2,13 @@
 //! answer means.
 
 mod disclosed;
+mod envelope;
 mod hosts;
 mod inventory;
 mod learn;
 mod login;
 mod objects;
+mod operation;
 mod outcome;
 mod path;
 mod record;

@@ -1,5 +1,6 @@
 //! What the inventory says of one transaction.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use stilt_model::{EndpointId, Outcome, Pseudonym};
 
@@ -79,6 +80,10 @@ pub struct Sighting {
     pub name: Arc<str>,
     /// Service name.
     pub service: Arc<str>,
+    /// Resource the endpoint is about: singular, lower case.
+    pub resource: Arc<str>,
+    /// Names by which the service's lists call their records, beside `id` and the like.
+    pub keys: Arc<BTreeSet<Box<str>>>,
     /// What the endpoint is for.
     pub kind: EndpointKind,
     /// The request changes state (POST, PUT, PATCH, DELETE; a GraphQL mutation).

@@ -2,7 +2,7 @@
 
 use super::keys::{ClassKey, Keys, ServiceKey};
 use foldhash::fast::RandomState;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use stilt_model::{EndpointId, Leaf, LeafPath, Response, Transaction, Value};
 
 /// Longest text that can be an id.
@@ -76,8 +76,18 @@ struct Class {
 struct Reading<'a> {
     keys: &'a Keys,
     service: ServiceKey,
-    resource: &'a str,
+    about: About<'a>,
     resource_key: ClassKey,
+}
+
+/// What messages are read as part of.
+#[derive(Clone, Copy)]
+pub(super) struct About<'a> {
+    pub(super) service: ServiceKey,
+    /// Resource of the endpoint.
+    pub(super) resource: &'a str,
+    /// Names that the service's lists call their records by, beside the usual ones.
+    pub(super) keys: &'a BTreeSet<Box<str>>,
 }
 
 impl Shows {
@@ -86,11 +96,13 @@ impl Shows {
         &mut self,
         keys: &Keys,
         response: &Response,
-        (service, resource): (ServiceKey, &str),
+        about: About<'_>,
         out: &mut Vec<Show>,
     ) {
-        let reading = Reading::new(keys, service, resource);
-        for leaf in &response.leaves {
+        let reading = Reading::new(keys, about);
+        // JSON-RPC numbers its calls: that `id` names nothing.
+        let numbered = response.leaves.iter().take(8).any(|leaf| leaf.path == "jsonrpc");
+        for leaf in response.leaves.iter().filter(|leaf| !(numbered && leaf.path == "id")) {
             self.in_leaf(&reading, leaf, out);
         }
         if let Some(location) = &response.location {
@@ -103,10 +115,10 @@ impl Shows {
         &mut self,
         keys: &Keys,
         tx: &Transaction,
-        (service, resource): (ServiceKey, &str),
+        about: About<'_>,
         out: &mut Vec<Show>,
     ) {
-        let reading = Reading::new(keys, service, resource);
+        let reading = Reading::new(keys, about);
         let Some(request) = &tx.request else { return };
         // A reference to some other object in a request shows nothing; a name given to this one
         // does.
@@ -151,7 +163,9 @@ impl Shows {
     }
 
     fn facts(&mut self, reading: &Reading<'_>, path: &LeafPath) -> Facts {
-        let key = (path.key(), reading.resource_key.0);
+        // A name that is learned later makes new facts.
+        let learned = reading.about.keys.len() as u64;
+        let key = (path.key(), reading.resource_key.0 ^ learned);
         if let Some(facts) = self.facts.get(&key) {
             return *facts;
         }
@@ -168,30 +182,32 @@ impl Facts {
     fn of(reading: &Reading<'_>, path: &LeafPath) -> Self {
         let class =
             |name: &str, identifies| Some(Class { key: reading.keys.class(name), identifies });
-        let Some(stem) = class_stem(path.name()) else {
+        let known = reading.about.keys.contains(path.name()).then_some("");
+        let Some(stem) = class_stem(path.name()).or(known) else {
             return Self { class: None, second: None, own: false };
         };
-        let own = names_record(stem, path, reading.resource);
+        let own = names_record(stem, path, reading.about.resource);
         if !stem.is_empty() {
             // What a record refers to belongs to whoever it belongs to, not to the record's owner.
             return Self { class: class(&singular(stem), own), second: None, own };
         }
         let parent = parent_of(path).map(singular).filter(|parent| !is_wrapper(parent));
         let Some(parent) = parent else {
-            return Self { class: class(reading.resource, true), second: None, own };
+            return Self { class: class(reading.about.resource, true), second: None, own };
         };
         // A list of another name than the endpoint's may hold the same things.
-        let listed = parent != reading.resource
+        let listed = parent != reading.about.resource
             && path.matches("[]").count() == 1
             && path.matches('.').count() == 1;
-        let second = listed.then(|| class(reading.resource, false)).flatten();
+        let second = listed.then(|| class(reading.about.resource, false)).flatten();
         Self { class: class(&parent, true), second, own }
     }
 }
 
 impl<'a> Reading<'a> {
-    fn new(keys: &'a Keys, service: ServiceKey, resource: &'a str) -> Self {
-        Self { keys, service, resource, resource_key: keys.class(resource) }
+    fn new(keys: &'a Keys, about: About<'a>) -> Self {
+        let resource_key = keys.class(about.resource);
+        Self { keys, service: about.service, about, resource_key }
     }
 
     fn number(&self, facts: Facts, number: i64, record: Option<u32>, out: &mut Vec<Show>) {
@@ -211,7 +227,8 @@ impl<'a> Reading<'a> {
     /// Ids in a path or URL: each segment that looks like one, with the segment before it as
     /// class.
     fn link(&self, link: &str, record: Option<u32>, out: &mut Vec<Show>) {
-        let path = link.split(['?', '#']).next().unwrap_or_default();
+        let link = link.split('#').next().unwrap_or_default();
+        let (path, query) = link.split_once('?').unwrap_or((link, ""));
         let mut before = "";
         let mut found = 0;
         for segment in path.split('/').filter(|segment| !segment.is_empty()) {
@@ -234,6 +251,28 @@ impl<'a> Reading<'a> {
                 out.push(Show { key, loose: None, record, identifies, name: None });
                 found += usize::from(identifies);
                 before = segment;
+            }
+        }
+        let page = before.split('.').next().unwrap_or_default();
+        self.parameters(query, page, record, out);
+    }
+
+    /// Ids in the query of a link: `order.php?id=7` shows an order.
+    fn parameters(&self, query: &str, page: &str, record: Option<u32>, out: &mut Vec<Show>) {
+        let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        for (name, value) in pairs.take(LINK_IDS_MAX) {
+            let Some(stem) = class_stem(name) else { continue };
+            let class = self.keys.class(&singular(if stem.is_empty() { page } else { stem }));
+            if let Ok(number) = value.parse::<i64>() {
+                out.push(Show {
+                    key: self.keys.number(self.service, class, number),
+                    loose: Some(self.keys.loose_number(self.service, number)),
+                    record,
+                    identifies: true,
+                    name: None,
+                });
+            } else if !value.is_empty() {
+                self.text(value, record, looks_like_id(value), out);
             }
         }
     }
@@ -299,20 +338,6 @@ fn is_wrapper(name: &str) -> bool {
         "object", "payload", "response", "body", "hit", "node", "edge", "member", "embedded",
     ]
     .contains(&name.trim_start_matches('_'))
-}
-
-/// The resource an endpoint is about: the last plain segment of its template.
-pub(super) fn resource_of(name: &str) -> &str {
-    let path = name.split_once(' ').map_or(name, |(_, path)| path);
-    path.rsplit('/')
-        .find(|segment| !segment.is_empty() && !segment.starts_with('{') && !is_version(segment))
-        .unwrap_or_default()
-}
-
-fn is_version(segment: &str) -> bool {
-    segment
-        .strip_prefix(['v', 'V'])
-        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// Singular of a resource's name, lower case.
