@@ -165,6 +165,19 @@ impl Parser {
         matches!(self.state, State::Head { .. })
     }
 
+    /// Bytes of memory that the body being read holds, about.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.decoder.weight().saturating_add(self.message.body.kept.capacity())
+    }
+
+    /// Memory is short: of the body being read nothing is kept, and no coding undone.
+    pub fn shed(&mut self) {
+        if matches!(self.state, State::Length(_) | State::Chunked(_) | State::UntilClose) {
+            self.decoder.shed(&mut self.message);
+        }
+    }
+
     /// It looks for a start line.
     #[must_use]
     pub fn is_lost(&self) -> bool {
