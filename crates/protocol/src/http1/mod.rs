@@ -202,8 +202,11 @@ impl Parser {
             State::Doubtful { .. } => self.settle_framing(bytes),
             State::Lost => {
                 if fresh && self.likeness(after_blank_lines(bytes)) == Likeness::Yes {
-                    self.state = State::Idle;
-                    return (0, Step::More);
+                    // Where it has begun some bytes are taken: the same are not looked at twice.
+                    let (taken, step) = self.begin(bytes, offset, mark);
+                    if !self.is_lost() {
+                        return (taken, step);
+                    }
                 }
                 (bytes.len(), Step::More)
             }
