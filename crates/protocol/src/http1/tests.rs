@@ -31,12 +31,15 @@ fn read_within(
     edges.dedup();
     for (number, piece) in edges.windows(2).enumerate() {
         let (mut at, end) = (piece[0], piece[1]);
-        let mut fresh = true;
+        let (mut fresh, mut idle) = (true, 0);
         while at < end {
             let (taken, step) =
                 parser.advance(&stream[at..end], at as u64, mark(number as u64), fresh, limits);
             fresh &= taken == 0;
             at += taken;
+            // An endless loop is a failure, not a test that never ends.
+            idle = if taken == 0 { idle + 1 } else { 0 };
+            assert!(idle < 25, "no progress at {at}");
             match step {
                 Step::More | Step::NotHttp => {}
                 Step::Message(message) => out.push(show(&message)),
