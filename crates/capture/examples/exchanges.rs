@@ -57,26 +57,17 @@ fn main() {
 }
 
 fn print(out: &mut Vec<stilt_model::Exchange>) {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(['"', '\\'], "_");
     for exchange in out.drain(..) {
         let mut http = Vec::new();
         let mut url = String::new();
         if let Some(request) = &exchange.request {
             http.push(format!(
-                "\"version\":\"{}\",\"request\":{{\"method\":\"{}\",\"body\":{{\"bytes\":{}}}}}",
+                "\"version\":\"{}\",\"request\":{{\"method\":{},\"body\":{{\"bytes\":{}}}}}",
                 request.head.version.name(),
                 text(request.head.method()),
                 request.body.bytes
             ));
-            let target = request.head.target();
-            url = format!(
-                "\"url\":{{\"original\":\"{}\"}},",
-                String::from_utf8_lossy(target)
-                    .escape_default()
-                    .to_string()
-                    .replace("\\'", "'")
-                    .replace("\\u", "u")
-            );
+            url = format!("\"url\":{{\"original\":{}}},", text(request.head.target()));
         }
         if let Some(response) = &exchange.response {
             if exchange.request.is_none() {
@@ -98,4 +89,20 @@ fn print(out: &mut Vec<stilt_model::Exchange>) {
             exchange.flags.names()
         );
     }
+}
+
+/// A JSON string; bytes that are no UTF-8 are taken for Latin-1.
+fn text(bytes: &[u8]) -> String {
+    let text = std::str::from_utf8(bytes)
+        .map_or_else(|_| bytes.iter().map(|byte| char::from(*byte)).collect(), str::to_owned);
+    let mut out = String::from("\"");
+    for char in text.chars() {
+        match char {
+            '"' | '\\' => out.extend(['\\', char]),
+            '\0'..='\x1f' => out.push_str(&format!("\\u{:04x}", u32::from(char))),
+            _ => out.push(char),
+        }
+    }
+    out.push('"');
+    out
 }

@@ -13,7 +13,13 @@ fn message(start: (&str, &str), status: u16, headers: &[(&str, &str)], body: &[u
     let bytes = body.len() as u64;
     Message {
         head: head(start, status, headers),
-        body: Body { kept: body.to_vec(), bytes, encoded_bytes: bytes, complete: true, lost: 0 },
+        body: Body {
+            kept: body.to_vec(),
+            bytes,
+            encoded_bytes: bytes,
+            complete: true,
+            ..Body::default()
+        },
         start: mark(3),
         end: mark(4),
         offset: 0,

@@ -79,7 +79,7 @@ impl World {
                 bytes: body.len() as u64,
                 encoded_bytes: body.len() as u64,
                 complete: true,
-                lost: 0,
+                ..Body::default()
             },
             start: Mark { time, packet },
             end: Mark { time, packet },

@@ -145,6 +145,8 @@ pub struct Body {
     pub complete: bool,
     /// Bytes inside it that were lost on the wire.
     pub lost: u64,
+    /// What was kept of it was dropped, because memory was short.
+    pub shed: bool,
 }
 
 impl fmt::Debug for Body {

@@ -80,6 +80,20 @@ struct Voice {
     spoke: bool,
 }
 
+impl Voice {
+    /// Where the head that is being read began.
+    fn head_from(&self) -> Option<u64> {
+        let parser = self.parser.as_ref().filter(|parser| parser.is_in_head());
+        let packed = self.packed.as_ref().map(|packed| packed.offset());
+        packed.or_else(|| parser.map(|parser| parser.message().offset))
+    }
+
+    /// Nothing is begun.
+    fn is_idle(&self) -> bool {
+        self.parser.is_none() && self.packed.is_none()
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Conversation {
     /// VLAN tags, where there are any.
@@ -186,7 +200,7 @@ impl Conversation {
                     if !voice.spoke {
                         voice.parser = None;
                         voice.misses = voice.misses.saturating_add(1);
-                        if self.voices.iter().all(|voice| voice.parser.is_none()) {
+                        if self.voices.iter().all(Voice::is_idle) {
                             // It only began like one: who asks is open again.
                             self.client = None;
                         }
@@ -400,12 +414,11 @@ impl Conversation {
     /// and was not read yet, or its head was not.
     fn may_be_asked_still(&self, said: &Said<'_>) -> bool {
         let Some(acked) = self.acked else { return false };
-        let heading = self.client.and_then(|client| self.voices.get(client)).is_some_and(|voice| {
-            voice
-                .parser
-                .as_ref()
-                .is_some_and(|parser| parser.is_in_head() && parser.message().offset < acked)
-        });
+        let heading = self
+            .client
+            .and_then(|client| self.voices.get(client))
+            .and_then(Voice::head_from)
+            .is_some_and(|offset| offset < acked);
         heading || (said.other_seen && acked > said.other_next)
     }
 
@@ -488,6 +501,38 @@ impl Conversation {
         let gap = core::mem::take(&mut voice.gap);
         let snaplen = core::mem::take(&mut voice.snaplen);
         ((gap || message.body.lost > 0) && !snaplen, snaplen)
+    }
+
+    /// Bytes of memory that bodies hold here, about.
+    pub(super) fn weight(&self) -> usize {
+        let message = |message: &Message| message.body.kept.capacity();
+        let asked = |asked: &Asked| asked.message.as_deref().map_or(0, message);
+        let answer = |answer: &Answer| message(&answer.message);
+        let held = self.held.iter().map(|held| asked(&held.0).saturating_add(answer(&held.1)));
+        self.voices
+            .iter()
+            .filter_map(|voice| voice.parser.as_ref())
+            .map(|parser| parser.weight())
+            .chain(self.asked.iter().chain(self.answering.as_deref()).map(asked))
+            .chain(self.early.iter().map(answer))
+            .chain(held)
+            .fold(0, usize::saturating_add)
+    }
+
+    /// Memory is short: bodies that are here are dropped, and those being read only counted.
+    pub(super) fn shed(&mut self) {
+        let drop = |message: &mut Message| {
+            message.body.kept = Vec::new();
+            message.body.shed = true;
+        };
+        for voice in &mut self.voices {
+            if let Some(parser) = &mut voice.parser {
+                parser.shed();
+            }
+        }
+        let asked = self.asked.iter_mut().chain(self.answering.as_deref_mut());
+        asked.filter_map(|asked| asked.message.as_deref_mut()).for_each(drop);
+        self.early.iter_mut().for_each(|answer| drop(&mut answer.message));
     }
 
     /// Bytes of one side are missing.

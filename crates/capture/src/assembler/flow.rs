@@ -1,7 +1,7 @@
 //! One connection: two streams and the conversation in them.
 
 use super::conversation::{Conversation, Said};
-use super::{Counters, Work};
+use super::{Counters, Limits, Work};
 use crate::segment::{Segment, SegmentHead};
 use crate::tcp::{Chunk, SeqNumber, Stream};
 use stilt_model::{Mark, Timestamp};
@@ -17,7 +17,12 @@ pub(super) struct Flow {
     reset: bool,
     /// Some segment carried bytes.
     carried: bool,
+    /// What its bodies held when it was last weighed.
+    weight: usize,
 }
+
+/// Bytes that the bodies of a connection may always hold.
+const SMALL: usize = 4 << 10;
 
 /// Index of the sender of a segment.
 fn side_of(head: &SegmentHead) -> usize {
@@ -39,6 +44,7 @@ impl Flow {
             midstream,
             reset: false,
             carried: false,
+            weight: 0,
         }
     }
 
@@ -63,6 +69,27 @@ impl Flow {
     /// Bytes were sent: what comes after the end may be late bytes of it.
     pub(super) fn has_carried(&self) -> bool {
         self.carried
+    }
+
+    /// Keeps what bodies hold in all connections under its cap: `total` is what they held, this one
+    /// among them, and becomes what they hold now. Gives whether this one had to drop its own.
+    pub(super) fn weigh(&mut self, total: &mut usize, limits: &Limits) -> bool {
+        let Some(talk) = &mut self.talk else { return false };
+        *total = total.saturating_sub(self.weight);
+        self.weight = talk.weight();
+        // What is small may stay: else a few large ones would make all others blind.
+        let over = self.weight > SMALL && total.saturating_add(self.weight) > limits.bodies_max;
+        if over {
+            talk.shed();
+            self.weight = talk.weight();
+        }
+        *total = total.saturating_add(self.weight);
+        over
+    }
+
+    /// What bodies held here when it was last weighed.
+    pub(super) fn weight(&self) -> usize {
+        self.weight
     }
 
     /// A SYN of another connection between the same ports.

@@ -38,6 +38,8 @@ pub struct Limits {
     pub closed_secs: u64,
     /// Requests of one connection that wait for their response.
     pub pipeline_max: usize,
+    /// Bytes of memory for bodies that are being read or wait, in one of the 64 shards.
+    pub bodies_max: usize,
     /// Segments that begin no message after which a connection is taken for something else.
     pub not_http_max: u8,
     /// Caps of the HTTP parser.
@@ -57,6 +59,7 @@ impl Default for Limits {
             idle_secs: 3600,
             closed_secs: 60,
             pipeline_max: 1024,
+            bodies_max: 64 << 20,
             not_http_max: 64,
             http: http1::Limits::default(),
         }
@@ -110,6 +113,8 @@ pub struct Counters {
     pub one_sided: u64,
     /// Of them, matched by acknowledgement.
     pub repaired: u64,
+    /// Times that bodies were dropped because memory for them was short.
+    pub bodies_shed: u64,
     /// What the streams counted.
     pub streams: StreamCounters,
 }
@@ -131,6 +136,7 @@ impl Counters {
             (&mut self.unasked, other.unasked),
             (&mut self.one_sided, other.one_sided),
             (&mut self.repaired, other.repaired),
+            (&mut self.bodies_shed, other.bodies_shed),
             (&mut self.streams.retransmitted_bytes, other.streams.retransmitted_bytes),
             (&mut self.streams.out_of_order, other.streams.out_of_order),
             (&mut self.streams.overlaps_differing, other.streams.overlaps_differing),
@@ -164,6 +170,8 @@ pub struct Assembler {
     closed: Table<Key, Timestamp>,
     /// Connections with a hole that is being waited for.
     waiting: Vec<Key>,
+    /// Bytes that bodies hold.
+    bodies: usize,
     counters: Counters,
 }
 
@@ -177,6 +185,7 @@ impl Assembler {
             opening: Table::default(),
             closed: Table::default(),
             waiting: Vec::new(),
+            bodies: 0,
             counters: Counters::default(),
         }
     }
@@ -229,6 +238,9 @@ impl Assembler {
         let waited = flow.is_waiting();
         if !renewed {
             flow.segment(segment, &mut work);
+            if !segment.payload.is_empty() && flow.weigh(&mut self.bodies, limits) {
+                work.counters.bodies_shed = work.counters.bodies_shed.saturating_add(1);
+            }
         }
         let speaks = !spoke && flow.has_spoken();
         if !waited && flow.is_waiting() {
@@ -237,6 +249,7 @@ impl Assembler {
         if renewed || flow.is_over() {
             let table = if spoke { &mut self.flows } else { &mut self.opening };
             if let Some(mut flow) = table.remove(&key) {
+                self.bodies = self.bodies.saturating_sub(flow.weight());
                 flow.finish(head.mark, &mut work);
                 // A reset before any byte may be one that the peers did not take, a forged one
                 // say: what is said afterwards is then worth hearing.
@@ -258,7 +271,11 @@ impl Assembler {
         }
         let (limits, counters) = (&self.limits, &mut self.counters);
         let mut flow = Box::new(Flow::new(head, counters));
-        flow.segment(segment, &mut Work { limits, counters, out, ends: key.ends() });
+        let mut work = Work { limits, counters, out, ends: key.ends() };
+        flow.segment(segment, &mut work);
+        if flow.weigh(&mut self.bodies, limits) {
+            work.counters.bodies_shed = work.counters.bodies_shed.saturating_add(1);
+        }
         if flow.is_waiting() {
             self.waiting.push(key);
         }
@@ -278,6 +295,7 @@ impl Assembler {
     fn follow(&mut self, key: Key, flow: Box<Flow>, now: Mark, out: &mut Vec<Exchange>) {
         while self.flows.len() >= self.limits.flows_max.max(1) {
             let Some((key, mut oldest)) = self.flows.pop_oldest() else { break };
+            self.bodies = self.bodies.saturating_sub(oldest.weight());
             self.counters.evicted = self.counters.evicted.saturating_add(1);
             let (limits, counters) = (&self.limits, &mut self.counters);
             oldest.finish(now, &mut Work { limits, counters, out, ends: key.ends() });
@@ -304,6 +322,7 @@ impl Assembler {
         let idle = Duration::from_secs(self.limits.idle_secs);
         while self.flows.oldest().is_some_and(|(_, flow)| now.since(flow.last()) > idle) {
             let Some((key, mut flow)) = self.flows.pop_oldest() else { break };
+            self.bodies = self.bodies.saturating_sub(flow.weight());
             work.counters.timed_out = work.counters.timed_out.saturating_add(1);
             work.ends = key.ends();
             flow.finish(mark, &mut work);

@@ -260,6 +260,49 @@ fn many_requests_in_one_segment_meet_many_responses_in_one() {
 }
 
 #[test]
+fn bodies_of_all_connections_together_stay_under_their_cap() {
+    use std::io::Write;
+    let mut bomb = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    bomb.write_all(&[b'x'; 200 << 10]).unwrap();
+    let bomb = bomb.finish().unwrap();
+    let head = |more: usize| {
+        let length = bomb.len() + more;
+        format!("POST / HTTP/1.1\r\nContent-Encoding: gzip\r\nContent-Length: {length}\r\n\r\n")
+    };
+    let limits = Limits { bodies_max: 2 << 20, ..Limits::default() };
+    // Bodies that never end, and whole ones that wait for their response, many on one connection.
+    let open = [head(9).as_bytes(), &bomb].concat();
+    let whole = [head(0).as_bytes(), &bomb].concat().repeat(3);
+    for payload in [open, whole] {
+        let mut assembler = Assembler::new(&limits);
+        let mut out = Vec::new();
+        for port in 1..120_u16 {
+            let head = SegmentHead {
+                mark: Mark { time: Timestamp::from_secs(1), packet: u64::from(port) },
+                source: SocketAddr::new("10.0.0.1".parse().unwrap(), port),
+                destination: SERVER.parse().unwrap(),
+                vlan: [0; 4],
+                vlan_count: 0,
+                flags: TcpFlags(ACK),
+                seq: 5,
+                ack: 5,
+                window: 0,
+                missing: 0,
+            };
+            assembler.segment(&Segment { head, payload: &payload }, &mut out);
+            assert!(assembler.bodies <= (2 << 20) + (1 << 20), "{}", assembler.bodies);
+        }
+        assert!(assembler.counters().bodies_shed > 80);
+        assembler.finish(Mark::default(), &mut out);
+        // All are told, the first with their bodies, the others with the length at least.
+        let kept = |exchange: &Exchange| exchange.request.as_ref().unwrap().body.kept.len();
+        assert!(out.len() >= 119 && kept(&out[0]) == 200 << 10);
+        let last = out.last().unwrap().request.as_ref().unwrap();
+        assert!(last.body.kept.is_empty() && last.body.shed && last.body.bytes >= 200 << 10);
+    }
+}
+
+#[test]
 fn a_connection_joined_midway_and_one_seen_from_one_side_are_told_as_such() {
     let parts = Script::talk(7, &TURNS, 1400);
     let midway = &parts[3..];

@@ -96,6 +96,21 @@ impl Decoder {
         capped
     }
 
+    /// Bytes of memory held, about.
+    pub(super) fn weight(&self) -> usize {
+        if let Self::Coded(chain) = self { chain.weight() } else { 0 }
+    }
+
+    /// Memory is short: what was kept is dropped, and the rest is counted only.
+    pub(super) fn shed(&mut self, message: &mut Message) {
+        if let Self::Coded(_) = self {
+            self.settle(&mut message.body);
+            note(message, Anomaly::DecompressionCap);
+        }
+        message.body.kept = Vec::new();
+        message.body.shed = true;
+    }
+
     /// Bytes of the body that were lost: what is compressed can't be undone behind them.
     pub(super) fn lose(&mut self, bytes: u64, message: &mut Message) {
         let body = &mut message.body;
@@ -131,7 +146,8 @@ impl Decoder {
 }
 
 fn plain(data: &[u8], body: &mut Body, limits: &Limits) {
-    let room = limits.body_kept_max.saturating_sub(body.kept.len()).min(data.len());
+    let kept_max = if body.shed { 0 } else { limits.body_kept_max };
+    let room = kept_max.saturating_sub(body.kept.len()).min(data.len());
     body.kept.extend_from_slice(data.get(..room).unwrap_or_default());
     body.bytes = body.bytes.saturating_add(data.len() as u64);
 }

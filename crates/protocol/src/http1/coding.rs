@@ -159,6 +159,24 @@ impl Layer {
         }
     }
 
+    /// Bytes of memory held, about, with those of the layers below.
+    fn weight(&self) -> usize {
+        /// Window, state, and buffer of an inflater.
+        const INFLATER: usize = 80 << 10;
+        let (own, below) = match self {
+            Self::Gzip(decoder) => (INFLATER, decoder.get_ref()),
+            Self::Zlib(decoder) => (INFLATER, decoder.get_ref()),
+            Self::Raw(decoder) => (INFLATER, decoder.get_ref()),
+            Self::Deflate(_, meter) => (0, meter),
+            Self::Brotli(decoder) => (decoder.weight(), decoder.below_ref()),
+            Self::Zstd(decoder) => (decoder.weight(), decoder.below_ref()),
+        };
+        own.saturating_add(match &below.to {
+            To::Keep { kept, .. } => kept.capacity(),
+            To::Layer(layer) => layer.weight(),
+        })
+    }
+
     /// Looks for the zlib wrapper: method 8, and the first two bytes divide by 31 (RFC 1950 §2.2).
     /// Gives what is left of `data`.
     fn settle<'a>(&mut self, data: &'a [u8]) -> io::Result<&'a [u8]> {
@@ -253,6 +271,11 @@ impl Chain {
         }
         self.0.write_all(data)?;
         self.0.flush()
+    }
+
+    /// Bytes of memory held, about.
+    pub(super) fn weight(&self) -> usize {
+        self.0.weight()
     }
 
     /// The body is over: `false` where the coding was not.

@@ -32,11 +32,10 @@ pub fn after_blank_lines(bytes: &[u8]) -> &[u8] {
 /// where a connection begins, and where a message has just ended.
 #[must_use]
 pub fn looks_like_request_loosely(bytes: &[u8], known: bool) -> Likeness {
+    let strictly = looks_like_request(bytes);
     let window = bytes.get(..bytes.len().min(START_LINE_MAX)).unwrap_or_default();
-    let Some(end) = memchr::memchr(b'\n', window) else { return looks_like_request(bytes) };
-    if looks_like_request(bytes) == Likeness::Yes {
-        return Likeness::Yes;
-    }
+    let end = memchr::memchr(b'\n', window);
+    let (Likeness::No, Some(end)) = (strictly, end) else { return strictly };
     let line = window.get(..end).unwrap_or_default().trim_ascii_end();
     let version = line.strip_suffix(b".").or_else(|| match line {
         [rest @ .., b'.', digit] if digit.is_ascii_digit() => Some(rest),

@@ -165,6 +165,19 @@ impl Parser {
         matches!(self.state, State::Head { .. })
     }
 
+    /// Bytes of memory that the body being read holds, about.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.decoder.weight().saturating_add(self.message.body.kept.capacity())
+    }
+
+    /// Memory is short: of the body being read nothing is kept, and no coding undone.
+    pub fn shed(&mut self) {
+        if matches!(self.state, State::Length(_) | State::Chunked(_) | State::UntilClose) {
+            self.decoder.shed(&mut self.message);
+        }
+    }
+
     /// It looks for a start line.
     #[must_use]
     pub fn is_lost(&self) -> bool {
@@ -189,8 +202,11 @@ impl Parser {
             State::Doubtful { .. } => self.settle_framing(bytes),
             State::Lost => {
                 if fresh && self.likeness(after_blank_lines(bytes)) == Likeness::Yes {
-                    self.state = State::Idle;
-                    return (0, Step::More);
+                    // Where it has begun some bytes are taken: the same are not looked at twice.
+                    let (taken, step) = self.begin(bytes, offset, mark);
+                    if !self.is_lost() {
+                        return (taken, step);
+                    }
                 }
                 (bytes.len(), Step::More)
             }

@@ -50,6 +50,12 @@ impl Parser {
 }
 
 impl Packed {
+    /// Where the head began in the stream.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
     /// The parser as it was.
     #[must_use]
     pub fn unpack(self) -> Parser {

@@ -30,6 +30,15 @@ impl<W: Write> Brotli<W> {
         &mut self.below
     }
 
+    pub(super) fn below_ref(&self) -> &W {
+        &self.below
+    }
+
+    /// Bytes of memory that it has written to, about: its tables, and the window as it has grown.
+    pub(super) fn weight(&self) -> usize {
+        (64_usize << 10).saturating_add(self.total.min(16 << 20))
+    }
+
     pub(super) fn finish(&self) -> io::Result<()> {
         if self.over { Ok(()) } else { Err(ErrorKind::UnexpectedEof.into()) }
     }
@@ -76,6 +85,7 @@ impl<W: Write> Write for Brotli<W> {
 pub(super) struct Zstd<W> {
     decoder: raw::Decoder<'static>,
     out: Vec<u8>,
+    total: usize,
     /// A frame has ended and none was begun since.
     between: bool,
     below: W,
@@ -85,11 +95,20 @@ impl<W: Write> Zstd<W> {
     pub(super) fn new(below: W) -> io::Result<Self> {
         let mut decoder = raw::Decoder::new()?;
         decoder.set_parameter(DParameter::WindowLogMax(WINDOW_LOG_MAX))?;
-        Ok(Self { decoder, out: vec![0; STEP], between: false, below })
+        Ok(Self { decoder, out: vec![0; STEP], total: 0, between: false, below })
     }
 
     pub(super) fn below(&mut self) -> &mut W {
         &mut self.below
+    }
+
+    pub(super) fn below_ref(&self) -> &W {
+        &self.below
+    }
+
+    /// As for Brotli.
+    pub(super) fn weight(&self) -> usize {
+        (160_usize << 10).saturating_add(self.total.min(1 << WINDOW_LOG_MAX))
     }
 
     pub(super) fn finish(&self) -> io::Result<()> {
@@ -110,6 +129,7 @@ impl<W: Write> Write for Zstd<W> {
             let status = self.decoder.run_on_buffers(rest, &mut self.out)?;
             rest = rest.get(status.bytes_read..).unwrap_or_default();
             let out = self.out.get(..status.bytes_written).unwrap_or_default();
+            self.total = self.total.saturating_add(out.len());
             self.below.write_all(out)?;
             self.between = status.remaining == 0;
             // Where the buffer was filled there may be more to come.

@@ -31,12 +31,15 @@ fn read_within(
     edges.dedup();
     for (number, piece) in edges.windows(2).enumerate() {
         let (mut at, end) = (piece[0], piece[1]);
-        let mut fresh = true;
+        let (mut fresh, mut idle) = (true, 0);
         while at < end {
             let (taken, step) =
                 parser.advance(&stream[at..end], at as u64, mark(number as u64), fresh, limits);
-            fresh = false;
+            fresh &= taken == 0;
             at += taken;
+            // An endless loop is a failure, not a test that never ends.
+            idle = if taken == 0 { idle + 1 } else { 0 };
+            assert!(idle < 25, "no progress at {at}");
             match step {
                 Step::More | Step::NotHttp => {}
                 Step::Message(message) => out.push(show(&message)),
@@ -192,6 +195,14 @@ fn lengths_that_are_none_and_sizes_with_something_behind_them_are_flagged() {
         );
         requests(&stream, &[&format!("POST / 1h 1b \"a\"{odd}")]);
     }
+}
+
+#[test]
+fn a_known_connection_reads_no_less_than_an_unknown_one() {
+    // Once lost, it is found again by the strict rule, and must then be begun.
+    let stream = b"GET /1 HTTP/1.1\r\n\r\n\x16\x03GET /\x01 HTTP/1.1\r\n\r\n";
+    let told = read(Side::Request, stream, &[19, 21], b"", true);
+    assert_eq!(told, ["GET /1 0h 0b \"\"", "GET /\u{1} 0h 0b \"\""]);
 }
 
 #[test]
