@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use stilt_alert::format::Format;
-use stilt_capture::link::{Decoder, Limits as LinkLimits};
+use stilt_capture::link::Decoder;
 use stilt_capture::source::{self, Source, Warning};
 use stilt_model::{Key, Mark, Transaction};
 
@@ -108,7 +108,7 @@ pub fn run(
     let round = Round::new(config, options, key)?;
     let intake = Intake {
         source,
-        decoder: Decoder::new(&LinkLimits::default()),
+        decoder: Decoder::new(&config.capture.link_limits()),
         sharder: Sharder::new(key),
         clock: Clock::default(),
     };
