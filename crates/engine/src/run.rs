@@ -27,6 +27,8 @@ const QUEUE: usize = 4;
 pub struct Options {
     /// Captures; `-` is standard input.
     pub captures: Vec<PathBuf>,
+    /// The last capture is still being written: its end is waited at.
+    pub follow: bool,
     /// Capture filter.
     pub filter: Option<String>,
     /// Flow workers; at least 1.
@@ -53,6 +55,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             captures: Vec::new(),
+            follow: false,
             filter: None,
             threads: 1,
             only: Vec::new(),
@@ -103,7 +106,11 @@ pub fn run(
 ) -> Result<(Summary, Collected), Error> {
     let source = source::open(
         &options.captures,
-        &source::Options { filter: options.filter.clone(), ..source::Options::default() },
+        &source::Options {
+            filter: options.filter.clone(),
+            follow: options.follow,
+            ..source::Options::default()
+        },
     )?;
     let round = Round::new(config, options, key)?;
     let intake = Intake {

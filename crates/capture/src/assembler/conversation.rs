@@ -395,6 +395,11 @@ impl Conversation {
                 }
                 self.early.push_back(answer);
             }
+            // Its head came before its request, which has come meanwhile.
+            None if self.asked.iter().any(|asked| self.answers(&answer, asked)) => {
+                self.early.push_back(answer);
+                self.meet_early(said.now, work);
+            }
             None => self.emit(None, Some(answer), said.now, work),
         }
     }

@@ -175,6 +175,21 @@ fn ports_used_again_with_the_same_numbers_are_another_connection() {
 }
 
 #[test]
+fn a_request_may_come_amid_its_response() {
+    let parts = Script::talk(7, &TURNS, 20);
+    let first = |from_client| {
+        parts.iter().position(|part| part.from_client == from_client && !part.data.is_empty())
+    };
+    let (asks, answers) = (first(true).unwrap(), first(false).unwrap());
+    let until = parts.iter().skip(answers).position(|part| part.from_client).unwrap();
+    for moved in 1..until {
+        let mut seen = parts.clone();
+        seen[asks..answers + moved].rotate_left(answers - asks);
+        check(&shown(&seen), &WHOLE);
+    }
+}
+
+#[test]
 fn keep_alives_and_closed_windows_say_nothing() {
     let mut script = Script::new(u32::MAX - 30);
     for (request, response) in TURNS {
