@@ -223,10 +223,8 @@ impl Story {
         told.start = told.start.min(finding.start);
         told.end = told.end.max(finding.end);
         let observed = &mut told.observed;
-        observed.complete &= finding.observed.complete;
+        observed.join(&finding.observed);
         observed.lost_bytes = observed.lost_bytes.max(finding.observed.lost_bytes);
-        observed.one_sided |= finding.observed.one_sided;
-        observed.truncated |= finding.observed.truncated;
         told.related_ips.extend(finding.related_ips);
         told.related_users.extend(finding.related_users);
         let mut evidence = core::mem::take(&mut told.evidence);

@@ -105,10 +105,11 @@ pub(crate) fn finding(rule: &'static str) -> Finding {
             request_id: None,
             trace_id: None,
             vlan: Vec::new(),
+            tunnel: None,
         },
         related_ips: vec!["10.0.0.66".parse().unwrap()],
         related_users: vec!["alice".to_owned(), "bob".to_owned()],
-        observed: Observed { complete: true, lost_bytes: 0, one_sided: false, truncated: false },
+        observed: Observed { complete: true, ..Observed::default() },
     }
 }
 
@@ -129,6 +130,7 @@ pub(crate) fn transaction() -> Transaction {
             client: "10.0.0.66:40112".parse().unwrap(),
             server: "10.0.1.10:8080".parse().unwrap(),
             vlan: vec![12],
+            tunnel: None,
         },
         start: at(0),
         end: Timestamp::from_nanos(at(0).nanos() + 1_250_000),

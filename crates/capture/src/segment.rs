@@ -1,7 +1,7 @@
 //! A TCP segment as the links hand it over.
 
 use core::net::{IpAddr, SocketAddr};
-use stilt_model::Mark;
+use stilt_model::{Mark, Tunnel};
 
 /// TCP flags (RFC 9293 §3.1), low byte of the flags field.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,9 +53,38 @@ pub struct SegmentHead {
     pub window: u16,
     /// Payload bytes that were on the wire but not in the capture (snaplen).
     pub missing: u32,
+    /// Digest of what tells one sending of the segment from another; 0 where nothing does.
+    pub ident: u32,
+    /// Digest of every VLAN tag around it; 0 where there is none.
+    pub lan: u32,
+    /// Digest of every tunnel around it; 0 where there is none.
+    pub nest: u32,
+    /// The innermost tunnel.
+    pub tunnel: Option<Tunnel>,
 }
 
 impl SegmentHead {
+    /// An empty segment from one end to another.
+    #[must_use]
+    pub const fn new(mark: Mark, source: SocketAddr, destination: SocketAddr) -> Self {
+        Self {
+            mark,
+            source,
+            destination,
+            vlan: [0; 4],
+            vlan_count: 0,
+            flags: TcpFlags(0),
+            seq: 0,
+            ack: 0,
+            window: 0,
+            missing: 0,
+            ident: 0,
+            lan: 0,
+            nest: 0,
+            tunnel: None,
+        }
+    }
+
     /// The address pair in an order that is the same for both directions: what a symmetric hash
     /// reads.
     #[must_use]
@@ -76,7 +105,7 @@ impl SegmentHead {
     /// Digest of the network that the addresses are of; 0 where nothing names one.
     #[must_use]
     pub fn network(&self) -> u64 {
-        self.vlan_tags().iter().fold(0, |sum, tag| (sum << 16) | (u64::from(*tag) + 1))
+        (u64::from(self.nest) << 32) | u64::from(self.lan)
     }
 
     /// Bytes that name the flow, the same for both directions and in every network: input of the

@@ -99,6 +99,9 @@ pub(crate) struct Replay {
     /// Detections that do not take part
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub(crate) skip: Vec<String>,
+    /// Go on reading the last capture as it grows, until Ctrl-C
+    #[arg(long)]
+    pub(crate) follow: bool,
     /// Exit 3 when an alert at or above it was raised
     #[arg(long, value_name = "SEVERITY")]
     pub(crate) fail_on: Option<Level>,

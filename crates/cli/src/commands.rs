@@ -106,6 +106,7 @@ pub(crate) fn replay(replay: Replay) -> Done {
         sessions: lines(replay.sessions),
         baseline: replay.baseline,
         save_baseline: replay.save_baseline,
+        follow: replay.follow,
         ..options_of(&replay.input)
     };
     let ran = go(&replay.input, &options)?;

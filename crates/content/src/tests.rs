@@ -32,6 +32,7 @@ fn exchange(request: Option<Message>, response: Option<Message>) -> Exchange {
         client: "10.0.0.1:40000".parse().unwrap(),
         server: "10.0.0.2:80".parse().unwrap(),
         vlan: Vec::new(),
+        tunnel: None,
     };
     let completed = Mark { time: Timestamp::from_secs(1_700_000_001), packet: 9 };
     Exchange {

@@ -75,19 +75,14 @@ impl Context<'_> {
             request_id: request.and_then(|request| request.request_id.clone()),
             trace_id: request.and_then(|request| request.trace_id.clone()),
             vlan: self.tx.flow.vlan.clone(),
+            tunnel: self.tx.flow.tunnel,
         }
     }
 
     /// How whole the picture of this transaction is.
     #[must_use]
     pub fn observed(&self) -> Observed {
-        let flags = self.tx.flags;
-        Observed {
-            complete: flags.whole(),
-            lost_bytes: self.tx.lost_bytes,
-            one_sided: flags.one_sided,
-            truncated: flags.snaplen || flags.body_cut,
-        }
+        Observed::of(self.tx)
     }
 
     /// A finding about this transaction alone; detectors fill in the story.

@@ -112,10 +112,8 @@ impl Tale {
 
     fn observe(&mut self, observed: Observed) {
         let whole = self.observed.get_or_insert(Observed { complete: true, ..Observed::default() });
-        whole.complete &= observed.complete;
+        whole.join(&observed);
         whole.lost_bytes = whole.lost_bytes.saturating_add(observed.lost_bytes);
-        whole.one_sided |= observed.one_sided;
-        whole.truncated |= observed.truncated;
     }
 
     /// The transaction that came first, for derived names.

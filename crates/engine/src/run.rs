@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use stilt_alert::format::Format;
-use stilt_capture::link::{Decoder, Limits as LinkLimits};
+use stilt_capture::link::Decoder;
 use stilt_capture::source::{self, Source, Warning};
 use stilt_model::{Key, Mark, Transaction};
 
@@ -27,6 +27,8 @@ const QUEUE: usize = 4;
 pub struct Options {
     /// Captures; `-` is standard input.
     pub captures: Vec<PathBuf>,
+    /// The last capture is still being written: its end is waited at.
+    pub follow: bool,
     /// Capture filter.
     pub filter: Option<String>,
     /// Flow workers; at least 1.
@@ -53,6 +55,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             captures: Vec::new(),
+            follow: false,
             filter: None,
             threads: 1,
             only: Vec::new(),
@@ -103,12 +106,16 @@ pub fn run(
 ) -> Result<(Summary, Collected), Error> {
     let source = source::open(
         &options.captures,
-        &source::Options { filter: options.filter.clone(), ..source::Options::default() },
+        &source::Options {
+            filter: options.filter.clone(),
+            follow: options.follow,
+            ..source::Options::default()
+        },
     )?;
     let round = Round::new(config, options, key)?;
     let intake = Intake {
         source,
-        decoder: Decoder::new(&LinkLimits::default()),
+        decoder: Decoder::new(&config.capture.link_limits()),
         sharder: Sharder::new(key),
         clock: Clock::default(),
     };

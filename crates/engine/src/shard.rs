@@ -47,16 +47,8 @@ mod tests {
 
     fn head(from: &str, to: &str) -> SegmentHead {
         SegmentHead {
-            mark: Mark::default(),
-            source: from.parse().unwrap(),
-            destination: to.parse().unwrap(),
-            vlan: [0; 4],
-            vlan_count: 0,
             flags: TcpFlags(0x10),
-            seq: 0,
-            ack: 0,
-            window: 0,
-            missing: 0,
+            ..SegmentHead::new(Mark::default(), from.parse().unwrap(), to.parse().unwrap())
         }
     }
 

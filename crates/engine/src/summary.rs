@@ -88,6 +88,17 @@ impl fmt::Display for Summary {
                 lacking.reason
             )?;
         }
+        let extra: Vec<String> = [
+            (self.flows.duplicates, "copies of segments"),
+            (self.flows.joined, "flows in several networks joined"),
+        ]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{} {what}", grouped(count)))
+        .collect();
+        if !extra.is_empty() {
+            writeln!(f, "mirrored {}", extra.join(", "))?;
+        }
         self.unseen(f)
     }
 }
@@ -127,6 +138,7 @@ impl Summary {
         let streams = &self.flows.streams;
         let parts: Vec<String> = [
             (streams.lost_bytes, "bytes lost"),
+            (self.flows.streams.out_of_window, "segments outside any window"),
             (streams.gaps, "gaps"),
             (streams.cut_bytes, "bytes cut by the capture length"),
             (self.gap_transactions, "transactions with a gap"),
@@ -141,6 +153,8 @@ impl Summary {
             (self.sessions_evicted, "sessions evicted"),
             (self.alerts.evicted, "alert stories evicted"),
             (self.actors_forgotten, "actors forgotten"),
+            (self.links.bad_checksums, "segments with a wrong checksum"),
+            (self.links.fragments_differing, "IP fragments that overlap with other bytes"),
             (self.links.malformed, "malformed packets"),
             (self.links.unknown_link, "packets of unknown link type"),
             (self.links.fragments_lost, "IP fragments lost"),

@@ -69,6 +69,7 @@ impl World {
             client: SocketAddr::new(tx.client, port),
             server: tx.server.unwrap_or(self.server),
             vlan: Vec::new(),
+            tunnel: None,
         };
         let end = self.now.plus(tx.latency);
         let host = tx.host.clone().or_else(|| self.host.clone());

@@ -1,8 +1,11 @@
 //! What a detector concludes, complete enough to be told without looking anything up.
 
 use crate::actor::Actor;
+use crate::flow::Tunnel;
 use crate::id::{SessionId, TransactionId};
 use crate::time::Timestamp;
+use crate::transaction::Transaction;
+use crate::wire::Anomaly;
 use core::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
@@ -113,6 +116,34 @@ pub struct Observed {
     pub one_sided: bool,
     /// Packets or bodies were cut.
     pub truncated: bool,
+    /// A body was there whose content coding could not be undone.
+    #[serde(skip_serializing_if = "core::ops::Not::not")]
+    pub undecoded: bool,
+}
+
+impl Observed {
+    /// How whole one transaction is.
+    #[must_use]
+    pub fn of(tx: &Transaction) -> Self {
+        let undecoded = tx.anomalies.iter().any(|anomaly| {
+            matches!(anomaly, Anomaly::BadContentCoding | Anomaly::DecompressionCap)
+        });
+        Self {
+            complete: tx.flags.whole(),
+            lost_bytes: tx.lost_bytes,
+            one_sided: tx.flags.one_sided,
+            truncated: tx.flags.snaplen || tx.flags.body_cut || tx.flags.head_cut,
+            undecoded,
+        }
+    }
+
+    /// What holds of both together, their lost bytes apart.
+    pub fn join(&mut self, other: &Self) {
+        self.complete &= other.complete;
+        self.one_sided |= other.one_sided;
+        self.truncated |= other.truncated;
+        self.undecoded |= other.undecoded;
+    }
 }
 
 /// Session a finding is about.
@@ -155,6 +186,8 @@ pub struct Subject {
     pub trace_id: Option<String>,
     /// VLAN tags.
     pub vlan: Vec<u16>,
+    /// The innermost tunnel around its flow.
+    pub tunnel: Option<Tunnel>,
 }
 
 /// What a detector concludes. A later finding of the same story (rule, actor, endpoint) updates it.

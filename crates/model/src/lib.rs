@@ -19,7 +19,7 @@ pub use actor::{Actor, ActorId, ActorKind};
 pub use finding::{
     Evidence, Finding, Observed, Outcome, Rule, SessionRef, Severity, Signal, Subject,
 };
-pub use flow::{Flow, VlanTag};
+pub use flow::{Flow, Tunnel, VlanTag};
 pub use id::{EndpointId, FlowId, IdBuilder, SessionId, TransactionId};
 pub use leaf::{Leaf, Place, Value};
 pub use leaf_path::LeafPath;

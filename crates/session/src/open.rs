@@ -117,11 +117,8 @@ impl Open {
         }
         self.count(sighting, 1);
         self.step(tx, sighting);
-        let flags = tx.flags;
-        self.observed.complete &= flags.whole();
+        self.observed.join(&Observed::of(tx));
         self.observed.lost_bytes = self.observed.lost_bytes.saturating_add(tx.lost_bytes);
-        self.observed.one_sided |= flags.one_sided;
-        self.observed.truncated |= flags.snaplen || flags.body_cut;
     }
 
     fn count(&mut self, sighting: &Sighting, by: u64) {

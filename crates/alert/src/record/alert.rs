@@ -9,6 +9,7 @@ use serde::Serialize;
 use std::borrow::Cow;
 use stilt_model::{
     Evidence, Observed, Rule, SessionRef, Severity, Signal, Subject, Timestamp, TransactionId,
+    Tunnel,
 };
 
 /// The alert record of a story: an act by an actor.
@@ -173,6 +174,8 @@ struct Stilt<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     references: &'static [&'static str],
     observed: Observed,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tunnel: Option<Tunnel>,
 }
 
 #[derive(Serialize)]
@@ -325,6 +328,7 @@ impl<'a> Stilt<'a> {
             wire: Wire::of(&finding.subject, &finding.evidence),
             references: telling.rule.references,
             observed: finding.observed,
+            tunnel: finding.subject.tunnel,
         }
     }
 }

@@ -5,7 +5,9 @@ use super::{SCHEMA_VERSION, cap, line, rounded};
 use core::net::IpAddr;
 use serde::Serialize;
 use std::borrow::Cow;
-use stilt_model::{Anomaly, Request, Response, SessionId, Timestamp, Transaction, TransactionId};
+use stilt_model::{
+    Anomaly, Observed, Request, Response, SessionId, Timestamp, Transaction, TransactionId, Tunnel,
+};
 
 /// What is known of a transaction beyond itself. Names are as they shall be shown
 /// ([`crate::Names`]).
@@ -117,6 +119,9 @@ struct Stilt<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     wire_anomalies: &'a [Anomaly],
     lost_bytes: u64,
+    observed: Observed,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tunnel: Option<Tunnel>,
     #[serde(skip_serializing_if = "Option::is_none")]
     wire: Option<Wire>,
 }
@@ -175,6 +180,8 @@ impl<'a> Record<'a> {
                 flags: tx.flags.names(),
                 wire_anomalies: &tx.anomalies,
                 lost_bytes: tx.lost_bytes,
+                observed: Observed::of(tx),
+                tunnel: tx.flow.tunnel,
                 wire: (tx.last_packet > 0)
                     .then_some(Wire { first_packet: tx.first_packet, last_packet: tx.last_packet }),
             },
@@ -229,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_whole_transaction_is_told_as_the_contract_shows_it() {
-        let expected = r#"{"@timestamp":"2026-11-22T10:15:00.000000Z","ecs":{"version":"9.4.0"},"event":{"kind":"event","category":["web"],"type":["access"],"dataset":"stilt.transaction","id":"0000000000000011","start":"2026-11-22T10:15:00.000000Z","end":"2026-11-22T10:15:00.001250Z","duration":1250000},"source":{"ip":"10.0.0.66","port":40112},"destination":{"ip":"10.0.1.10","port":8080},"network":{"transport":"tcp","protocol":"http","community_id":"COMMUNITY","vlan":{"id":"12"}},"http":{"version":"1.1","request":{"method":"GET","body":{"bytes":0}},"response":{"status_code":200,"body":{"bytes":512},"mime_type":"application/json"}},"url":{"domain":"shop.internal","path":"/v1/orders/17","original":"/v1/orders/17?x=1","query":"x=1"},"stilt":{"schema":1,"flags":["midstream"],"lost_bytes":0,"wire":{"first_packet":4,"last_packet":6}}}"#;
+        let expected = r#"{"@timestamp":"2026-11-22T10:15:00.000000Z","ecs":{"version":"9.4.0"},"event":{"kind":"event","category":["web"],"type":["access"],"dataset":"stilt.transaction","id":"0000000000000011","start":"2026-11-22T10:15:00.000000Z","end":"2026-11-22T10:15:00.001250Z","duration":1250000},"source":{"ip":"10.0.0.66","port":40112},"destination":{"ip":"10.0.1.10","port":8080},"network":{"transport":"tcp","protocol":"http","community_id":"COMMUNITY","vlan":{"id":"12"}},"http":{"version":"1.1","request":{"method":"GET","body":{"bytes":0}},"response":{"status_code":200,"body":{"bytes":512},"mime_type":"application/json"}},"url":{"domain":"shop.internal","path":"/v1/orders/17","original":"/v1/orders/17?x=1","query":"x=1"},"stilt":{"schema":1,"flags":["midstream"],"lost_bytes":0,"observed":{"complete":true,"lost_bytes":0,"one_sided":false,"truncated":false},"wire":{"first_packet":4,"last_packet":6}}}"#;
         let tx = sample();
         let community = crate::community_id::v1(0, tx.flow.client, tx.flow.server, 6);
         let line = transaction(&tx, &TransactionContext::default());
@@ -239,6 +246,26 @@ mod tests {
         assert_eq!(full["stilt"]["session"], "0000000000000abc");
         assert_eq!(full["stilt"]["anomaly"], 0.12);
         assert_eq!(full["user"], json!({"id": "alice"}));
+    }
+
+    #[test]
+    fn a_tunnel_and_what_keeps_the_picture_from_being_whole_are_told() {
+        let record = told(|tx| {
+            tx.flow.tunnel = Some(Tunnel {
+                kind: "vxlan",
+                id: Some(4096),
+                outer: ["192.0.2.1".parse().unwrap(), "192.0.2.9".parse().unwrap()],
+            });
+            (tx.flags.gap, tx.lost_bytes) = (true, 1400);
+            tx.anomalies.push(Anomaly::BadContentCoding);
+        });
+        let tunnel = json!({"kind": "vxlan", "id": 4096, "outer": ["192.0.2.1", "192.0.2.9"]});
+        assert_eq!(record["stilt"]["tunnel"], tunnel);
+        assert_eq!(
+            record["stilt"]["observed"],
+            json!({"complete": false, "lost_bytes": 1400, "one_sided": false, "truncated": false,
+                "undecoded": true})
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::parts::{
     actor, any_of, client, closed, count, endpoint, id, ip, list, network, observed, open, outcome,
-    record, related, rule_id, set, share, status, text, time, trace, url, user, user_agent,
+    record, related, rule_id, set, share, status, text, time, trace, tunnel, url, user, user_agent,
     version, word,
 };
 use crate::story::{EVIDENCE_MAX, WHY_MAX};
@@ -176,6 +176,7 @@ fn stilt(also_required: &[&str]) -> Value {
             ),
             "references": list(&word()),
             "observed": observed(),
+            "tunnel": tunnel(),
         }),
     )
 }

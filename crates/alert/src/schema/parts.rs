@@ -177,6 +177,19 @@ pub(super) fn observed() -> Value {
         &["complete", "lost_bytes", "one_sided", "truncated"],
         json!({
             "complete": flag(), "lost_bytes": count(), "one_sided": flag(), "truncated": flag(),
+            "undecoded": flag(),
+        }),
+    )
+}
+
+/// The innermost tunnel around a flow.
+pub(super) fn tunnel() -> Value {
+    closed(
+        &["kind", "outer"],
+        json!({
+            "kind": word(),
+            "id": count(),
+            "outer": {"type": "array", "items": ip(), "minItems": 2, "maxItems": 2},
         }),
     )
 }

@@ -2,7 +2,7 @@
 
 use super::parts::{
     actor, any_of, client, closed, count, endpoint, flag, id, ip, list, network, observed, open,
-    outcome, record, related, rule_id, set, share, status, text, time, trace, url, user,
+    outcome, record, related, rule_id, set, share, status, text, time, trace, tunnel, url, user,
     user_agent, version, word,
 };
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ pub fn transaction() -> Value {
             "user": user(),
             "user_agent": user_agent(),
             "trace": trace(),
-            "stilt": open(&["schema", "flags", "lost_bytes"], json!({
+            "stilt": open(&["schema", "flags", "lost_bytes", "observed"], json!({
                 "schema": {"const": crate::record::SCHEMA_VERSION},
                 "service": text(),
                 "endpoint": text(),
@@ -37,6 +37,8 @@ pub fn transaction() -> Value {
                 ])),
                 "wire_anomalies": list(&json!({"type": "string", "pattern": "^[a-z0-9_]+$"})),
                 "lost_bytes": count(),
+                "observed": observed(),
+                "tunnel": tunnel(),
                 "wire": closed(
                     &["first_packet", "last_packet"],
                     json!({"first_packet": count(), "last_packet": count()}),

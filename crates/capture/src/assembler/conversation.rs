@@ -6,8 +6,9 @@
 //! response's first segment tells which request it answers.
 
 use super::Work;
+use crate::segment::SegmentHead;
 use std::collections::VecDeque;
-use stilt_model::{Anomaly, Exchange, Flags, Flow, FlowId, Mark, Message, Timestamp};
+use stilt_model::{Anomaly, Exchange, Flags, Flow, FlowId, Mark, Message, Timestamp, Tunnel};
 use stilt_protocol::http1::{
     Framing, Likeness, Packed, Parser, Side, Step, after_blank_lines, looks_like_request,
     looks_like_request_loosely, looks_like_response,
@@ -96,8 +97,8 @@ impl Voice {
 
 #[derive(Debug)]
 pub(super) struct Conversation {
-    /// VLAN tags, where there are any.
-    vlan: Option<Box<[u16]>>,
+    /// VLAN tags and tunnel, where there are any.
+    around: Option<Box<(Vec<u16>, Option<Tunnel>)>>,
     opened: Timestamp,
     midstream: bool,
     voices: [Voice; 2],
@@ -123,9 +124,11 @@ pub(super) struct Conversation {
 }
 
 impl Conversation {
-    pub(super) fn new(vlan: &[u16], opened: Timestamp, midstream: bool) -> Self {
+    pub(super) fn new(head: &SegmentHead, opened: Timestamp, midstream: bool) -> Self {
+        let around = (head.vlan_count > 0 || head.tunnel.is_some())
+            .then(|| Box::new((head.vlan_tags().to_vec(), head.tunnel)));
         Self {
-            vlan: (!vlan.is_empty()).then(|| vlan.into()),
+            around,
             opened,
             midstream,
             voices: [Voice::default(), Voice::default()],
@@ -406,6 +409,11 @@ impl Conversation {
                 }
                 self.early.push_back(answer);
             }
+            // Its head came before its request, which has come meanwhile.
+            None if self.asked.iter().any(|asked| self.answers(&answer, asked)) => {
+                self.early.push_back(answer);
+                self.meet_early(said.now, work);
+            }
             None => self.emit(None, Some(answer), said.now, work),
         }
     }
@@ -641,8 +649,8 @@ impl Conversation {
             [low, high] if client == 0 => (low, high),
             [low, high] => (high, low),
         };
-        let vlan = self.vlan.as_deref().unwrap_or_default().to_vec();
-        let flow = Flow { client: near, server: far, vlan };
+        let (vlan, tunnel) = self.around.as_deref().cloned().unwrap_or_default();
+        let flow = Flow { client: near, server: far, vlan, tunnel };
         let opened = self.opened.nanos();
         let flow_id = *self.id.get_or_insert_with(|| flow.id(opened));
         let (asked_gap, asked_cut) =

@@ -56,6 +56,23 @@ impl Flow {
         self.streams.iter().any(Stream::is_waiting)
     }
 
+    pub(super) fn opened(&self) -> Timestamp {
+        self.opened
+    }
+
+    /// Whether a segment of a side that was never heard acknowledges exactly what the other side
+    /// said: its number has 32 bits, which chance does not hit.
+    pub(super) fn is_answered_by(&self, segment: &Segment<'_>) -> bool {
+        let head = &segment.head;
+        let [low, high] = &self.streams;
+        let (own, other) = if side_of(head) == 0 { (low, high) } else { (high, low) };
+        let says = head.flags.syn() || !segment.payload.is_empty();
+        !own.is_seen()
+            && head.flags.ack()
+            && says
+            && other.offset_of(SeqNumber(head.ack)) == Some(other.next())
+    }
+
     /// Bytes were said, not only the handshake.
     pub(super) fn has_spoken(&self) -> bool {
         self.talk.is_some()
@@ -128,7 +145,7 @@ impl Flow {
             return;
         }
         if self.talk.is_none() && (!segment.payload.is_empty() || head.missing > 0) {
-            let talk = Conversation::new(head.vlan_tags(), self.opened, self.midstream);
+            let talk = Conversation::new(head, self.opened, self.midstream);
             self.talk = Some(Box::new(talk));
         }
         let mut talk = self.talk.as_deref_mut();

@@ -26,6 +26,11 @@ impl Key {
         }
     }
 
+    /// The same ends in another network.
+    pub(super) fn within(self, network: u64) -> Self {
+        Self { network, ..self }
+    }
+
     /// Both ends, the lower first.
     pub(super) fn ends(&self) -> [SocketAddr; 2] {
         let [low, high] = self.addresses.map(|octets| Ipv6Addr::from(octets).to_canonical());

@@ -1,14 +1,20 @@
 //! From segments to exchanges: one flow table per logical shard.
 
 mod conversation;
+mod duplicates;
 mod flow;
+mod homes;
 mod key;
 
+use crate::link;
 use crate::segment::Segment;
 use crate::tcp::{StreamCounters, Table};
 use core::net::SocketAddr;
 use core::time::Duration;
+pub use duplicates::Across;
+use duplicates::Seen;
 use flow::Flow;
+use homes::Homes;
 use key::Key;
 use serde::{Deserialize, Serialize};
 use stilt_model::{Exchange, Mark, Timestamp};
@@ -36,12 +42,19 @@ pub struct Limits {
     pub idle_secs: u64,
     /// Seconds that a closed connection is remembered.
     pub closed_secs: u64,
+    /// Where one connection may be mirrored at once: `none`, `vlans` or `tunnels`. Equal addresses
+    /// alone never join networks: numbers and bytes must be equal too.
+    pub duplicates_across: Across,
     /// Requests of one connection that wait for their response.
     pub pipeline_max: usize,
     /// Bytes of memory for bodies that are being read or wait, in one of the 64 shards.
     pub bodies_max: usize,
     /// Segments that begin no message after which a connection is taken for something else.
     pub not_http_max: u8,
+    /// TCP checksums: `ignore` or `verify`.
+    pub checksums: link::Checksums,
+    /// Limits of links and tunnels.
+    pub link: link::Limits,
     /// Caps of the HTTP parser.
     pub http: http1::Limits,
 }
@@ -58,15 +71,24 @@ impl Default for Limits {
             acked_segments_max: 24,
             idle_secs: 3600,
             closed_secs: 60,
+            duplicates_across: Across::default(),
             pipeline_max: 1024,
             bodies_max: 64 << 20,
             not_http_max: 64,
+            checksums: link::Checksums::default(),
+            link: link::Limits::default(),
             http: http1::Limits::default(),
         }
     }
 }
 
 impl Limits {
+    /// What the links have to know.
+    #[must_use]
+    pub fn link_limits(&self) -> link::Limits {
+        link::Limits { checksums: self.checksums, ..self.link.clone() }
+    }
+
     /// The part of one of `shards` shards.
     #[must_use]
     pub fn of_shard(&self, shards: usize) -> Self {
@@ -93,6 +115,10 @@ pub struct Counters {
     pub midstream: u64,
     /// Of them, with HTTP in them.
     pub http_flows: u64,
+    /// Copies of segments, made by mirroring, dropped.
+    pub duplicates: u64,
+    /// Connections that were found to be mirrored in several VLANs, and followed as one.
+    pub joined: u64,
     /// Connections given up because the table was full.
     pub evicted: u64,
     /// Connections forgotten after their handshake, because there were too many of them.
@@ -126,6 +152,8 @@ impl Counters {
             (&mut self.flows, other.flows),
             (&mut self.midstream, other.midstream),
             (&mut self.http_flows, other.http_flows),
+            (&mut self.duplicates, other.duplicates),
+            (&mut self.joined, other.joined),
             (&mut self.evicted, other.evicted),
             (&mut self.half_open_evicted, other.half_open_evicted),
             (&mut self.timed_out, other.timed_out),
@@ -168,6 +196,9 @@ pub struct Assembler {
     opening: Table<Key, Box<Flow>>,
     /// Connections that were closed: what comes late for them begins nothing.
     closed: Table<Key, Timestamp>,
+    /// Networks in which a connection is seen that is followed in another.
+    homes: Homes,
+    seen: Seen,
     /// Connections with a hole that is being waited for.
     waiting: Vec<Key>,
     /// Bytes that bodies hold.
@@ -184,6 +215,8 @@ impl Assembler {
             flows: Table::default(),
             opening: Table::default(),
             closed: Table::default(),
+            homes: Homes::default(),
+            seen: Seen::default(),
             waiting: Vec::new(),
             bodies: 0,
             counters: Counters::default(),
@@ -210,10 +243,72 @@ impl Assembler {
 
     /// Takes a segment; exchanges that it completes are pushed.
     pub fn segment(&mut self, segment: &Segment<'_>, out: &mut Vec<Exchange>) {
-        let key = Key::of(&segment.head);
-        if !self.known(key, segment, out) {
-            self.begin(key, segment, out);
+        let head = &segment.head;
+        let opens = head.flags.syn() && !head.flags.ack();
+        let key = self.homes.of(Key::of(head), opens, head.mark.time);
+        if self.is_copy(key, segment) {
+            self.counters.duplicates = self.counters.duplicates.saturating_add(1);
+        } else if !self.known(key, segment, out) {
+            let home = self.home(key, segment);
+            if home == key || !self.known(home, segment, out) {
+                self.begin(home, segment, out);
+            }
         }
+    }
+
+    /// Whether a segment is one that was seen already. Only while its connection is open: ports
+    /// that are used again may carry the same.
+    fn is_copy(&mut self, key: Key, segment: &Segment<'_>) -> bool {
+        let flags = segment.head.flags;
+        if segment.payload.is_empty() && !flags.syn() && !flags.fin() {
+            return false;
+        }
+        let across = self.limits.duplicates_across;
+        let Some(earlier) = self.seen.look(&key, segment, across) else { return false };
+        let home = key.within(earlier.network);
+        let open =
+            |flow: Option<&mut Box<Flow>>| flow.is_some_and(|flow| flow.opened() <= earlier.time);
+        if home == key {
+            return open(self.flows.get_mut(&key)) || open(self.opening.get_mut(&key));
+        }
+        // A handshake may be alike by chance; bytes that were said with the same numbers are not.
+        if segment.payload.is_empty()
+            || !open(self.flows.get_mut(&home))
+            || self.flows.get_mut(&key).is_some()
+        {
+            return false;
+        }
+        if self.opening.remove(&key).is_some() {
+            self.counters.flows = self.counters.flows.saturating_sub(1);
+        }
+        self.join(key, home.network, segment.head.mark.time);
+        true
+    }
+
+    /// The network in which the connection is followed that this segment can only be of: it answers
+    /// to the number what was said there, where its own side was never heard.
+    fn home(&mut self, key: Key, segment: &Segment<'_>) -> Key {
+        let across = self.limits.duplicates_across;
+        for network in self.homes.elsewhere(&key) {
+            let home = key.within(network);
+            if across == Across::None || across.fixed(network) != across.fixed(key.network) {
+                continue;
+            }
+            let flow = match self.flows.get_mut(&home) {
+                Some(flow) => Some(flow),
+                None => self.opening.get_mut(&home),
+            };
+            if flow.is_some_and(|flow| flow.is_answered_by(segment)) {
+                self.join(key, network, segment.head.mark.time);
+                return home;
+            }
+        }
+        key
+    }
+
+    fn join(&mut self, key: Key, network: u64, now: Timestamp) {
+        self.counters.joined = self.counters.joined.saturating_add(1);
+        self.homes.join(key, network, now, self.limits.flows_max);
     }
 
     /// Gives a segment to the connection it is of; `false` where it begins another.
@@ -269,6 +364,7 @@ impl Assembler {
         if head.flags.rst() || (segment.payload.is_empty() && !head.flags.syn()) {
             return;
         }
+        self.homes.begin(&key, self.limits.flows_max);
         let (limits, counters) = (&self.limits, &mut self.counters);
         let mut flow = Box::new(Flow::new(head, counters));
         let mut work = Work { limits, counters, out, ends: key.ends() };
@@ -331,6 +427,7 @@ impl Assembler {
             self.opening.pop_oldest();
             work.counters.timed_out = work.counters.timed_out.saturating_add(1);
         }
+        self.homes.tick(now, idle);
         let remembered = Duration::from_secs(self.limits.closed_secs);
         while self.closed.len() > self.limits.flows_max
             || self.closed.oldest().is_some_and(|(_, at)| now.since(*at) > remembered)
@@ -352,9 +449,11 @@ impl Assembler {
         // Whatever is left is not needed any more, and there may be a lot of it.
         (self.flows, self.opening, self.closed) =
             (Table::default(), Table::default(), Table::default());
-        self.waiting = Vec::new();
+        (self.homes, self.seen, self.waiting) = (Homes::default(), Seen::default(), Vec::new());
     }
 }
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wire_tests;

@@ -2,32 +2,32 @@ use super::*;
 use crate::segment::{SegmentHead, TcpFlags};
 use core::net::SocketAddr;
 
-const CLIENT: &str = "10.0.0.1:40000";
-const SERVER: &str = "10.0.0.2:80";
-const SYN: u8 = 2;
-const ACK: u8 = 16;
-const FIN: u8 = 17;
+pub(super) const CLIENT: &str = "10.0.0.1:40000";
+pub(super) const SERVER: &str = "10.0.0.2:80";
+pub(super) const SYN: u8 = 2;
+pub(super) const ACK: u8 = 16;
+pub(super) const FIN: u8 = 17;
 const RST: u8 = 4;
 
 /// One segment of a script.
 #[derive(Clone, Debug)]
-struct Part {
-    from_client: bool,
-    flags: u8,
-    seq: u32,
-    ack: u32,
-    data: Vec<u8>,
-    missing: u32,
+pub(super) struct Part {
+    pub(super) from_client: bool,
+    pub(super) flags: u8,
+    pub(super) seq: u32,
+    pub(super) ack: u32,
+    pub(super) data: Vec<u8>,
+    pub(super) missing: u32,
 }
 
 /// A connection with its own numbers, written down turn by turn.
-struct Script {
-    next: [u32; 2],
-    parts: Vec<Part>,
+pub(super) struct Script {
+    pub(super) next: [u32; 2],
+    pub(super) parts: Vec<Part>,
 }
 
 impl Script {
-    fn new(isn: u32) -> Self {
+    pub(super) fn new(isn: u32) -> Self {
         let mut script = Self { next: [isn, isn.wrapping_mul(3)], parts: Vec::new() };
         script.control(true, SYN);
         script.control(false, SYN | ACK);
@@ -35,7 +35,7 @@ impl Script {
         script
     }
 
-    fn part(&mut self, from_client: bool, flags: u8, data: &[u8]) {
+    pub(super) fn part(&mut self, from_client: bool, flags: u8, data: &[u8]) {
         let side = usize::from(!from_client);
         self.parts.push(Part {
             from_client,
@@ -50,17 +50,17 @@ impl Script {
         self.next[side] = self.next[side].wrapping_add(length).wrapping_add(counts);
     }
 
-    fn control(&mut self, from_client: bool, flags: u8) {
+    pub(super) fn control(&mut self, from_client: bool, flags: u8) {
         self.part(from_client, flags, b"");
     }
 
-    fn say(&mut self, from_client: bool, text: &str, size: usize) {
+    pub(super) fn say(&mut self, from_client: bool, text: &str, size: usize) {
         for piece in text.as_bytes().chunks(size.max(1)) {
             self.part(from_client, ACK, piece);
         }
     }
 
-    fn talk(isn: u32, turns: &[(&str, &str)], size: usize) -> Vec<Part> {
+    pub(super) fn talk(isn: u32, turns: &[(&str, &str)], size: usize) -> Vec<Part> {
         let mut script = Self::new(isn);
         for (request, response) in turns {
             script.say(true, request, size);
@@ -87,16 +87,12 @@ fn play_within(limits: &Limits, parts: &[Part]) -> Vec<String> {
         let (source, destination) =
             if part.from_client { (client, server) } else { (server, client) };
         let head = SegmentHead {
-            mark: Mark { time, packet },
-            source,
-            destination,
-            vlan: [0; 4],
-            vlan_count: 0,
             flags: TcpFlags(part.flags),
             seq: part.seq,
             ack: part.ack,
             window: 1000,
             missing: part.missing,
+            ..SegmentHead::new(Mark { time, packet }, source, destination)
         };
         assembler.segment(&Segment { head, payload: &part.data }, &mut out);
     }
@@ -107,7 +103,7 @@ fn play_within(limits: &Limits, parts: &[Part]) -> Vec<String> {
 }
 
 /// `GET /1 → 200 "body" flags`
-fn show(exchange: &Exchange) -> String {
+pub(super) fn show(exchange: &Exchange) -> String {
     let request = exchange.request.as_ref().map_or_else(
         || "?".to_owned(),
         |message| {
@@ -126,7 +122,7 @@ fn show(exchange: &Exchange) -> String {
     format!("{request} → {response} {}", exchange.flags.names().join(" ")).trim_end().to_owned()
 }
 
-const TURNS: [(&str, &str); 3] = [
+pub(super) const TURNS: [(&str, &str); 3] = [
     ("GET /1 HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirst"),
     (
         "POST /2 HTTP/1.1\r\nContent-Length: 4\r\n\r\nbody",
@@ -134,7 +130,7 @@ const TURNS: [(&str, &str); 3] = [
     ),
     ("GET /3 HTTP/1.1\r\n\r\n", "HTTP/1.1 404 No\r\nContent-Length: 5\r\n\r\nthird"),
 ];
-const WHOLE: [&str; 3] =
+pub(super) const WHOLE: [&str; 3] =
     ["GET /1 → 200 \"first\"", "POST /2 → 201 \"second\"", "GET /3 → 404 \"third\""];
 
 #[test]
@@ -277,18 +273,11 @@ fn bodies_of_all_connections_together_stay_under_their_cap() {
         let mut assembler = Assembler::new(&limits);
         let mut out = Vec::new();
         for port in 1..120_u16 {
-            let head = SegmentHead {
-                mark: Mark { time: Timestamp::from_secs(1), packet: u64::from(port) },
-                source: SocketAddr::new("10.0.0.1".parse().unwrap(), port),
-                destination: SERVER.parse().unwrap(),
-                vlan: [0; 4],
-                vlan_count: 0,
-                flags: TcpFlags(ACK),
-                seq: 5,
-                ack: 5,
-                window: 0,
-                missing: 0,
-            };
+            let mark = Mark { time: Timestamp::from_secs(1), packet: u64::from(port) };
+            let from = SocketAddr::new("10.0.0.1".parse().unwrap(), port);
+            let to = SERVER.parse().unwrap();
+            let flags = TcpFlags(ACK);
+            let head = SegmentHead { flags, seq: 5, ack: 5, ..SegmentHead::new(mark, from, to) };
             assembler.segment(&Segment { head, payload: &payload }, &mut out);
             assert!(assembler.bodies <= (2 << 20) + (1 << 20), "{}", assembler.bodies);
         }
@@ -382,16 +371,14 @@ fn tables_are_bounded_and_the_longest_idle_is_handed_over() {
     let mut out = Vec::new();
     for port in 1..200_u16 {
         let head = SegmentHead {
-            mark: Mark { time: Timestamp::from_secs(1), packet: u64::from(port) },
-            source: SocketAddr::new("10.0.0.1".parse().unwrap(), port),
-            destination: SERVER.parse().unwrap(),
-            vlan: [0; 4],
-            vlan_count: 0,
             flags: TcpFlags(ACK),
             seq: 5,
             ack: 5,
-            window: 0,
-            missing: 0,
+            ..SegmentHead::new(
+                Mark { time: Timestamp::from_secs(1), packet: u64::from(port) },
+                SocketAddr::new("10.0.0.1".parse().unwrap(), port),
+                SERVER.parse().unwrap(),
+            )
         };
         assembler.segment(&Segment { head, payload: b"GET / HTTP/1.1\r\n\r\n" }, &mut out);
     }

@@ -11,12 +11,15 @@ use stilt_model::Timestamp;
 const DATAGRAM_MAX: usize = 65_535;
 /// Pieces of one datagram at most.
 const PIECES_MAX: usize = 128;
+/// Bytes of memory that a piece takes besides its own, about: many may be tiny.
+const PIECE_COST: usize = 128;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     addresses: (IpAddr, IpAddr),
     id: u32,
     protocol: u8,
+    network: (u32, u32),
 }
 
 #[derive(Debug)]
@@ -24,6 +27,10 @@ struct Partial {
     first: Timestamp,
     order: u64,
     pieces: BTreeMap<usize, Vec<u8>>,
+    /// Bytes in the pieces.
+    held: usize,
+    /// What it takes of memory, about.
+    cost: usize,
     length: Option<usize>,
 }
 
@@ -64,25 +71,32 @@ impl Fragments {
             counters.malformed = counters.malformed.saturating_add(1);
             return None;
         }
-        self.expire(now, data.len(), counters);
-        let key =
-            Key { addresses: fragment.addresses, id: fragment.id, protocol: fragment.protocol };
+        self.expire(now, data.len().saturating_add(PIECE_COST), counters);
+        let key = Key {
+            addresses: fragment.addresses,
+            id: fragment.id,
+            protocol: fragment.protocol,
+            network: fragment.network,
+        };
         self.clock = self.clock.saturating_add(1);
         let order = self.clock;
         let partial = self.waiting.entry(key).or_insert_with(|| Partial {
             first: now,
             order,
             pieces: BTreeMap::new(),
+            held: 0,
+            cost: 0,
             length: None,
         });
         self.oldest.insert((partial.order, key));
         if !fragment.more {
             partial.length.get_or_insert(end);
         }
-        if partial.pieces.len() < PIECES_MAX && !partial.pieces.contains_key(&fragment.offset) {
-            self.bytes = self.bytes.saturating_add(data.len());
-            partial.pieces.insert(fragment.offset, data.to_vec());
+        if partial.differs(fragment.offset, data) {
+            counters.fragments_differing = counters.fragments_differing.saturating_add(1);
         }
+        let added = partial.add(fragment.offset, data);
+        self.bytes = self.bytes.saturating_add(added);
         if !partial.write(out) {
             return None;
         }
@@ -91,10 +105,15 @@ impl Fragments {
         Some(fragment.protocol)
     }
 
+    /// Memory that what waits takes, about.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.bytes
+    }
+
     fn drop(&mut self, key: Key) {
         if let Some(partial) = self.waiting.remove(&key) {
-            let bytes: usize = partial.pieces.values().map(Vec::len).sum();
-            self.bytes = self.bytes.saturating_sub(bytes);
+            self.bytes = self.bytes.saturating_sub(partial.cost);
             self.oldest.remove(&(partial.order, key));
         }
     }
@@ -114,9 +133,46 @@ impl Fragments {
 }
 
 impl Partial {
+    /// Whether what is known already is something else where it overlaps.
+    fn differs(&self, offset: usize, data: &[u8]) -> bool {
+        let end = offset.saturating_add(data.len());
+        self.pieces.range(..end).rev().take(PIECES_MAX).any(|(at, piece)| {
+            let (from, to) = (offset.max(*at), end.min(at.saturating_add(piece.len())));
+            let known = piece.get(from.saturating_sub(*at)..to.saturating_sub(*at));
+            let fresh = data.get(from.saturating_sub(offset)..to.saturating_sub(offset));
+            from < to && known != fresh
+        })
+    }
+
+    /// Keeps what of a fragment is not known yet; gives what that costs.
+    fn add(&mut self, offset: usize, data: &[u8]) -> usize {
+        let end = offset.saturating_add(data.len());
+        let before = self.cost;
+        let mut at = offset;
+        while at < end && self.pieces.len() < PIECES_MAX {
+            let below = self.pieces.range(..=at).next_back();
+            let known = below.map_or(at, |(from, piece)| from.saturating_add(piece.len()));
+            let next = self.pieces.range(at.saturating_add(1)..).next().map_or(end, |(at, _)| *at);
+            let from = at.max(known);
+            let to = end.min(next);
+            if from < to {
+                let fresh = data.get(from.saturating_sub(offset)..to.saturating_sub(offset));
+                let fresh = fresh.unwrap_or_default().to_vec();
+                self.held = self.held.saturating_add(fresh.len());
+                self.cost = self.cost.saturating_add(fresh.len()).saturating_add(PIECE_COST);
+                self.pieces.insert(from, fresh);
+            }
+            at = to.max(from).max(at.saturating_add(1));
+        }
+        self.cost.saturating_sub(before)
+    }
+
     /// Writes the datagram where no byte is missing.
     fn write(&self, out: &mut Vec<u8>) -> bool {
         let Some(length) = self.length else { return false };
+        if self.held < length {
+            return false;
+        }
         let mut reached = 0_usize;
         for (offset, piece) in &self.pieces {
             if *offset > reached {

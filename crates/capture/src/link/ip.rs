@@ -18,6 +18,8 @@ pub(super) struct Fragment {
     pub(super) addresses: (IpAddr, IpAddr),
     pub(super) id: u32,
     pub(super) protocol: u8,
+    /// Digests of the tunnels and VLANs around it: tenants number alike.
+    pub(super) network: (u32, u32),
     /// Where its data belongs in the datagram.
     pub(super) offset: usize,
     pub(super) more: bool,
@@ -40,7 +42,6 @@ fn bound(path: &mut Path, at: usize, header: usize, total: usize, have: usize) {
     let on_wire = if total <= header { have.saturating_add(path.cut) } else { total };
     path.missing = on_wire.saturating_sub(have);
     path.end = at.saturating_add(on_wire.min(have));
-    // Tags outside the innermost IP header name another network.
 }
 
 fn v4(bytes: &[u8], at: usize, path: &mut Path) -> Ip {
@@ -56,6 +57,7 @@ fn v4(bytes: &[u8], at: usize, path: &mut Path) -> Ip {
     let addresses =
         (IpAddr::V4(Ipv4Addr::new(s0, s1, s2, s3)), IpAddr::V4(Ipv4Addr::new(d0, d1, d2, d3)));
     path.addresses = Some(addresses);
+    path.ip_id = u16::from_be_bytes([i0, i1]);
     let fragment = u16::from_be_bytes([f0, f1]);
     let (more, offset) = (fragment & 0x2000 != 0, usize::from(fragment & 0x1fff).saturating_mul(8));
     if more || offset > 0 {
@@ -63,6 +65,7 @@ fn v4(bytes: &[u8], at: usize, path: &mut Path) -> Ip {
             addresses,
             id: u32::from(u16::from_be_bytes([i0, i1])),
             protocol,
+            network: (path.nest, path.lan),
             offset,
             more,
             start: header,
@@ -86,6 +89,7 @@ fn v6(bytes: &[u8], at: usize, path: &mut Path) -> Ip {
     let total = if total == 0 { 0 } else { total.saturating_add(40) };
     bound(path, at, 40, total, bytes.len());
     path.addresses = Some((source, destination));
+    path.ip_id = 0;
     let mut skip = 40_usize;
     for _ in 0..EXTENSIONS_MAX {
         let head = bytes.get(skip..).and_then(|rest| rest.first_chunk::<8>()).copied();
@@ -110,6 +114,7 @@ fn v6(bytes: &[u8], at: usize, path: &mut Path) -> Ip {
                         addresses: (source, destination),
                         id: u32::from_be_bytes([i0, i1, i2, i3]),
                         protocol: next,
+                        network: (path.nest, path.lan),
                         offset,
                         more,
                         start: skip,

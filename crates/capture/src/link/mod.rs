@@ -4,22 +4,41 @@
 //! each turns bytes into the next [`Layer`], up to a depth limit. Nothing is copied, but for IP
 //! fragments that must be put together.
 
+mod checksum;
 mod ethernet;
 mod fragments;
+mod geneve;
+mod gre;
+mod gtp;
 mod ip;
+mod ipip;
 mod linux;
 mod mpls;
 mod ppp;
 mod raw;
-mod tunnel;
+mod teredo;
+mod vxlan;
 mod wifi;
 
 use crate::segment::{SegmentHead, TcpFlags};
 use crate::source::Frame;
+use core::hash::{BuildHasher, Hash};
 use core::net::{IpAddr, SocketAddr};
 use core::ops::Range;
 use fragments::Fragments;
 use serde::{Deserialize, Serialize};
+use stilt_model::Tunnel;
+
+/// What is done about checksums.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Checksums {
+    /// Nothing: where the sender's own packets are captured, its hardware has not filled them in.
+    #[default]
+    Ignore,
+    /// Segments with a wrong one are counted and dropped, as their receiver would drop them.
+    Verify,
+}
 
 /// Limits of the decoder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,11 +50,19 @@ pub struct Limits {
     pub fragment_bytes_max: usize,
     /// Seconds a datagram waits for its fragments.
     pub fragment_wait_secs: u64,
+    /// TCP checksums; set a floor above, beside what else concerns TCP.
+    #[serde(skip)]
+    pub checksums: Checksums,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { depth_max: 12, fragment_bytes_max: 16 << 20, fragment_wait_secs: 30 }
+        Self {
+            depth_max: 12,
+            fragment_bytes_max: 16 << 20,
+            fragment_wait_secs: 30,
+            checksums: Checksums::Ignore,
+        }
     }
 }
 
@@ -64,6 +91,10 @@ pub struct Counters {
     pub reassembled: u64,
     /// Fragments given up.
     pub fragments_lost: u64,
+    /// Fragments that overlap with other bytes; the first copy was kept.
+    pub fragments_differing: u64,
+    /// Segments with a wrong checksum, dropped.
+    pub bad_checksums: u64,
     /// Frames cut by the capture length.
     pub cut: u64,
     /// Frames with more layers than are followed.
@@ -85,6 +116,8 @@ impl Counters {
             (&mut self.fragments, other.fragments),
             (&mut self.reassembled, other.reassembled),
             (&mut self.fragments_lost, other.fragments_lost),
+            (&mut self.fragments_differing, other.fragments_differing),
+            (&mut self.bad_checksums, other.bad_checksums),
             (&mut self.cut, other.cut),
             (&mut self.too_deep, other.too_deep),
         ] {
@@ -115,6 +148,14 @@ pub enum Layer {
 /// What the decoders write down as they go through a frame.
 #[derive(Clone, Copy, Debug)]
 pub struct Path {
+    /// Digest of every VLAN tag on the way, 0 where there were none.
+    pub lan: u32,
+    /// Digest of every tunnel on the way, 0 where there was none.
+    pub nest: u32,
+    /// The innermost tunnel.
+    pub tunnel: Option<Tunnel>,
+    /// Identification of the innermost IPv4 header, 0 elsewhere.
+    pub ip_id: u16,
     /// VLAN tags since the last IP header.
     pub vlan: [u16; 4],
     /// How many of them.
@@ -132,6 +173,10 @@ pub struct Path {
 impl Path {
     fn new(frame: &Frame, len: usize) -> Self {
         Self {
+            lan: 0,
+            nest: 0,
+            tunnel: None,
+            ip_id: 0,
             vlan: [0; 4],
             vlan_count: 0,
             addresses: None,
@@ -143,11 +188,29 @@ impl Path {
 
     /// Notes a VLAN tag.
     pub fn tag(&mut self, tag: u16) {
+        self.lan = digest(&(self.lan, tag & 0x0fff));
         if let Some(slot) = self.vlan.get_mut(usize::from(self.vlan_count)) {
             *slot = tag & 0x0fff;
             self.vlan_count = self.vlan_count.saturating_add(1);
         }
     }
+}
+
+impl Path {
+    /// Notes that a tunnel begins between the present addresses.
+    fn enter(&mut self, spec: &TunnelSpec, bytes: &[u8]) {
+        let (Some(names), Some((from, to))) = (spec.names, self.addresses) else { return };
+        let (kind, id) = names(bytes);
+        let tunnel = Tunnel { kind, id, outer: [from.min(to), from.max(to)] };
+        self.nest = digest(&(self.nest, tunnel));
+        self.tunnel = Some(tunnel);
+    }
+}
+
+/// A digest that is the same in every run, and never 0.
+fn digest(what: &impl Hash) -> u32 {
+    let hash = foldhash::quality::FixedState::with_seed(0x11_4c).hash_one(what);
+    u32::try_from(hash >> 32).unwrap_or(0).max(1)
 }
 
 /// A link type that can be undone.
@@ -170,7 +233,12 @@ pub struct TunnelSpec {
     pub protocol: Option<u8>,
     /// Gives the next layer and where it starts; `NotIp` where the bytes are not this tunnel's.
     pub decode: fn(&[u8]) -> (Layer, usize),
+    /// What it names, where its outer addresses and its id are those of a network of its own.
+    pub names: Option<fn(&[u8]) -> Names>,
 }
+
+/// How a tunnel is called, and the network identifier in it (VNI, key).
+pub type Names = (&'static str, Option<u32>);
 
 /// Link types that are known.
 pub const LINKS: &[&LinkSpec] = &[
@@ -187,13 +255,15 @@ pub const LINKS: &[&LinkSpec] = &[
 
 /// Tunnels that are known.
 pub const TUNNELS: &[&TunnelSpec] = &[
-    &tunnel::GRE,
-    &tunnel::IPIP,
-    &tunnel::IP6IN4,
-    &tunnel::VXLAN,
-    &tunnel::GENEVE,
-    &tunnel::GTPU,
-    &tunnel::TEREDO,
+    &gre::GRE,
+    &ipip::IPIP,
+    &ipip::IP6IN4,
+    &ipip::AH,
+    &vxlan::VXLAN,
+    &vxlan::VXLAN_GPE,
+    &geneve::GENEVE,
+    &gtp::GTPU,
+    &teredo::TEREDO,
 ];
 
 /// A TCP segment found in a frame.
@@ -256,7 +326,7 @@ impl Decoder {
             Ok(decoded) => decoded,
             Err(datagram) => {
                 // The fragments make a datagram: go on inside it.
-                let Datagram { protocol, path, depth } = datagram;
+                let Datagram { protocol, path, depth } = *datagram;
                 let whole = core::mem::take(&mut self.whole);
                 let layer = Layer::Transport(protocol);
                 let found = self.follow(frame, &whole, layer, 0, path, depth).ok().flatten();
@@ -274,7 +344,7 @@ impl Decoder {
         mut at: usize,
         mut path: Path,
         mut depth: usize,
-    ) -> Result<Option<Decoded>, Datagram> {
+    ) -> Result<Option<Decoded>, Box<Datagram>> {
         loop {
             depth = depth.saturating_add(1);
             if depth > self.limits.depth_max {
@@ -300,12 +370,15 @@ impl Decoder {
                         let Some(protocol) = whole else { return Ok(None) };
                         path.end = self.whole.len();
                         path.missing = 0;
-                        return Err(Datagram { protocol, path, depth });
+                        return Err(Box::new(Datagram { protocol, path, depth }));
                     }
                 },
                 Layer::Transport(6) => return Ok(self.tcp(frame, rest, at, &path)),
                 Layer::Transport(17) => match udp(rest) {
-                    Some(found) => found,
+                    Some((spec, layer, skip)) => {
+                        path.enter(spec, rest.get(8..).unwrap_or_default());
+                        (layer, skip)
+                    }
                     None => {
                         self.counters.udp = self.counters.udp.saturating_add(1);
                         return Ok(None);
@@ -313,7 +386,10 @@ impl Decoder {
                 },
                 Layer::Transport(protocol) => {
                     match TUNNELS.iter().find(|spec| spec.protocol == Some(protocol)) {
-                        Some(spec) => (spec.decode)(rest),
+                        Some(spec) => {
+                            path.enter(spec, rest);
+                            (spec.decode)(rest)
+                        }
                         None => {
                             self.counters.other_ip = self.counters.other_ip.saturating_add(1);
                             return Ok(None);
@@ -340,6 +416,13 @@ impl Decoder {
             self.counters.malformed = self.counters.malformed.saturating_add(1);
             return None;
         };
+        if self.limits.checksums == Checksums::Verify
+            && path.missing == 0
+            && !checksum::is_right(source, destination, rest)
+        {
+            self.counters.bad_checksums = self.counters.bad_checksums.saturating_add(1);
+            return None;
+        }
         self.counters.segments = self.counters.segments.saturating_add(1);
         let start = at.saturating_add(skip).min(path.end);
         Some(Decoded {
@@ -354,6 +437,10 @@ impl Decoder {
                 ack: head.ack,
                 window: head.window,
                 missing: u32::try_from(path.missing).unwrap_or(u32::MAX),
+                ident: ident(path.ip_id, rest.get(20..skip).unwrap_or_default()),
+                lan: path.lan,
+                nest: path.nest,
+                tunnel: path.tunnel,
             },
             payload: start..path.end,
             reassembled: false,
@@ -394,16 +481,22 @@ fn tcp_header(bytes: &[u8]) -> Option<(TcpHeader, usize)> {
     Some((header, length))
 }
 
+/// What tells one sending of a segment from another: the packet's number and the TCP options,
+/// which hold the time; 0 where it has neither.
+fn ident(ip_id: u16, options: &[u8]) -> u32 {
+    if ip_id == 0 && options.is_empty() { 0 } else { digest(&(ip_id, options)) }
+}
+
 /// A UDP datagram that is a tunnel.
-fn udp(bytes: &[u8]) -> Option<(Layer, usize)> {
+fn udp(bytes: &[u8]) -> Option<(&'static TunnelSpec, Layer, usize)> {
     let [s0, s1, d0, d1, ..] = *bytes.first_chunk::<8>()?;
     let ports = [u16::from_be_bytes([d0, d1]), u16::from_be_bytes([s0, s1])];
     TUNNELS
         .iter()
         .filter(|spec| ports.iter().any(|port| spec.ports.contains(port)))
-        .map(|spec| (spec.decode)(bytes.get(8..).unwrap_or_default()))
-        .find(|(layer, _)| !matches!(layer, Layer::NotIp | Layer::Malformed))
-        .map(|(layer, skip)| (layer, skip.saturating_add(8)))
+        .map(|spec| (*spec, (spec.decode)(bytes.get(8..).unwrap_or_default())))
+        .find(|(_, (layer, _))| !matches!(layer, Layer::NotIp | Layer::Malformed))
+        .map(|(spec, (layer, skip))| (spec, layer, skip.saturating_add(8)))
 }
 
 /// A big-endian 16-bit field.

@@ -82,23 +82,176 @@ fn every_link_type_leads_to_the_segment() {
     check(127, &with(&[&[0, 0, 8, 0, 0, 0, 0, 0, 8, 0][..], &[0; 22]].concat(), &llc));
 }
 
+/// What the innermost tunnel is told to be, behind an outer IPv4 header.
+fn tunnel(protocol: u8, rest: &[u8]) -> Option<(&'static str, Option<u32>)> {
+    let bytes = ipv4(protocol, rest);
+    let mut decoder = Decoder::new(&Limits::default());
+    let found = decoder.decode(&frame(101, &bytes), &bytes).unwrap();
+    assert_eq!(&bytes[found.payload.clone()], b"hello");
+    assert_eq!(found.head.nest == 0, found.head.tunnel.is_none());
+    if let Some(tunnel) = found.head.tunnel {
+        assert_eq!(tunnel.outer, ["10.0.0.1", "10.0.0.2"].map(|ip| ip.parse::<IpAddr>().unwrap()));
+    }
+    found.head.tunnel.map(|tunnel| (tunnel.kind, tunnel.id))
+}
+
+fn inner() -> Vec<u8> {
+    ipv4(6, &tcp(b"hello"))
+}
+
+fn framed() -> Vec<u8> {
+    ether(0x0800, &inner())
+}
+
 #[test]
-fn every_tunnel_leads_to_the_inner_segment() {
-    let inner = ipv4(6, &tcp(b"hello"));
-    let framed = ether(0x0800, &inner);
-    check(101, &ipv4(4, &inner));
-    check(101, &ipv4(41, &ipv6(6, &tcp(b"hello"))));
-    check(101, &ipv4(47, &with(&[0, 0, 8, 0], &inner)));
-    check(101, &ipv4(47, &with(&[0x20, 0, 0x65, 0x58, 0, 0, 0, 1], &framed)));
-    check(
-        101,
-        &ipv4(47, &with(&[0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0], &framed)),
-    );
-    check(101, &ipv4(17, &udp_to(4789, &with(&[8, 0, 0, 0, 0, 0, 1, 0], &framed))));
-    check(101, &ipv4(17, &udp_to(6081, &with(&[0, 0, 0x65, 0x58, 0, 0, 1, 0], &framed))));
-    check(101, &ipv4(17, &udp_to(2152, &with(&[0x30, 255, 0, 0, 0, 0, 0, 1], &inner))));
-    check(1, &ether(0x8847, &with(&[0, 1, 1, 64], &inner)));
-    check(1, &ether(0x8864, &with(&[0x11, 0, 0, 1, 0, 40, 0, 0x21], &inner)));
+fn ip_in_ip_of_every_mixture() {
+    let six = ipv6(6, &tcp(b"hello"));
+    assert_eq!(tunnel(4, &inner()), Some(("ipip", None)));
+    assert_eq!(tunnel(41, &six), Some(("ip6ip", None)));
+    check(101, &ipv6(4, &inner()));
+    check(101, &ipv6(41, &six));
+}
+
+#[test]
+fn gre_with_key_sequence_and_checksum() {
+    assert_eq!(tunnel(47, &with(&[0, 0, 8, 0], &inner())), Some(("gre", None)));
+    let all = [0xb0, 0, 8, 0, 1, 1, 0, 0, 0, 0, 0, 42, 0, 0, 0, 9];
+    assert_eq!(tunnel(47, &with(&all, &inner())), Some(("gre", Some(42))));
+    let pptp = [0x30, 0x81, 0x88, 0x0b, 0, 40, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0xff, 3, 0, 0x21];
+    assert_eq!(tunnel(47, &with(&pptp, &inner())), Some(("gre", None)));
+    check(101, &ipv4(17, &udp_to(4754, &with(&[0, 0, 8, 0], &inner()))));
+}
+
+#[test]
+fn nvgre_names_the_network_in_24_bits() {
+    let head = [0x20, 0, 0x65, 0x58, 0, 1, 0, 77];
+    assert_eq!(tunnel(47, &with(&head, &framed())), Some(("nvgre", Some(256))));
+}
+
+#[test]
+fn erspan_of_three_types() {
+    let two = [&[0x10, 0, 0x88, 0xbe, 0, 0, 0, 1][..], &[0; 8]].concat();
+    let three = [&[0x10, 0, 0x22, 0xeb, 0, 0, 0, 1][..], &[0; 12]].concat();
+    let mut extended = [&[0x10, 0, 0x22, 0xeb, 0, 0, 0, 1][..], &[0; 20]].concat();
+    extended[8 + 11] = 1;
+    for head in [&[0, 0, 0x88, 0xbe][..], &two, &three, &extended] {
+        assert_eq!(tunnel(47, &with(head, &framed())), Some(("erspan", None)));
+    }
+}
+
+#[test]
+fn vxlan_and_its_extension() {
+    let vxlan = |port, head: &[u8], rest: &[u8]| tunnel(17, &udp_to(port, &with(head, rest)));
+    assert_eq!(vxlan(4789, &[8, 0, 0, 0, 0, 0, 1, 0], &framed()), Some(("vxlan", Some(1))));
+    assert_eq!(vxlan(8472, &[8, 0, 0, 0, 1, 0, 0, 0], &framed()), Some(("vxlan", Some(65_536))));
+    let gpe = Some(("vxlan-gpe", Some(5)));
+    assert_eq!(vxlan(4790, &[0x0c, 0, 0, 1, 0, 0, 5, 0], &inner()), gpe);
+    assert_eq!(vxlan(4790, &[0x0c, 0, 0, 3, 0, 0, 5, 0], &framed()), gpe);
+    assert_eq!(vxlan(4790, &[0x08, 0, 0, 0, 0, 0, 5, 0], &framed()), gpe);
+}
+
+#[test]
+fn geneve_with_options_and_another_tunnel_inside_as_clouds_mirror() {
+    let geneve = |rest: &[u8], head: &[u8]| tunnel(17, &udp_to(6081, &with(head, rest)));
+    let plain = [0, 0, 0x65, 0x58, 0, 0, 7, 0];
+    assert_eq!(geneve(&framed(), &plain), Some(("geneve", Some(7))));
+    let options = [&[2, 0, 8, 0, 0, 0, 7, 0][..], &[0xaa; 8]].concat();
+    assert_eq!(geneve(&inner(), &options), Some(("geneve", Some(7))));
+    let nested = ipv4(17, &udp_to(4789, &with(&[8, 0, 0, 0, 0, 0, 9, 0], &framed())));
+    assert_eq!(geneve(&nested, &options), Some(("vxlan", Some(9))));
+}
+
+#[test]
+fn gtp_user_data_with_and_without_extension_headers() {
+    let gtp = |head: &[u8]| tunnel(17, &udp_to(2152, &with(head, &inner())));
+    assert_eq!(gtp(&[0x30, 255, 0, 0, 0, 0, 0, 1]), Some(("gtp-u", None)));
+    let sequence = [0x32, 255, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0];
+    assert_eq!(gtp(&sequence), Some(("gtp-u", None)));
+    // A PDU session container (type 0x85), then another of two words.
+    let extended =
+        [0x34, 255, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0x85, 1, 0, 9, 0xc0, 2, 0, 0, 0, 0, 0, 0, 0];
+    assert_eq!(gtp(&extended), Some(("gtp-u", None)));
+}
+
+#[test]
+fn teredo_and_the_authentication_header_name_no_network() {
+    let six = ipv6(6, &tcp(b"hello"));
+    assert_eq!(tunnel(17, &udp_to(3544, &six)), None);
+    let origin = [0, 0, 1, 2, 3, 4, 5, 6];
+    assert_eq!(tunnel(17, &udp_to(3544, &with(&origin, &six))), None);
+    let ah = [6, 4, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9];
+    assert_eq!(tunnel(51, &with(&ah, &tcp(b"hello"))), None);
+    check(101, &ipv6(51, &with(&ah, &tcp(b"hello"))));
+}
+
+#[test]
+fn ipv6_extension_headers_are_passed() {
+    // Hop by hop, then destination options of two words, then TCP.
+    let headers = [60, 0, 0, 0, 0, 0, 0, 0, 6, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    check(101, &ipv6(0, &with(&headers, &tcp(b"hello"))));
+}
+
+#[test]
+fn labels_tags_and_sessions_are_passed() {
+    check(1, &ether(0x8847, &with(&[0, 1, 0, 64, 0, 1, 1, 64], &inner())));
+    check(1, &ether(0x8847, &with(&[0, 1, 1, 64, 0, 0, 0, 0], &framed())));
+    check(1, &ether(0x8864, &with(&[0x11, 0, 0, 1, 0, 40, 0, 0x21], &inner())));
+    check(1, &ether(0x8926, &with(&[0, 0, 0, 5, 8, 0], &inner())));
+    check(1, &ether(0x893f, &with(&[0, 0, 0, 0, 0, 5, 8, 0], &inner())));
+}
+
+#[test]
+fn networks_are_told_apart_by_tags_and_tunnels_on_the_whole_way() {
+    let network = |link: u16, bytes: &[u8]| {
+        let found = Decoder::new(&Limits::default()).decode(&frame(link, bytes), bytes).unwrap();
+        (found.head.lan, found.head.nest)
+    };
+    let vxlan = |vni: u8| ipv4(17, &udp_to(4789, &with(&[8, 0, 0, 0, 0, 0, vni, 0], &framed())));
+    let tagged = |vlan: u8| ether(0x8100, &with(&[0, vlan, 8, 0], &vxlan(1)));
+    let all = [
+        network(1, &framed()),
+        network(101, &vxlan(1)),
+        network(101, &vxlan(2)),
+        network(1, &tagged(1)),
+        network(1, &tagged(2)),
+        network(1, &ether(0x0800, &ipv4(4, &vxlan(1)))),
+    ];
+    for (at, one) in all.iter().enumerate() {
+        assert!(!all[..at].contains(one), "{all:?}");
+    }
+    assert_eq!(all[0], (0, 0));
+    // Both directions of a tunnel are one.
+    let mut back = vxlan(1);
+    back[12..20].copy_from_slice(&[10, 0, 0, 2, 10, 0, 0, 1]);
+    assert_eq!(network(101, &back), all[1]);
+}
+
+#[test]
+fn an_offloaded_length_of_zero_is_told_by_the_frame() {
+    let mut ip = inner();
+    ip[2..4].copy_from_slice(&[0, 0]);
+    check(101, &ip);
+}
+
+#[test]
+fn wrong_checksums_count_only_where_asked() {
+    let mut bytes = inner();
+    let decode = |checksums, bytes: &[u8]| {
+        let mut decoder = Decoder::new(&Limits { checksums, ..Limits::default() });
+        let found = decoder.decode(&frame(101, bytes), bytes).is_some();
+        (found, decoder.counters().bad_checksums)
+    };
+    assert_eq!(decode(Checksums::Ignore, &bytes), (true, 0));
+    assert_eq!(decode(Checksums::Verify, &bytes), (false, 1));
+    // Sum of the pseudo-header, the header and "hello", by hand.
+    let words = [
+        0x0a00, 1, 0x0a00, 2, 6, 25, 0x3039, 80, 0, 7, 0, 9, 0x5018, 0x100, 0, 0x6865, 0x6c6c,
+        0x6f00_u32,
+    ];
+    let sum: u32 = words.iter().sum();
+    let right = !u16::try_from((sum & 0xffff) + (sum >> 16)).unwrap();
+    bytes[36..38].copy_from_slice(&right.to_be_bytes());
+    assert_eq!(decode(Checksums::Verify, &bytes), (true, 0));
 }
 
 #[test]
@@ -116,21 +269,82 @@ fn what_the_capture_cut_is_told_as_missing() {
     assert_eq!((decoded.payload.len(), decoded.head.missing), (5, 6));
 }
 
+/// A fragment of the datagram `whole`.
+fn piece(whole: &[u8], range: Range<usize>) -> Vec<u8> {
+    let more = range.end < whole.len();
+    let field = u16::try_from(range.start / 8).unwrap() | if more { 0x2000 } else { 0 };
+    let mut ip = ipv4(6, &whole[range]);
+    ip[6..8].copy_from_slice(&field.to_be_bytes());
+    ip
+}
+
+/// The payload that these packets give, and what was counted.
+fn put_together(packets: &[Vec<u8>]) -> (Vec<Vec<u8>>, Counters) {
+    let mut decoder = Decoder::new(&Limits::default());
+    let mut found = Vec::new();
+    for packet in packets {
+        if let Some(decoded) = decoder.decode(&frame(101, packet), packet) {
+            assert!(decoded.reassembled);
+            found.push(decoder.reassembled()[decoded.payload].to_vec());
+        }
+    }
+    (found, *decoder.counters())
+}
+
 #[test]
 fn fragments_are_put_together_in_any_order() {
-    let segment = tcp(b"hello");
-    let piece = |range: Range<usize>, offset: u16, more: bool| {
-        let mut ip = ipv4(6, &segment[range]);
-        let field = (offset / 8) | if more { 0x2000 } else { 0 };
-        ip[6..8].copy_from_slice(&field.to_be_bytes());
-        ip
+    let whole = tcp(b"hello, this is cut");
+    let pieces = [piece(&whole, 0..16), piece(&whole, 16..32), piece(&whole, 32..38)];
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let (found, counters) = put_together(&order.map(|at| pieces[at].clone()));
+        assert_eq!(found, [b"hello, this is cut"], "{order:?}");
+        assert_eq!((counters.reassembled, counters.fragments_differing), (1, 0));
+    }
+    let mut six = ipv6(44, &with(&[6, 0, 0, 0, 0, 0, 0, 7], &whole[16..]));
+    six[43] = 16;
+    let mut first = ipv6(44, &with(&[6, 0, 0, 1, 0, 0, 0, 7], &whole[..16]));
+    first[43] = 1;
+    assert_eq!(put_together(&[six, first]).0, [b"hello, this is cut"]);
+}
+
+#[test]
+fn of_overlapping_fragments_the_first_copy_wins_and_others_are_told() {
+    let whole = tcp(b"hello, this is cut");
+    let mut forged = whole.clone();
+    forged[16..].fill(b'X');
+    let packets = [piece(&whole, 16..32), piece(&forged, 8..38), piece(&whole, 0..16)];
+    let (found, counters) = put_together(&packets);
+    assert_eq!(found, [[&whole[20..32], b"XXXXXX"].concat()]);
+    assert_eq!(counters.fragments_differing, 1);
+    // The same bytes again are no lie.
+    let packets = [piece(&whole, 0..32), piece(&whole, 16..32), piece(&whole, 32..38)];
+    assert_eq!(put_together(&packets).1.fragments_differing, 0);
+}
+
+#[test]
+fn fragments_of_tenants_never_meet() {
+    let whole = tcp(b"hello, this is cut");
+    let wrap = |vni: u8, ip: Vec<u8>| {
+        ipv4(17, &udp_to(4789, &with(&[8, 0, 0, 0, 0, 0, vni, 0], &ether(0x0800, &ip))))
     };
-    let mut decoder = Decoder::new(&Limits::default());
-    let (first, last) = (piece(0..16, 0, true), piece(16..25, 16, false));
-    assert!(decoder.decode(&frame(101, &last), &last).is_none());
-    let decoded = decoder.decode(&frame(101, &first), &first).unwrap();
-    assert!(decoded.reassembled);
-    assert_eq!(&decoder.reassembled()[decoded.payload], b"hello");
+    let packets = [wrap(1, piece(&whole, 0..16)), wrap(2, piece(&whole, 16..38))];
+    assert_eq!(put_together(&packets).1.reassembled, 0);
+}
+
+#[test]
+fn a_flood_of_fragments_stays_within_bounds() {
+    let limits = Limits { fragment_bytes_max: 100_000, ..Limits::default() };
+    let whole = [7; 65_528];
+    let mut decoder = Decoder::new(&limits);
+    for at in 0..65_535_u16 {
+        // All overlap, none ends; every hundredth is of another datagram.
+        let start = usize::from(at % 8000) * 8;
+        let mut packet = piece(&whole, start..start + 16);
+        packet[4..6].copy_from_slice(&(at / 100).to_be_bytes());
+        assert!(decoder.decode(&frame(101, &packet), &packet).is_none());
+        assert!(decoder.fragments.held() <= 100_000);
+    }
+    assert!(decoder.counters().fragments_lost > 500);
 }
 
 #[test]

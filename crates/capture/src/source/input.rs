@@ -11,6 +11,8 @@ const BLOCK: usize = 1 << 20;
 /// How long a pipe is waited for before its reader may look at something else.
 const PATIENCE: rustix::event::Timespec =
     rustix::event::Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
+/// How long a file that is followed is given to grow before it is looked at again.
+const GROWTH_WAIT: std::time::Duration = std::time::Duration::from_millis(100);
 /// Compression inside compression that is undone.
 const LAYERS_MAX: usize = 2;
 
@@ -42,6 +44,8 @@ pub(super) struct Input {
     pub(super) trouble: Option<String>,
     /// It may still grow while it is read.
     pub(super) live: bool,
+    /// A file whose end is not the end: the file itself, to ask for its length.
+    followed: Option<File>,
     /// The pipe itself, to ask whether something is there; standard input where it is none.
     pipe: Option<File>,
     count: Arc<AtomicU64>,
@@ -49,11 +53,11 @@ pub(super) struct Input {
 }
 
 impl Input {
-    pub(super) fn open(path: &Path) -> Result<Self, SourceError> {
+    pub(super) fn open(path: &Path, follow: bool) -> Result<Self, SourceError> {
         let file = shown(path);
         let wrong = |what: String| SourceError::Open { file: file.clone(), what };
         let count = Arc::new(AtomicU64::new(0));
-        let mut pipe = None;
+        let (mut pipe, mut followed) = (None, None);
         let (reader, live, size): (Box<dyn Read + Send>, bool, Option<u64>) =
             if path.as_os_str() == "-" {
                 (Box::new(Counted { inner: io::stdin(), count: Arc::clone(&count) }), true, None)
@@ -63,12 +67,15 @@ impl Input {
                 if about.is_dir() {
                     return Err(wrong("is a directory; name the capture files in it".to_owned()));
                 }
-                let size = about.is_file().then_some(about.len());
-                if !about.is_file() {
+                let follow = follow && about.is_file();
+                let size = (about.is_file() && !follow).then_some(about.len());
+                if follow {
+                    followed = opened.try_clone().ok();
+                } else if !about.is_file() {
                     pipe = opened.try_clone().ok();
                 }
                 let counted = Counted { inner: opened, count: Arc::clone(&count) };
-                (Box::new(counted), !about.is_file(), size)
+                (Box::new(counted), size.is_none(), size)
             };
         let mut input = Self {
             file: file.clone(),
@@ -80,6 +87,7 @@ impl Input {
             ended: false,
             trouble: None,
             live,
+            followed,
             pipe,
             count,
             size,
@@ -88,6 +96,11 @@ impl Input {
             while !input.need(4) && !input.ended {}
             if !input.has(4) {
                 break;
+            }
+            let packed =
+                matches!(input.peek().get(..4), Some([0x1f, 0x8b, ..] | [0x28, 0xb5, 0x2f, 0xfd]));
+            if packed && input.followed.is_some() {
+                return Err(wrong("is compressed, so it can't be followed; unpack it".to_owned()));
             }
             match input.peek().get(..4) {
                 Some([0x1f, 0x8b, ..]) => {
@@ -126,6 +139,7 @@ impl Input {
             ended: false,
             trouble: None,
             live: self.live,
+            followed: self.followed,
             pipe: self.pipe,
             count: self.count,
             size: self.size,
@@ -155,7 +169,7 @@ impl Input {
     /// Whether a read would give something (or the end) soon; a file always does.
     fn is_ready(&self) -> bool {
         use rustix::event::{PollFd, PollFlags, poll};
-        if !self.live {
+        if !self.live || self.followed.is_some() {
             return true;
         }
         let asked = match &self.pipe {
@@ -186,6 +200,7 @@ impl Input {
             }
             let Some(room) = self.window.get_mut(self.end..) else { return false };
             match self.reader.read(room) {
+                Ok(0) if self.followed.is_some() => return self.wait_for_growth(),
                 Ok(0) => self.ended = true,
                 Ok(read) => self.end = self.end.saturating_add(read),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -196,6 +211,18 @@ impl Input {
             }
         }
         true
+    }
+
+    /// At the end of a file that is followed: gives it time to grow. `false`, as nothing was read.
+    fn wait_for_growth(&mut self) -> bool {
+        let length = self.followed.as_ref().and_then(|file| file.metadata().ok());
+        if length.is_none_or(|about| about.len() < self.position()) {
+            self.ended = true;
+            self.trouble = Some("the file was made shorter while it was followed".to_owned());
+        } else {
+            std::thread::sleep(GROWTH_WAIT);
+        }
+        false
     }
 
     /// Moves on.

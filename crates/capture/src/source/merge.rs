@@ -59,8 +59,13 @@ pub struct Files {
 const WARNINGS_MAX: usize = 100;
 
 impl One {
-    fn open(path: &std::path::Path, at: usize, options: &Options) -> Result<Self, SourceError> {
-        let mut input = Input::open(path)?;
+    fn open(
+        path: &std::path::Path,
+        at: usize,
+        follow: bool,
+        options: &Options,
+    ) -> Result<Self, SourceError> {
+        let mut input = Input::open(path, follow)?;
         let not_a_capture = |input: &Input, what: String| SourceError::NotACapture {
             file: input.file.clone(),
             what,
@@ -129,7 +134,10 @@ impl Files {
         let inputs = paths
             .iter()
             .enumerate()
-            .map(|(at, path)| One::open(path, at, options))
+            .map(|(at, path)| {
+                let last = at.saturating_add(1) == paths.len();
+                One::open(path, at, options.follow && last, options)
+            })
             .collect::<Result<_, _>>()?;
         Ok(Self { inputs, filter, options: options.clone(), warnings: Vec::new(), number: 0 })
     }

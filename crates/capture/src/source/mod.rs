@@ -22,6 +22,8 @@ pub use merge::Files;
 pub struct Options {
     /// Capture filter in tcpdump's syntax.
     pub filter: Option<String>,
+    /// The last input goes on where it ends, if it is a file that is still being written.
+    pub follow: bool,
     /// Bytes of packets in one batch, about.
     pub batch_bytes: usize,
     /// Packets in one batch at most.
@@ -32,7 +34,13 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { filter: None, batch_bytes: 1 << 20, batch_frames: 4096, packet_max: 1 << 24 }
+        Self {
+            filter: None,
+            follow: false,
+            batch_bytes: 1 << 20,
+            batch_frames: 4096,
+            packet_max: 1 << 24,
+        }
     }
 }
 

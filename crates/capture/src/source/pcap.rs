@@ -85,8 +85,16 @@ impl Pcap {
             if !input.is_ended() {
                 return Next::Wait;
             }
-            let why = input.trouble.take().unwrap_or_else(|| "the file is cut off".to_owned());
-            return Next::Damage(format!("{why} inside a packet; read up to here"));
+            if let Some(trouble) = input.trouble.take() {
+                return Next::Damage(format!("{trouble} inside a packet; read up to here"));
+            }
+            // Either it is cut off, or this length is wrong.
+            return match self.resync(input) {
+                Next::Skip(what, bytes) => Next::Skip(what, bytes),
+                _ => {
+                    Next::Damage("the file is cut off inside a packet; read up to here".to_owned())
+                }
+            };
         }
         self.last_secs = Some(secs);
         input.consume(header);

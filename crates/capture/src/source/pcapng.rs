@@ -11,6 +11,10 @@ const INTERFACE: u32 = 1;
 const OLD_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
 const ENHANCED_PACKET: u32 = 6;
+/// Kinds of blocks besides the first six: secrets, journal, and custom ones.
+const KINDS: [u32; 4] = [9, 10, 0x0bad, 0x4000_0bad];
+/// Bytes searched for the next block after damage.
+const RESYNC_MAX: usize = 1 << 20;
 /// Interfaces of one section kept.
 const INTERFACES_MAX: usize = 4096;
 /// Options of one block read.
@@ -66,7 +70,7 @@ impl Pcapng {
                 };
             }
             let Some(length) = self.block_length(input.peek()) else {
-                return Next::Damage("a block of impossible length; read up to here".to_owned());
+                return self.resync(input, "a block of impossible length");
             };
             if !wait && !input.has(length) {
                 return Next::Wait;
@@ -75,13 +79,54 @@ impl Pcapng {
                 if !input.is_ended() {
                     return Next::Wait;
                 }
-                let why = input.trouble.take().unwrap_or_else(|| "the file is cut off".to_owned());
-                return Next::Damage(format!("{why} inside a block; read up to here"));
+                if let Some(trouble) = input.trouble.take() {
+                    return Next::Damage(format!("{trouble} inside a block; read up to here"));
+                }
+                // Either it is cut off, or this length is wrong.
+                return match self.resync(input, "a damaged block") {
+                    Next::Skip(what, bytes) => Next::Skip(what, bytes),
+                    _ => Next::Damage(
+                        "the file is cut off inside a block; read up to here".to_owned(),
+                    ),
+                };
+            }
+            if !self.ends_alike(input.peek(), length) {
+                return self.resync(input, "a damaged block");
             }
             if let Some(next) = self.block(input, length) {
                 return next;
             }
             input.consume(length);
+        }
+    }
+
+    /// A block tells its length at both ends.
+    fn ends_alike(&self, bytes: &[u8], length: usize) -> bool {
+        let Some(told) = read(bytes, 4, self.big) else { return false };
+        // Some writers do not count the padding.
+        let short = usize::try_from(told).unwrap_or(usize::MAX);
+        [length, short].iter().any(|end| read(bytes, end.saturating_sub(4), self.big) == Some(told))
+    }
+
+    /// After a block that makes no sense: looks for two in a row that do.
+    fn resync(&self, input: &mut Input, what: &str) -> Next {
+        input.need(RESYNC_MAX);
+        let window = input.peek();
+        let next_of = |at: usize| -> Option<usize> {
+            let block = window.get(at..)?;
+            let kind = read(block, 0, self.big)?;
+            let section = kind == SECTION;
+            let mut order = Self { interfaces: Vec::new(), ..*self };
+            let length = order.block_length(block)?;
+            let known = section || (1..=6).contains(&kind) || KINDS.contains(&kind);
+            (known && order.ends_alike(block, length)).then(|| at.saturating_add(length))
+        };
+        let found = (4..window.len()).find(|at| {
+            next_of(*at).is_some_and(|next| next_of(next).is_some() || next == window.len())
+        });
+        match found {
+            Some(skip) => Next::Skip(format!("{what}; {skip} bytes were skipped"), skip),
+            None => Next::Damage(format!("{what}; read up to here")),
         }
     }
 
