@@ -36,7 +36,7 @@ impl Default for Config {
             depth_max: 64,
             text_max: 256,
             leaf_path_max: 256,
-            target_max: 2048,
+            target_max: 8192,
             header_max: 256,
             credentials_max: 64,
             forwarded_max: 16,

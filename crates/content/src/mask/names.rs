@@ -392,7 +392,9 @@ fn session(words: &[&str], last: &str) -> Option<NameClass> {
     let before = words.len().checked_sub(2).and_then(|at| words.get(at)).copied();
     let two = matches!((before, last), (Some("session" | "sess"), "id" | "key" | "cookie"));
     let bare = words.len() == 1 && matches!(last, "session" | "sess");
-    (joined || two || bare).then_some(NameClass::Session)
+    // What a client counts its own visits by opens nothing.
+    let visit = words.iter().any(|w| ["client", "browser", "visit", "visitor", "ad"].contains(w));
+    (joined || (two && !visit) || bare).then_some(NameClass::Session)
 }
 
 fn personal(words: &[&str], last: &str, pair: &impl Fn(&str, &str) -> bool) -> Option<NameClass> {
@@ -470,6 +472,10 @@ fn credential(words: &[&str], last: &str, pair: &impl Fn(&str, &str) -> bool) ->
     }
     if has(&["signature", "sig", "hmac", "csrf", "xsrf"]) {
         return Some(NameClass::Secret);
+    }
+    // The digest of public content names it.
+    if last == "hash" && has(&["info", "file", "content", "commit", "block", "tx", "image"]) {
+        return None;
     }
     let drawn = [
         "key",
@@ -642,7 +648,8 @@ mod tests {
             &["session_id", "sessionId", "sid", "PHPSESSID", "JSESSIONID"],
             Some(NameClass::Session),
         );
-        check(&["key", "state"], Some(NameClass::Random));
+        check(&["clientSessionId", "visit_session_id", "info_hash", "commitHash"], None);
+        check(&["key", "state", "hash"], Some(NameClass::Random));
         check(&["client_secret", "secret", "signature"], Some(NameClass::Secret));
         check(&["private_key", "privateKey"], Some(NameClass::PrivateKey));
     }
