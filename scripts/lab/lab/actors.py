@@ -32,8 +32,9 @@ class Wait:
 class Ask:
     """One request."""
 
-    def __init__(self, method, target, body=None, form=None, token=None, key=None):
+    def __init__(self, method, target, body=None, form=None, token=None, key=None, headers=None):
         self.method, self.target, self.body, self.form, self.token, self.key = method, target, body, form, token, key
+        self.headers = headers or {}
 
 
 class Answer:
@@ -56,7 +57,7 @@ class Client:
     def __init__(self, lab, address, profile, agent=None, episode=None):
         self.lab, self.address, self.profile, self.episode = lab, address, profile, episode
         self.agent = agent or PROFILES[profile][0]
-        self.cookies, self.connection, self.used = {}, None, -1e9
+        self.cookies, self.connection, self.used, self.token = {}, None, -1e9, None
 
     def move(self, address):
         """Goes on from another address."""
@@ -87,23 +88,27 @@ class Client:
             values["Authorization"] = f"Bearer {ask.token}"
         if self.cookies:
             values["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        values.update(ask.headers)
+        source = self.address
+        if self.lab.gateway:
+            source, values["X-Forwarded-For"] = self.lab.gateway, self.address
         for attempt in (0, 1):
             if self.connection is None:
                 self.connection = http.client.HTTPConnection(
-                    "127.0.0.1", self.lab.port, source_address=(self.address, 0), timeout=20)
+                    "127.0.0.1", self.lab.port, source_address=(source, 0), timeout=20)
                 self.connection.connect()
-            begin = time.time()
+            begin, left = time.time(), dict(values)
             connection = self.connection
             try:
                 connection.putrequest(ask.method, ask.target, skip_host=True, skip_accept_encoding=True)
-                for name in PROFILES[self.profile][1]:
-                    if name in values:
-                        connection.putheader(name, values[name])
+                for name in [*PROFILES[self.profile][1], *ask.headers, *(["X-Forwarded-For"] if self.lab.gateway else [])]:
+                    if name in left:
+                        connection.putheader(name, left.pop(name))
                 if ask.key:
                     connection.putheader("X-Api-Key", ask.key)
                 connection.putheader("X-Request-Id", request_id)
                 connection.endheaders(body)
-                own = connection.sock.getsockname()
+                own = (self.address, connection.sock.getsockname()[1])
                 response = connection.getresponse()
                 text = response.read().decode("utf-8", "replace")
                 break
@@ -125,8 +130,8 @@ class Client:
 class Stage:
     """Plays actors in the order of played time, one request at a time."""
 
-    def __init__(self, clock, host, port):
-        self.clock, self.host, self.port = clock, host, port
+    def __init__(self, clock, host, port, gateway=None):
+        self.clock, self.host, self.port, self.gateway = clock, host, port, gateway
         self.queue, self.order = [], itertools.count()
         self.requests, self.total = {}, 0
 

@@ -8,6 +8,7 @@ import random
 import subprocess
 import time
 
+from ..apps import Play
 from .actors import Stage
 from .clock import Clock, rewrite, senders
 
@@ -26,21 +27,25 @@ def tcpdump(port, path):
 def main():
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("name", choices=["shop", "bank"])
+    parser.add_argument("name", help="shop, bank, or one of apps/designs.py")
     parser.add_argument("out", type=pathlib.Path)
     parser.add_argument("--benign", action="store_true", help="no attack at all")
+    parser.add_argument("--small", action="store_true", help="ten users and a thousand requests (apps only)")
     parser.add_argument("--scale", type=float, default=1.0, help="how many users and visits, as a factor")
     parser.add_argument("--episodes", default="", help="only attacks whose id begins with one of these, comma-separated")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    module = importlib.import_module(f"scripts.lab.{options.name}.day")
+    if options.name in ("shop", "bank"):
+        module = importlib.import_module(f"scripts.lab.{options.name}.day")
+    else:
+        module = Play(options.name, options.small)
     clock = Clock(START)
     running = module.start(options.out)
     raw = str(options.out / "raw.pcap")
     capture = tcpdump(running.sensor_port, raw)
     try:
-        stage = Stage(clock, running.host, running.port)
+        stage = Stage(clock, running.host, running.port, running.gateway)
         script = module.Day(stage, random.Random(options.seed), options.scale)
         script.benign()
         if not options.benign:

@@ -18,8 +18,9 @@ def wait_for(port):
 class Running:
     """What was started."""
 
-    def __init__(self, host, port, sensor_port, processes):
+    def __init__(self, host, port, sensor_port, processes, gateway=None):
         self.host, self.port, self.sensor_port, self.processes = host, port, sensor_port, processes
+        self.gateway = gateway
 
     def stop(self):
         """Ends all of it."""
