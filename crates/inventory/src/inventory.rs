@@ -2,7 +2,8 @@
 
 use crate::hosts::Hosts;
 use crate::login;
-use crate::objects;
+use crate::objects::{self, Asked};
+use crate::operation;
 use crate::outcome::{self, Verdict};
 use crate::path::Path;
 use crate::record::Records;
@@ -175,6 +176,15 @@ impl Inventory {
             }
         }
         self.folded = self.folded.saturating_add(u64::from(filed.folded));
+        let operation = (slots.is_empty() && !filed.folded).then(|| operation::of(request));
+        let operation = operation.flatten();
+        if let Some(operation) = &operation {
+            let max = self.limits.endpoints_max;
+            filed.record = self.records.function(filed.record, operation, max);
+            if let Some(thing) = operation.thing().filter(|_| asked.confirms) {
+                service.names.resource(&thing);
+            }
+        }
         let Some(record) = self.records.get_mut(filed.record) else {
             return nothing(Arc::clone(&service.name), verdict);
         };
@@ -183,7 +193,8 @@ impl Inventory {
         let objects = if assessed.login.is_some() || filed.folded {
             Vec::new()
         } else {
-            objects::read(&mut service.names, record, path, slots, request, filed.soft)
+            let asked = Asked { path, slots, request, operation: operation.as_ref() };
+            objects::read(&mut service.names, record, asked, filed.soft)
         };
         let outcome = match &assessed.login {
             Some(login) if login.outcome != Outcome::Unknown => login.outcome,
@@ -198,6 +209,7 @@ impl Inventory {
             objects,
             outcome,
             refused: verdict.refused,
+            resource: Arc::clone(&record.resource),
             login: assessed.login,
             merged: core::mem::take(&mut record.pending),
         }
@@ -244,6 +256,7 @@ fn nothing(service: Arc<str>, verdict: Verdict) -> Sighting {
         objects: Vec::new(),
         outcome: verdict.outcome(),
         refused: verdict.refused,
+        resource: Arc::from(""),
         login: None,
         merged: Vec::new(),
     }

@@ -7,6 +7,7 @@ mod inventory;
 mod learn;
 mod login;
 mod objects;
+mod operation;
 mod outcome;
 mod path;
 mod record;

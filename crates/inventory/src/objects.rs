@@ -1,5 +1,6 @@
 //! What a request asks for: values in slots, then leaves that are ids.
 
+use crate::operation::{Operation, is_call_number};
 use crate::path::{Path, kind, split_extension};
 use crate::record::Record;
 use crate::sighting::{ObjectRef, SlotKind};
@@ -179,15 +180,24 @@ const NOT_THINGS: &[&str] = &[
     "client",
 ];
 
+/// What is read.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) path: &'a Path,
+    /// Segments that stand in the slots of the template.
+    pub(crate) slots: &'a [usize],
+    pub(crate) request: &'a Request,
+    pub(crate) operation: Option<&'a Operation>,
+}
+
 /// Collects the objects of a request; `soft`: its slots took words that do not fit them.
 pub(crate) fn read(
     names: &mut Names,
     record: &Record,
-    path: &Path,
-    slots: &[usize],
-    request: &Request,
+    asked: Asked<'_>,
     soft: bool,
 ) -> Vec<ObjectRef> {
+    let Asked { path, slots, request, operation } = asked;
     let mut objects = Vec::new();
     for (at, class) in slots.iter().zip(&record.classes) {
         let segment = path.segment(*at);
@@ -203,10 +213,16 @@ pub(crate) fn read(
         if objects.len() >= OBJECTS_MAX {
             break;
         }
-        let found = match names.role(leaf.name()) {
+        if is_call_number(leaf, operation) {
+            continue;
+        }
+        // By position: the first is what the function is about.
+        let positional = operation.is_some() && leaf.path == "params[]" && leaf.record == 0;
+        let role = if positional { &Role::Own } else { names.role(leaf.name()) };
+        let found = match role {
             Role::None => continue,
             Role::Own => {
-                value(leaf, false).map(|id| object(Arc::clone(&record.resource), &id, false))
+                value(leaf, positional).map(|id| object(Arc::clone(&record.resource), &id, false))
             }
             Role::Id(class) => value(leaf, false).map(|id| object(Arc::clone(class), &id, false)),
             Role::Maybe(class) => value(leaf, true).map(|id| object(Arc::clone(class), &id, false)),

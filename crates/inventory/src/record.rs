@@ -2,6 +2,7 @@
 
 use crate::inventory::Endpoint;
 use crate::login::stats::LoginStats;
+use crate::operation::Operation;
 use crate::sighting::{EndpointKind, Slot};
 use crate::template::{Hint, Template};
 use foldhash::fast::RandomState;
@@ -11,6 +12,8 @@ use stilt_model::{EndpointId, IdBuilder};
 
 /// Sorts of successful answers remembered for one endpoint.
 const SHAPES_MAX: usize = 8;
+/// Functions of one address told apart: a client may name what it likes.
+const FUNCTIONS_MAX: u32 = 256;
 /// Merged ids that wait to be told.
 const PENDING_MAX: usize = 4096;
 /// Merged ids that still lead somewhere.
@@ -38,6 +41,8 @@ pub(crate) struct Record {
     pub(crate) sample: Box<str>,
     /// Ids merged into it that were not told yet.
     pub(crate) pending: Vec<EndpointId>,
+    /// Functions told apart at this address.
+    pub(crate) functions: u32,
     /// What its sign-in attempts taught.
     pub(crate) login: Option<Box<LoginStats>>,
 }
@@ -65,8 +70,11 @@ impl Record {
 }
 
 fn id(endpoint: &Endpoint) -> EndpointId {
-    let id = IdBuilder::new("endpoint").text(&endpoint.service).text(&endpoint.method);
-    EndpointId(id.text(&endpoint.template).finish())
+    id_of(&endpoint.service, &endpoint.method, &endpoint.template)
+}
+
+fn id_of(service: &str, method: &str, template: &str) -> EndpointId {
+    EndpointId(IdBuilder::new("endpoint").text(service).text(method).text(template).finish())
 }
 
 /// All endpoints of all services.
@@ -137,6 +145,7 @@ impl Records {
             node: u32::MAX,
             sample: sample.into(),
             pending: Vec::new(),
+            functions: 0,
             login: None,
         };
         record.relabel(template);
@@ -153,6 +162,31 @@ impl Records {
             self.by_id.insert(id, at);
         }
         at
+    }
+
+    /// The record of one function of the address `at`, as long as these are few enough.
+    pub(crate) fn function(&mut self, at: u32, operation: &Operation, max: usize) -> u32 {
+        let Some(base) = self.get(at) else { return at };
+        let endpoint = &base.endpoint;
+        let template = operation.template(&endpoint.template, &base.resource, base.hint);
+        let (service, method) = (Arc::clone(&endpoint.service), endpoint.method.clone());
+        let (sample, confirmed) = (base.sample.clone(), base.confirmed);
+        let known = self.len();
+        let full = base.functions >= FUNCTIONS_MAX || known >= max;
+        let text = template.text.clone();
+        if full && !self.by_id.contains_key(&id_of(&service, &method, &text)) {
+            return at;
+        }
+        let own = self.add(&service, &method, template, &sample);
+        if self.len() > known
+            && let Some(base) = self.get_mut(at)
+        {
+            base.functions = base.functions.saturating_add(1);
+        }
+        if let Some(own) = self.get_mut(own) {
+            own.confirmed |= confirmed;
+        }
+        own
     }
 
     /// Lets `from` go on in `into`; its id leads there from now on.

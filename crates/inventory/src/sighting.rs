@@ -79,6 +79,8 @@ pub struct Sighting {
     pub name: Arc<str>,
     /// Service name.
     pub service: Arc<str>,
+    /// Resource the endpoint is about: singular, lower case.
+    pub resource: Arc<str>,
     /// What the endpoint is for.
     pub kind: EndpointKind,
     /// The request changes state (POST, PUT, PATCH, DELETE; a GraphQL mutation).

@@ -216,9 +216,9 @@ impl Objects {
             return;
         }
         let service = self.keys.service(&sighting.service);
-        let resource = shows::singular(shows::resource_of(&sighting.name));
+        let resource = &*sighting.resource;
         let things = sighting.objects.iter().any(|object| object.in_path);
-        let place = (sighting.endpoint, resource.as_str(), things);
+        let place = (sighting.endpoint, resource, things);
         let records = self.owners.read(&self.keys, tx, place, seen);
         let under_other = sighting.objects.iter().filter(|object| object.in_path).any(|object| {
             let verdict = self.judge(tx, sighting, seen, object);
@@ -236,7 +236,7 @@ impl Objects {
             .map(|object| self.keys.object(service, object))
             .collect();
         let mut shows = Vec::new();
-        let about = (service, resource.as_str());
+        let about = (service, resource);
         self.shows.in_response(&self.keys, response, about, &mut shows);
         if sighting.changes_state && sighting.login.is_none() && !under_other {
             self.shows.in_request(&self.keys, tx, about, &mut shows);

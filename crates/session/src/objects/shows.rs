@@ -90,7 +90,9 @@ impl Shows {
         out: &mut Vec<Show>,
     ) {
         let reading = Reading::new(keys, service, resource);
-        for leaf in &response.leaves {
+        // JSON-RPC numbers its calls: that `id` names nothing.
+        let numbered = response.leaves.iter().take(8).any(|leaf| leaf.path == "jsonrpc");
+        for leaf in response.leaves.iter().filter(|leaf| !(numbered && leaf.path == "id")) {
             self.in_leaf(&reading, leaf, out);
         }
         if let Some(location) = &response.location {
@@ -299,20 +301,6 @@ fn is_wrapper(name: &str) -> bool {
         "object", "payload", "response", "body", "hit", "node", "edge", "member", "embedded",
     ]
     .contains(&name.trim_start_matches('_'))
-}
-
-/// The resource an endpoint is about: the last plain segment of its template.
-pub(super) fn resource_of(name: &str) -> &str {
-    let path = name.split_once(' ').map_or(name, |(_, path)| path);
-    path.rsplit('/')
-        .find(|segment| !segment.is_empty() && !segment.starts_with('{') && !is_version(segment))
-        .unwrap_or_default()
-}
-
-fn is_version(segment: &str) -> bool {
-    segment
-        .strip_prefix(['v', 'V'])
-        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// Singular of a resource's name, lower case.

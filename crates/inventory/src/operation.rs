@@ -1,0 +1,175 @@
+//! One address for many functions: which of them a request names.
+//!
+//! GraphQL, JSON-RPC 2.0, and pages that take an `action`. The function belongs to the endpoint, for
+//! nothing that is learned of one of them holds for another. GraphQL is told by its first root
+//! field: the operation's name is the client's to choose.
+
+use crate::template::{Hint, Part, Template};
+use crate::words::{is_function, singular, words};
+use stilt_model::{Leaf, Place, Request, Value};
+
+/// Leaves of a request that are looked at.
+const LEAVES_MAX: usize = 64;
+/// Longest name.
+const NAME_MAX: usize = 64;
+
+/// What a request asks its address to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Operation {
+    /// As it follows the path: `#order`, `?action=login`.
+    pub(crate) suffix: String,
+    name: String,
+    /// JSON-RPC: `id` at the top numbers the call.
+    pub(crate) numbered: bool,
+}
+
+/// Parameters of a query that choose a function, and those of a body.
+const IN_QUERY: &[&str] =
+    &["action", "act", "cmd", "command", "op", "operation", "method", "func", "function", "fn", "do"];
+const IN_BODY: &[&str] = &["action", "cmd", "command", "op", "operation", "func", "function"];
+
+/// The function a request names, if its address has several.
+pub(crate) fn of(request: &Request) -> Option<Operation> {
+    let leaves = || request.leaves.iter().take(LEAVES_MAX);
+    let text = |path: &str| {
+        leaves().find(|leaf| leaf.path == path).and_then(|leaf| match &leaf.value {
+            Value::Text(text) => Some(text.as_str()),
+            _ => None,
+        })
+    };
+    if leaves().any(|leaf| leaf.path == "jsonrpc") {
+        let name = text("method").filter(|name| is_name(name))?;
+        return Some(Operation::new('#', "", name, true));
+    }
+    if let Some(query) = text("query")
+        && let Some(field) = root_field(query)
+    {
+        return Some(Operation::new('#', "", field, false));
+    }
+    if leaves().any(|leaf| leaf.path.starts_with("extensions.persistedQuery")) {
+        let name = text("operationName").filter(|name| is_name(name))?;
+        return Some(Operation::new('#', "", name, false));
+    }
+    leaves().find_map(|leaf| {
+        let known: &[&str] = match leaf.place {
+            Place::Query => IN_QUERY,
+            _ => IN_BODY,
+        };
+        let name = known.iter().find(|name| leaf.path.eq_ignore_ascii_case(name))?;
+        match &leaf.value {
+            Value::Text(value) if is_name(value) => Some(Operation::new('?', name, value, false)),
+            _ => None,
+        }
+    })
+}
+
+impl Operation {
+    fn new(mark: char, parameter: &str, name: &str, numbered: bool) -> Self {
+        let equals = if parameter.is_empty() { "" } else { "=" };
+        let suffix = format!("{mark}{parameter}{equals}{name}");
+        Self { suffix, name: name.to_owned(), numbered }
+    }
+
+    /// The template of the function at the address `path`, which is about `resource`.
+    pub(crate) fn template(&self, path: &str, resource: &str, hint: Hint) -> Template {
+        let mut template = Template::new(&[Part::Name(&self.name)]);
+        template.text = format!("{path}{}", self.suffix);
+        template.resource = self.thing().map_or_else(|| resource.into(), Into::into);
+        if template.hint == Hint::None {
+            template.hint = hint;
+        }
+        template
+    }
+
+    /// The thing that the name speaks of: `order` in `getOrderById`, `order.read` and `orders`.
+    pub(crate) fn thing(&self) -> Option<String> {
+        const VERBS: &[&str] = &[
+            "get", "list", "read", "find", "fetch", "load", "show", "view", "query", "my", "all",
+            "one", "by", "id", "ids", "create", "add", "make", "update", "edit", "set", "delete",
+            "remove", "detail", "details", "info", "page", "data", "of", "for", "the", "a", "do",
+        ];
+        words(&self.name)
+            .iter()
+            .rev()
+            .find(|word| !VERBS.contains(&word.as_str()) && !is_function(word))
+            .map(|word| singular(word))
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    (2..=NAME_MAX).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-./:".contains(&b))
+}
+
+/// The first field of a GraphQL document's first selection.
+fn root_field(query: &str) -> Option<&str> {
+    let text = query.trim_start();
+    let keyed = ["query", "mutation", "subscription"].iter().any(|word| text.starts_with(word));
+    if !keyed && !text.starts_with('{') {
+        return None;
+    }
+    // Definitions of variables may hold braces of their own.
+    let mut depth = 0_u32;
+    let open = text.char_indices().find(|(_, char)| {
+        match char {
+            '(' => depth = depth.saturating_add(1),
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        *char == '{' && depth == 0
+    })?;
+    let rest = text.get(open.0.saturating_add(1)..)?.trim_start();
+    let (first, rest) = word(rest)?;
+    match rest.trim_start().strip_prefix(':').map(str::trim_start) {
+        Some(rest) => word(rest).map(|(field, _)| field),
+        None => Some(first),
+    }
+}
+
+fn word(text: &str) -> Option<(&str, &str)> {
+    let end = text.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
+    (1..=NAME_MAX).contains(&end).then(|| text.split_at(end))
+}
+
+/// The leaf numbers the call, and names nothing.
+pub(crate) fn is_call_number(leaf: &Leaf, operation: Option<&Operation>) -> bool {
+    leaf.path == "id" && operation.is_some_and(|operation| operation.numbered)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_support::{Tx, World, get, post};
+
+    fn check(tx: Tx, suffix: Option<&str>, thing: Option<&str>) {
+        let tx = World::new().tx(tx);
+        let found = of(tx.request.as_ref().unwrap());
+        assert_eq!(found.as_ref().map(|found| found.suffix.as_str()), suffix);
+        assert_eq!(found.and_then(|found| found.thing()).as_deref(), thing);
+    }
+
+    #[test]
+    fn functions_are_told_apart_where_one_address_has_many() {
+        let graph = |query: &str| {
+            let body = format!("{{\"operationName\":\"Anything\",\"query\":\"{query}\"}}");
+            post("/graphql").json(&body)
+        };
+        check(graph("query Q($id: ID!) { order(id: $id) { id } }"), Some("#order"), Some("order"));
+        check(graph("{ mine: orders { id } }"), Some("#orders"), Some("order"));
+        check(graph("query Q($f: F = {a: 1}) { getItems { id } }"), Some("#getItems"), Some("item"));
+        check(graph("not a query"), None, None);
+        let call = r#"{"jsonrpc":"2.0","id":7,"method":"order.read","params":{"id":5}}"#;
+        check(post("/rpc").json(call), Some("#order.read"), Some("order"));
+        check(get("/index.php?action=login&x=1"), Some("?action=login"), None);
+        check(post("/ajax").json(r#"{"cmd":"listUsers"}"#), Some("?cmd=listUsers"), Some("user"));
+    }
+
+    #[test]
+    fn what_varies_like_a_value_is_no_function() {
+        check(get("/search?q=order&action=17"), None, None);
+        check(get("/search?query=shoes"), None, None);
+        check(post("/pay").json(r#"{"method":"card"}"#), None, None);
+        check(post("/x").json(r#"{"action":"a long text that says something"}"#), None, None);
+    }
+}
