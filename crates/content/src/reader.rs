@@ -4,7 +4,7 @@ use crate::bytes::{percent_decode, prefix};
 use crate::config::Config;
 use crate::header_names::HeaderNames;
 use crate::leaves::paths::Paths;
-use crate::leaves::{Sink, form, json, multipart};
+use crate::leaves::{Sink, form, html, json, multipart};
 use crate::mask::{Masker, credential_kind, scheme_off};
 use crate::{cookie, credential, headers, jwt, shape, target};
 use std::borrow::Cow;
@@ -61,9 +61,10 @@ impl Reader {
             .finish();
         let path = exchange.request.as_ref().map(|message| {
             let raw = crate::bytes::lossy(message.head.target()).into_owned();
-            target::signs_in(target::parse(&raw, false).path)
+            target::parse(&raw, false).path.to_owned()
         });
-        let auth = path.unwrap_or(false);
+        let path = path.unwrap_or_default();
+        let auth = target::signs_in(&path);
         let end = |message: &Message| message.end.time.max(message.start.time);
         Transaction {
             id: TransactionId(id),
@@ -79,7 +80,7 @@ impl Reader {
             version: first.map(|message| message.head.version).unwrap_or_default(),
             lost_bytes: messages().map(|m| m.body.lost).fold(0, u64::saturating_add),
             request: exchange.request.as_ref().map(|message| self.request(message, auth)),
-            response: exchange.response.as_ref().map(|message| self.response(message, auth)),
+            response: exchange.response.as_ref().map(|message| self.response(message, auth, &path)),
             flow: exchange.flow,
             flags,
             anomalies,
@@ -173,13 +174,16 @@ impl Reader {
         shown
     }
 
-    fn response(&mut self, message: &Message, auth: bool) -> Response {
+    fn response(&mut self, message: &Message, auth: bool, path: &str) -> Response {
         let head = &message.head;
         let media = headers::media_type(head, self.config.header_max)
             .map(|media| self.masker.text_max(&media, self.config.header_max).into_owned());
         let mut issued = self.issued_in_head(head, message.start.time);
         let mut sink = sink(&mut self.masker, &mut self.paths, &self.config, auth, true);
         read_body(message, self.config.depth_max, &mut sink, false);
+        if media.as_deref().is_some_and(|media| media.contains("html")) && sink.leaves.is_empty() {
+            html::read(&message.body.kept, path, &mut sink);
+        }
         let (leaves, leaves_cut) = (sink.leaves, sink.cut);
         issued.extend(sink.issued.unwrap_or_default());
         issued.truncate(self.config.credentials_max);

@@ -1,7 +1,7 @@
 //! Which sort of answer a response was.
 
 use crate::bytes::{FNV_START, fnv};
-use stilt_model::{IdBuilder, Leaf, Value};
+use stilt_model::{IdBuilder, Leaf, Place, Value};
 
 fn kind(value: &Value) -> u8 {
     match value {
@@ -15,7 +15,8 @@ fn kind(value: &Value) -> u8 {
 
 /// Hash of the set of (path, kind); without leaves, of the media type and whether there was a body.
 pub(crate) fn shape(leaves: &[Leaf], media: Option<&str>, bytes: u64) -> u64 {
-    if leaves.is_empty() {
+    // How many links a page has says nothing of its sort.
+    if leaves.iter().all(|leaf| leaf.place == Place::Html) {
         return IdBuilder::new("shape")
             .text(media.unwrap_or_default())
             .number(u64::from(bytes > 0))
@@ -31,7 +32,6 @@ pub(crate) fn shape(leaves: &[Leaf], media: Option<&str>, bytes: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use stilt_model::Place;
 
     fn leaf(path: &str, value: Value) -> Leaf {
         Leaf { place: Place::Json, path: path.into(), record: 0, value }

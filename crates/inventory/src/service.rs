@@ -13,7 +13,7 @@ use crate::tree::{Method, NONE, Query, Tree};
 use foldhash::fast::RandomState;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use stilt_model::Response;
+use stilt_model::{Place, Response};
 
 /// A service with all its paths.
 #[derive(Clone, Debug)]
@@ -269,7 +269,7 @@ fn echoes(response: &Response, word: &str) -> bool {
 /// Different leaves of an answer, as far as it matters (up to 3).
 fn distinct(response: &Response) -> usize {
     let mut seen: Vec<&str> = Vec::new();
-    for leaf in response.leaves.iter().take(64) {
+    for leaf in response.leaves.iter().take(64).filter(|leaf| leaf.place != Place::Html) {
         if seen.len() < 3 && !seen.contains(&leaf.path.as_str()) {
             seen.push(&leaf.path);
         }

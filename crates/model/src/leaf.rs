@@ -15,6 +15,8 @@ pub enum Place {
     Form,
     /// A JSON body.
     Json,
+    /// A link of a page.
+    Html,
     /// A header.
     Header,
 }

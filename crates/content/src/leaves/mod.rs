@@ -1,6 +1,7 @@
 //! Typed leaves of queries and bodies, masked as they are read.
 
 pub(crate) mod form;
+pub(crate) mod html;
 pub(crate) mod json;
 pub(crate) mod multipart;
 pub(crate) mod paths;

@@ -213,7 +213,8 @@ impl<'a> Reading<'a> {
     /// Ids in a path or URL: each segment that looks like one, with the segment before it as
     /// class.
     fn link(&self, link: &str, record: Option<u32>, out: &mut Vec<Show>) {
-        let path = link.split(['?', '#']).next().unwrap_or_default();
+        let link = link.split('#').next().unwrap_or_default();
+        let (path, query) = link.split_once('?').unwrap_or((link, ""));
         let mut before = "";
         let mut found = 0;
         for segment in path.split('/').filter(|segment| !segment.is_empty()) {
@@ -236,6 +237,28 @@ impl<'a> Reading<'a> {
                 out.push(Show { key, loose: None, record, identifies, name: None });
                 found += usize::from(identifies);
                 before = segment;
+            }
+        }
+        let page = before.split('.').next().unwrap_or_default();
+        self.parameters(query, page, record, out);
+    }
+
+    /// Ids in the query of a link: `order.php?id=7` shows an order.
+    fn parameters(&self, query: &str, page: &str, record: Option<u32>, out: &mut Vec<Show>) {
+        let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        for (name, value) in pairs.take(LINK_IDS_MAX) {
+            let Some(stem) = class_stem(name) else { continue };
+            let class = self.keys.class(&singular(if stem.is_empty() { page } else { stem }));
+            if let Ok(number) = value.parse::<i64>() {
+                out.push(Show {
+                    key: self.keys.number(self.service, class, number),
+                    loose: Some(self.keys.loose_number(self.service, number)),
+                    record,
+                    identifies: true,
+                    name: None,
+                });
+            } else if !value.is_empty() {
+                self.text(value, record, looks_like_id(value), out);
             }
         }
     }

@@ -1,0 +1,91 @@
+//! Links of pages: what a page lets its reader open next.
+//!
+//! Only where the links lead is read, as `link[].href`; one record for each.
+
+use super::paths::ROOT;
+use super::{Scalar, Sink};
+use std::borrow::Cow;
+use stilt_model::Place;
+
+/// Links of one page that are looked at.
+const LINKS_MAX: usize = 512;
+/// Longest link.
+const LINK_MAX: usize = 256;
+
+/// Reads the links of `body`, a page at `path`.
+pub(crate) fn read(body: &[u8], path: &str, sink: &mut Sink<'_>) {
+    let at = sink.child(ROOT, b"link");
+    let at = sink.paths.element(at);
+    let at = sink.child(at, b"href");
+    let mut record = 0_u32;
+    for start in memchr::memmem::find_iter(body, b"href=").take(LINKS_MAX) {
+        let rest = body.get(start.saturating_add(5)..).unwrap_or_default();
+        let Some(link) = value(rest) else { continue };
+        let Some(link) = resolve(link, path) else { continue };
+        if !sink.add(Place::Html, at, record, Scalar::Text(link)) {
+            return;
+        }
+        record = record.saturating_add(1);
+    }
+}
+
+/// The value of an attribute, quoted or not.
+fn value(rest: &[u8]) -> Option<&str> {
+    let rest = rest.get(..LINK_MAX.min(rest.len())).unwrap_or_default();
+    let (rest, end) = match rest.first()? {
+        quote @ (b'"' | b'\'') => {
+            let inner = rest.get(1..)?;
+            (inner, memchr::memchr(*quote, inner)?)
+        }
+        _ => (rest, rest.iter().position(|b| b.is_ascii_whitespace() || *b == b'>')?),
+    };
+    core::str::from_utf8(rest.get(..end)?).ok().filter(|link| !link.is_empty())
+}
+
+/// The link as a path or URL; none where it stays on the page or leaves the web.
+fn resolve<'a>(link: &'a str, path: &str) -> Option<Cow<'a, str>> {
+    if link.starts_with(['#', '?']) || link.starts_with("//") {
+        return None;
+    }
+    let link: Cow<'_, str> =
+        if link.contains("&amp;") { link.replace("&amp;", "&").into() } else { link.into() };
+    if link.starts_with('/') || link.starts_with("http://") || link.starts_with("https://") {
+        return Some(link);
+    }
+    let head = link.split(['/', '?']).next().unwrap_or_default();
+    if head.contains(':') {
+        return None;
+    }
+    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let link = link.strip_prefix("./").unwrap_or(&link);
+    Some(format!("{folder}/{link}").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_are_read_whatever_their_quotes() {
+        let check = |rest: &str, expected| assert_eq!(value(rest.as_bytes()), expected, "{rest}");
+        check("\"/orders/7\">x", Some("/orders/7"));
+        check("'/orders/7'>x", Some("/orders/7"));
+        check("/orders/7>x", Some("/orders/7"));
+        check("\"/never ends", None);
+        check("", None);
+    }
+
+    #[test]
+    fn links_lead_from_where_the_page_stands() {
+        let check = |link: &str, expected: Option<&str>| {
+            assert_eq!(resolve(link, "/shop/list.php").as_deref(), expected, "{link}");
+        };
+        check("/orders/7", Some("/orders/7"));
+        check("order.php?id=7&amp;x=1", Some("/shop/order.php?id=7&x=1"));
+        check("./order.php", Some("/shop/order.php"));
+        check("https://shop.test/orders/7", Some("https://shop.test/orders/7"));
+        for link in ["#top", "?page=2", "javascript:void(0)", "mailto:a@b.test", "//cdn.test/x"] {
+            check(link, None);
+        }
+    }
+}
