@@ -5,6 +5,32 @@ use crate::header_names::HeaderNames;
 use core::net::IpAddr;
 use stilt_model::Head;
 
+/// Headers in which a gateway or backend names the user it asks for, in order of preference.
+pub(crate) const ON_BEHALF: &[&str] = &[
+    "x-user-id",
+    "x-userid",
+    "x-authenticated-userid",
+    "x-auth-user-id",
+    "x-authenticated-user",
+    "x-auth-request-user",
+    "x-forwarded-user",
+    "x-remote-user",
+    "remote-user",
+    "x-end-user-id",
+    "x-end-user",
+    "x-on-behalf-of",
+    "x-impersonate-user",
+    "x-principal",
+    "x-subject",
+    "x-user-name",
+    "x-username",
+    "x-user",
+    "x-auth-request-email",
+    "x-forwarded-email",
+    "x-user-email",
+    "x-customer-id",
+];
+
 /// Headers that vary from request to request of one client.
 pub(crate) fn varies(name: &[u8]) -> bool {
     const EXACT: &[&str] = &[
@@ -44,7 +70,7 @@ pub(crate) fn varies(name: &[u8]) -> bool {
     let starts = |word: &str| {
         name.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word.as_bytes()))
     };
-    EXACT.iter().any(|word| name.eq_ignore_ascii_case(word.as_bytes()))
+    EXACT.iter().chain(ON_BEHALF).any(|word| name.eq_ignore_ascii_case(word.as_bytes()))
         || PREFIXES.iter().any(|word| starts(word))
 }
 

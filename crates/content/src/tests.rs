@@ -305,3 +305,35 @@ proptest! {
         prop_assert!(!shown.contains("alice") && !shown.contains("hunter"));
     }
 }
+
+#[test]
+fn the_links_of_a_page_are_leaves_and_its_sort_does_not_depend_on_them() {
+    let page = |body: &str| {
+        let request = message(("GET", "/shop/list.php"), 0, &[], b"");
+        let head = [("Content-Type", "text/html")];
+        let answer = message(("", ""), 200, &head, body.as_bytes());
+        let mut reader = Reader::new(Key::new([1; 32]), &Config::default());
+        reader.read(exchange(Some(request), Some(answer))).response.unwrap()
+    };
+    let one = page("<a href=\"order.php?id=7\">7</a> <a href='/order.php?id=8'>8</a>");
+    let shown: Vec<(String, u32)> = one
+        .leaves
+        .iter()
+        .map(|leaf| (leaf.value.as_key().unwrap_or_default(), leaf.record))
+        .collect();
+    let expected = [("/shop/order.php?id=7", 0), ("/order.php?id=8", 1)];
+    assert_eq!(shown, expected.map(|(link, record)| (link.to_owned(), record)));
+    assert_eq!(one.shape, page("nothing").shape);
+}
+
+#[test]
+fn the_user_a_service_asks_for_is_read_and_masked() {
+    let read = |value: &str| {
+        let request = message(("GET", "/orders"), 0, &[("X-User-Id", value)], b"");
+        let mut reader = Reader::new(Key::new([1; 32]), &Config::default());
+        reader.read(exchange(Some(request), None)).request.unwrap().on_behalf
+    };
+    assert_eq!(read("1042").as_deref(), Some("1042"));
+    assert!(read("ann@example.com").is_some_and(|user| user.starts_with("<email:")));
+    assert_eq!(read(" "), None);
+}

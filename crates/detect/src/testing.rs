@@ -158,9 +158,14 @@ pub(crate) enum App {
     Envelope,
     /// Calls of functions by POST; ids in the body, whole numbers far apart; answers name owners.
     Calls,
+    /// Pages and forms; ids in the query and in links; who may not is led elsewhere.
+    Pages,
+    /// One address with an action, German names, a flag for failure under 200; ids in the body.
+    Actions,
 }
 
-pub(crate) const APPS: [App; 4] = [App::Json, App::Form, App::Envelope, App::Calls];
+pub(crate) const APPS: [App; 6] =
+    [App::Json, App::Form, App::Envelope, App::Calls, App::Pages, App::Actions];
 
 /// What the application makes of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -232,6 +237,9 @@ impl App {
                 .json(&format!(r#"{{"account":"{name}","password":"{secret}","device":"web"}}"#)),
             Self::Calls => post("/rpc/openSession")
                 .json(&format!(r#"{{"params":{{"login":"{name}","password":"{secret}"}}}}"#)),
+            Self::Pages => post("/entrar.php").form(&format!("usuario={name}&clave={secret}")),
+            Self::Actions => post("/api?action=anmelden")
+                .json(&format!(r#"{{"benutzer":"{name}","kennwort":"{secret}"}}"#)),
         };
         match (answer, self) {
             (Answer::Yes, Self::Json) => tx.answer(&format!(r#"{{"token":"{}"}}"#, token(user))),
@@ -244,6 +252,14 @@ impl App {
                 r#"{{"result":{{"accessToken":"{}","expiresIn":3600}}}}"#,
                 key(user)
             )),
+            (Answer::Yes, Self::Pages) => tx.set_cookie("SID", &key(user)).location("/inicio.php"),
+            (Answer::Yes, Self::Actions) => {
+                tx.answer(&format!(r#"{{"erfolg":true,"token":"{}"}}"#, key(user)))
+            }
+            (Answer::No, Self::Pages) => tx.location("/entrar.php?e=1"),
+            (Answer::No, Self::Actions) => {
+                tx.answer(r#"{"erfolg":false,"meldung":"Benutzer oder Kennwort falsch"}"#)
+            }
             (Answer::No, Self::Calls) => {
                 tx.answer(r#"{"error":{"code":-32001,"message":"Wrong login or secret"}}"#)
             }
@@ -270,6 +286,10 @@ impl App {
             Answer::No if self == Self::Calls => {
                 tx.answer(r#"{"error":{"code":-32004,"message":"Access denied"}}"#)
             }
+            Answer::No if self == Self::Pages => tx.location("/inicio.php?aviso=1"),
+            Answer::No if self == Self::Actions => {
+                tx.answer(r#"{"erfolg":false,"meldung":"Kein Zugriff"}"#)
+            }
             Answer::No => tx.status(404).answer(r#"{"detail":"Not found"}"#),
         }
     }
@@ -279,8 +299,8 @@ impl App {
         let tx = tx.from(&home(user)).agent(browser(user));
         match self {
             Self::Json => tx.bearer(&token(user)),
-            Self::Calls => tx.bearer(&key(user)),
-            Self::Form => tx.cookie("SID", &key(user)),
+            Self::Calls | Self::Actions => tx.bearer(&key(user)),
+            Self::Form | Self::Pages => tx.cookie("SID", &key(user)),
             Self::Envelope => tx.header("X-Auth-Token", &key(user)),
         }
     }
@@ -292,7 +312,7 @@ impl App {
             "jasper", "kelp", "lotus", "maple", "north", "otter", "pearl",
         ];
         match self {
-            Self::Json => (4100 + n).to_string(),
+            Self::Json | Self::Pages | Self::Actions => (4100 + n).to_string(),
             Self::Calls => (700_000 + 1000 * n + dice(&[n, 3]) % 1000).to_string(),
             Self::Form => {
                 let (a, b) = (dice(&[n, 1]), dice(&[n, 2]));
@@ -322,15 +342,21 @@ impl App {
                     Self::Envelope => {
                         format!(r#"{{"slug":"{id}","title":"Board","author":"{owner}"}}"#)
                     }
+                    Self::Pages => format!("<a href='pedido.php?id={id}'>{owner}</a>"),
+                    Self::Actions => format!(r#"{{"nummer":{id},"kunde":"{owner}"}}"#),
                 }
             })
             .collect();
-        let each = each.join(",");
+        let each = each.join(if self == Self::Pages { "" } else { "," });
         match self {
             Self::Json => get("/api/v1/orders").answer(&format!(r#"{{"orders":[{each}]}}"#)),
             Self::Calls => post("/rpc/listInvoices")
                 .json("{}")
                 .answer(&format!(r#"{{"result":{{"invoices":[{each}]}}}}"#)),
+            Self::Pages => get("/pedidos.php").html(&format!("<h1>Pedidos</h1>{each}")),
+            Self::Actions => post("/api?action=liste")
+                .json("{}")
+                .answer(&format!(r#"{{"erfolg":true,"posten":[{each}]}}"#)),
             Self::Form => {
                 get("/documents").answer(&format!(r#"{{"items":[{each}],"total":{}}}"#, 9))
             }
@@ -350,6 +376,8 @@ impl App {
                 post("/rpc/getInvoice").json(&format!(r#"{{"params":{{"invoiceId":{id}}}}}"#))
             }
             Self::Envelope => get(&format!("/gw/boards/{id}")),
+            Self::Pages => get(&format!("/pedido.php?id={id}")),
+            Self::Actions => post("/api?action=auftrag").json(&format!(r#"{{"nummer":{id}}}"#)),
         };
         if answer != Answer::Yes {
             return self.trouble(tx, answer);
@@ -362,6 +390,10 @@ impl App {
                 .answer(&format!(r#"{{"uuid":"{id}","title":"Paper","body":"text of the paper"}}"#)),
             Self::Calls => tx.answer(&format!(
                 r#"{{"result":{{"invoiceId":{id},"holder":"{owner}","sum":12.5,"paid":true}}}}"#
+            )),
+            Self::Pages => tx.html(&format!("<h1>Pedido {id}</h1><p>{owner}</p>")),
+            Self::Actions => tx.answer(&format!(
+                r#"{{"erfolg":true,"auftrag":{{"nummer":{id},"kunde":"{owner}","betrag":7}}}}"#
             )),
             Self::Envelope => tx.answer(&format!(
                 r#"{{"code":0,"message":"ok","data":{{"slug":"{id}","title":"Board","author":"{owner}"}}}}"#

@@ -52,8 +52,36 @@ impl Disclosed {
 /// The leaf's name says that its value is what the thing is called by.
 fn names_a_thing(name: &str) -> bool {
     const ENDS: &[&str] = &[
-        "id", "name", "slug", "title", "key", "code", "sku", "handle", "login", "user", "number",
-        "ref", "uid", "nick", "owner", "author", "symbol", "ticker", "isbn", "label", "tag",
+        "id",
+        "name",
+        "slug",
+        "title",
+        "key",
+        "code",
+        "sku",
+        "handle",
+        "login",
+        "user",
+        "number",
+        "ref",
+        "uid",
+        "nick",
+        "owner",
+        "author",
+        "symbol",
+        "ticker",
+        "isbn",
+        "label",
+        "tag",
+        "tenant",
+        "workspace",
+        "org",
+        "organization",
+        "organisation",
+        "project",
+        "team",
+        "company",
+        "realm",
     ];
     let bytes = name.as_bytes();
     ENDS.iter().any(|end| {

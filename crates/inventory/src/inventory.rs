@@ -155,6 +155,10 @@ impl Inventory {
         else {
             return nothing(self.hosts.name(service), verdict);
         };
+        let verdict = match &tx.response {
+            Some(response) => service.envelope.refine(response, verdict),
+            None => verdict,
+        };
         path.parse(&request.path);
         let method = Method::of(&request.method);
         let asked = Request {
@@ -210,6 +214,7 @@ impl Inventory {
             outcome,
             refused: verdict.refused,
             resource: Arc::clone(&record.resource),
+            keys: service.names.keys(),
             login: assessed.login,
             merged: core::mem::take(&mut record.pending),
         }
@@ -257,6 +262,7 @@ fn nothing(service: Arc<str>, verdict: Verdict) -> Sighting {
         outcome: verdict.outcome(),
         refused: verdict.refused,
         resource: Arc::from(""),
+        keys: Arc::default(),
         login: None,
         merged: Vec::new(),
     }

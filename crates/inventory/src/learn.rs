@@ -14,6 +14,9 @@ const ALIKE: usize = 8;
 const ALIKE_POOR: usize = 16;
 /// …where it has no fields at all (pages)…
 const ALIKE_PAGES: usize = 24;
+/// …where they are numbered (`team-1`, `team-2`), or have the same names below them (tenants)…
+const ALIKE_NUMBERED: usize = 3;
+const ALIKE_BELOW: usize = 5;
 /// …and where their names were seen as names of things in messages.
 const ALIKE_DISCLOSED: usize = 2;
 
@@ -50,7 +53,7 @@ impl Service {
                 if self.known_below_slot(records, parent, &below, news) {
                     return self.merge(records, parent, &[child]);
                 }
-                if self.vary(records, parent, &alike, news, below.is_empty()) {
+                if self.vary(records, parent, &alike, news, &below) {
                     return self.merge(records, parent, &alike);
                 }
             }
@@ -88,12 +91,19 @@ impl Service {
     }
 
     /// These children are values, not names.
-    fn vary(&self, records: &Records, parent: u32, alike: &[u32], news: News, own: bool) -> bool {
+    fn vary(&self, records: &Records, parent: u32, alike: &[u32], news: News, below: &str) -> bool {
+        let own = below.is_empty();
         let names = || alike.iter().filter_map(|child| Some(&*self.tree.node(*child)?.name));
         let disclosed = names().filter(|name| self.disclosed.contains(name)).count();
         if news.leaves > 0 {
-            let enough =
-                if news.leaves >= 2 && news.method == Method::GET { ALIKE } else { ALIKE_POOR };
+            let telling = news.leaves >= 2 && news.method == Method::GET;
+            let named_below = below.split('/').any(|name| !matches!(name, "" | "{}"));
+            let enough = match telling {
+                true if numbered(names()) => ALIKE_NUMBERED,
+                true if named_below => ALIKE_BELOW,
+                true => ALIKE,
+                false => ALIKE_POOR,
+            };
             return (disclosed >= ALIKE_DISCLOSED && disclosed * 2 >= alike.len())
                 || alike.len() >= enough;
         }
@@ -228,6 +238,16 @@ impl Service {
             self.relabel(records, child, depth + 1);
         }
     }
+}
+
+/// The names are one but for their numbers.
+fn numbered<'a>(mut names: impl Iterator<Item = &'a str>) -> bool {
+    let stem = |name: &str| -> String {
+        name.chars().map(|char| if char.is_ascii_digit() { '0' } else { char }).collect()
+    };
+    let stem = |name: &str| stem(name).replace("00", "0").replace("00", "0");
+    let first = names.next().map(stem).filter(|stem| stem.contains('0'));
+    first.is_some_and(|first| names.all(|name| stem(name) == first))
 }
 
 fn feature(below: &str, news: News) -> u64 {

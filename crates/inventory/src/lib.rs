@@ -2,6 +2,7 @@
 //! answer means.
 
 mod disclosed;
+mod envelope;
 mod hosts;
 mod inventory;
 mod learn;

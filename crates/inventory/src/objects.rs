@@ -6,7 +6,7 @@ use crate::record::Record;
 use crate::sighting::{ObjectRef, SlotKind};
 use crate::words::{singular, words};
 use foldhash::fast::RandomState;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use stilt_model::{Leaf, Request, Value};
 
@@ -16,6 +16,9 @@ const OBJECTS_MAX: usize = 32;
 const LEAVES_MAX: usize = 128;
 /// Names of leaves, and of resources, remembered for a service.
 const NAMES_MAX: usize = 4096;
+/// Learned names of ids of a service, and records in a list that prove one.
+const KEYS_MAX: usize = 32;
+const KEYS_SEEN: usize = 4;
 /// Longest id.
 const ID_MAX: usize = 128;
 
@@ -37,6 +40,8 @@ enum Role {
 pub(crate) struct Names {
     resources: HashSet<Box<str>, RandomState>,
     leaves: HashMap<Box<str>, Role, RandomState>,
+    /// Names under which lists call their records, learned.
+    keys: Arc<BTreeSet<Box<str>>>,
 }
 
 impl Names {
@@ -50,6 +55,41 @@ impl Names {
             // What names say depends on the resources that are known.
             self.leaves.clear();
         }
+    }
+
+    /// Learns what the records of a list are called by: what stands first in each of them and is
+    /// different in all. Names of ids are not English everywhere.
+    pub(crate) fn learn(&mut self, leaves: &[Leaf]) {
+        let Some(first) = leaves.iter().find(|leaf| leaf.path.in_array()) else { return };
+        if self.keys.contains(first.name()) || self.keys.len() >= KEYS_MAX {
+            return;
+        }
+        let mut seen: Vec<&Value> = Vec::new();
+        let mut record = None;
+        for leaf in leaves.iter().take(LEAVES_MAX).filter(|leaf| leaf.path.in_array()) {
+            if record == Some(leaf.record) {
+                continue;
+            }
+            record = Some(leaf.record);
+            let fits =
+                leaf.path == first.path && is_key(&leaf.value) && !seen.contains(&&leaf.value);
+            if !fits {
+                return;
+            }
+            seen.push(&leaf.value);
+        }
+        let name = first.name();
+        let words = words(name);
+        let thing = !words.iter().any(|word| NOT_THINGS.contains(&word.as_str()));
+        if seen.len() >= KEYS_SEEN && thing && words.len() == 1 && self.read(name) == Role::None {
+            Arc::make_mut(&mut self.keys).insert(name.into());
+            self.leaves.remove(name);
+        }
+    }
+
+    /// Names under which lists call their records, beside those that any service uses.
+    pub(crate) fn keys(&self) -> Arc<BTreeSet<Box<str>>> {
+        Arc::clone(&self.keys)
     }
 
     fn role(&mut self, name: &str) -> &Role {
@@ -69,6 +109,9 @@ impl Names {
         let is = |list: &[&str]| list.contains(&last.as_str());
         if stem.iter().chain([last]).any(|word| NOT_THINGS.contains(&word.as_str())) {
             return Role::None;
+        }
+        if stem.is_empty() && self.keys.contains(name) {
+            return Role::Own;
         }
         let sure = is(&["id", "ids", "uuid", "guid", "oid", "pk"]);
         let likely = is(&["number", "no", "nr", "num", "ref", "reference", "key", "code"]);
@@ -230,6 +273,17 @@ pub(crate) fn read(
         objects.extend(found.filter(|found| !objects.contains(found)));
     }
     objects
+}
+
+/// What a thing can be called by: a whole number, or text that looks like an id.
+fn is_key(value: &Value) -> bool {
+    match value {
+        Value::Integer(_) => true,
+        Value::Text(text) => {
+            kind(text).is_some_and(|kind| kind != SlotKind::Date && !text.contains(' '))
+        }
+        _ => false,
+    }
 }
 
 fn object(class: Arc<str>, id: &str, in_path: bool) -> ObjectRef {

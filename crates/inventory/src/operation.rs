@@ -24,8 +24,19 @@ pub(crate) struct Operation {
 }
 
 /// Parameters of a query that choose a function, and those of a body.
-const IN_QUERY: &[&str] =
-    &["action", "act", "cmd", "command", "op", "operation", "method", "func", "function", "fn", "do"];
+const IN_QUERY: &[&str] = &[
+    "action",
+    "act",
+    "cmd",
+    "command",
+    "op",
+    "operation",
+    "method",
+    "func",
+    "function",
+    "fn",
+    "do",
+];
 const IN_BODY: &[&str] = &["action", "cmd", "command", "op", "operation", "func", "function"];
 
 /// The function a request names, if its address has several.
@@ -157,7 +168,11 @@ mod tests {
         };
         check(graph("query Q($id: ID!) { order(id: $id) { id } }"), Some("#order"), Some("order"));
         check(graph("{ mine: orders { id } }"), Some("#orders"), Some("order"));
-        check(graph("query Q($f: F = {a: 1}) { getItems { id } }"), Some("#getItems"), Some("item"));
+        check(
+            graph("query Q($f: F = {a: 1}) { getItems { id } }"),
+            Some("#getItems"),
+            Some("item"),
+        );
         check(graph("not a query"), None, None);
         let call = r#"{"jsonrpc":"2.0","id":7,"method":"order.read","params":{"id":5}}"#;
         check(post("/rpc").json(call), Some("#order.read"), Some("order"));

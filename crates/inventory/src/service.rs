@@ -1,6 +1,7 @@
 //! One service: its paths, and what its messages taught.
 
 use crate::disclosed::Disclosed;
+use crate::envelope::Envelope;
 use crate::inventory::Limits;
 use crate::learn::News;
 use crate::login::basic::Basic;
@@ -23,6 +24,7 @@ pub(crate) struct Service {
     pub(crate) disclosed: Disclosed,
     pub(crate) cookies: Cookies,
     pub(crate) basic: Basic,
+    pub(crate) envelope: Envelope,
     pub(crate) names: Names,
     /// Paths that were only ever refused, by method and template: they may not exist.
     unconfirmed: HashMap<Box<str>, u32, RandomState>,
@@ -67,6 +69,7 @@ impl Service {
             disclosed: Disclosed::default(),
             cookies: Cookies::default(),
             basic: Basic::default(),
+            envelope: Envelope::default(),
             names: Names::default(),
             unconfirmed: HashMap::default(),
             buckets: BTreeMap::new(),
@@ -214,6 +217,7 @@ impl Service {
         }
         if scan {
             self.disclosed.learn(&response.leaves);
+            self.names.learn(&response.leaves);
         }
         let new = records.get_mut(filed.record).is_some_and(|record| record.learn_shape(shape));
         if !new || filed.folded {

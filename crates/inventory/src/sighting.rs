@@ -1,5 +1,6 @@
 //! What the inventory says of one transaction.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use stilt_model::{EndpointId, Outcome, Pseudonym};
 
@@ -81,6 +82,8 @@ pub struct Sighting {
     pub service: Arc<str>,
     /// Resource the endpoint is about: singular, lower case.
     pub resource: Arc<str>,
+    /// Names by which the service's lists call their records, beside `id` and the like.
+    pub keys: Arc<BTreeSet<Box<str>>>,
     /// What the endpoint is for.
     pub kind: EndpointKind,
     /// The request changes state (POST, PUT, PATCH, DELETE; a GraphQL mutation).

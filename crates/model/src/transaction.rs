@@ -192,6 +192,8 @@ pub struct Request {
     /// mark. For naming the principal only; no record shows it outside `user.id`.
     #[serde(skip)]
     pub login_name: Option<LoginName>,
+    /// The user that the caller says it asks for (`X-User-Id` and the like), masked where personal.
+    pub on_behalf: Option<String>,
     /// `X-Request-Id` or like.
     pub request_id: Option<String>,
     /// Trace id of `traceparent`.

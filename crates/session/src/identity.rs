@@ -2,6 +2,7 @@
 //! sign-in.
 
 use crate::aliases;
+use crate::delegates::{Delegates, For};
 use core::hash::{BuildHasher, Hasher};
 use core::net::IpAddr;
 use foldhash::fast::{FixedState, RandomState};
@@ -17,6 +18,8 @@ use stilt_model::{
 const BOUND_MAX: usize = 1_000_000;
 const PRINCIPALS_MAX: usize = 500_000;
 const CLIENTS_MAX: usize = 200_000;
+/// Leaves of a request among which a session is looked for.
+const LEAVES_MAX: usize = 32;
 /// Names of cookies that sign-in hands out, per service.
 const COOKIE_NAMES_MAX: usize = 16;
 
@@ -56,6 +59,7 @@ pub(crate) struct Identity {
     principals: HashMap<ActorId, Principal, RandomState>,
     /// Subject of a token → principal that signed in under another name.
     subjects: HashMap<(Arc<str>, String), ActorId, RandomState>,
+    delegates: Delegates,
     cookies: BTreeMap<Arc<str>, BTreeSet<String>>,
     clients: HashMap<u64, Client, RandomState>,
     unnamed: HashMap<[u64; 2], Arc<Actor>, RandomState>,
@@ -123,6 +127,18 @@ impl Identity {
     pub(crate) fn who(&mut self, tx: &Transaction, sighting: &Sighting) -> Who {
         let Some(request) = &tx.request else { return Who::Nobody };
         let refused = tx.status() == Some(401);
+        match self.delegates.see(request) {
+            For::User(user) => {
+                let service = &sighting.service;
+                let known = self.subjects.get(&(Arc::clone(service), user.to_owned())).copied();
+                let by = "user named by a service that asks for many";
+                if let Some(id) = known.or_else(|| self.name(service, user, by)) {
+                    return Who::Principal(id);
+                }
+            }
+            For::Anybody => return Who::Nobody,
+            For::Itself => {}
+        }
         let bound = request.credentials.iter().find_map(|c| self.bound_to(c.mark));
         if let Some(id) = bound.filter(|id| *id != NOBODY) {
             for jwt in request.credentials.iter().filter_map(|c| c.jwt.as_ref()) {
@@ -156,11 +172,14 @@ impl Identity {
         {
             return Who::Principal(id);
         }
-        match request.credentials.iter().filter(|c| self.speaks(c, service)).min_by_key(|c| c.kind)
-        {
-            Some(credential) => Who::Credential(self.unnamed(credential)),
-            None => Who::Nobody,
+        let speaking = request.credentials.iter().filter(|c| self.speaks(c, service));
+        if let Some(credential) = speaking.min_by_key(|c| c.kind) {
+            return Who::Credential(self.unnamed(credential));
         }
+        // The session may be a parameter of the call.
+        let given = masked(request.leaves.get(..LEAVES_MAX).unwrap_or(&request.leaves));
+        let bound = given.filter_map(|mark| self.bound_to(mark)).find(|id| *id != NOBODY);
+        bound.map_or(Who::Nobody, Who::Principal)
     }
 
     /// A credential that says who somebody is, rather than carrying a preference.
@@ -308,8 +327,15 @@ impl Identity {
                     self.cookie_name(&sighting.service, &cookie.name);
                 }
             }
+            let called = aliases::of_answer(&response.leaves);
+            let login = sighting.login.iter().map(|login| &login.user);
+            for name in called.iter().chain(login) {
+                if self.subjects.len() < PRINCIPALS_MAX {
+                    self.subjects.insert((Arc::clone(&sighting.service), name.clone()), id);
+                }
+            }
             if let Some(principal) = self.principals.get_mut(&id) {
-                aliases::add(&mut principal.aliases, aliases::of_answer(&response.leaves));
+                aliases::add(&mut principal.aliases, called);
             }
             return Some(id);
         }

@@ -134,7 +134,7 @@ class Rails(Design):
         if r.path in ("/", "/users/sign_in", "/up"):
             return page("Club")
         if r.path == "/articles":
-            return page(" ".join(f"<a href=/articles/{n}>Item</a>" for n in range(1, 21)))
+            return page(" ".join(f"<a href=/articles/{n}>Item</a>" for n in range(20 * int(r.query.get("page", 1)) - 19, 20 * int(r.query.get("page", 1)) + 1)))
         if r.path.startswith("/articles/"):
             return page("Article")
         if not me:

@@ -104,9 +104,29 @@ fn with_fields(
     }
 }
 
+/// Whose credential a request with user and secret carries already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SignedIn {
+    Nobody,
+    User,
+    /// One beside which many users are given.
+    Service,
+}
+
+fn signed_in(stats: &mut LoginStats, request: &Request, fields: &Fields) -> SignedIn {
+    let carried = request.credentials.iter().find(|credential| {
+        matches!(credential.kind, CredentialKind::Bearer | CredentialKind::ApiKey)
+    });
+    match carried {
+        None => SignedIn::Nobody,
+        Some(own) if stats.is_service(own.mark.digest, &fields.user) => SignedIn::Service,
+        Some(_) => SignedIn::User,
+    }
+}
+
 /// Whether a request with user and secret signs in, signs up, or does something else.
 fn kind(
-    stats: &LoginStats,
+    stats: &mut LoginStats,
     hint: Hint,
     service: &Service,
     tx: &Transaction,
@@ -114,6 +134,7 @@ fn kind(
     fields: &Fields,
     verdict: Verdict,
 ) -> EndpointKind {
+    let signed_in = signed_in(stats, request, fields);
     if fields.grant == Some(Grant::Password) {
         return EndpointKind::Login;
     }
@@ -122,9 +143,6 @@ fn kind(
     }
     let writes = request.method == "POST";
     let profile = fields.repeated || fields.extras > 3;
-    let signed_in = request.credentials.iter().any(|credential| {
-        matches!(credential.kind, CredentialKind::Bearer | CredentialKind::ApiKey)
-    });
     match hint {
         Hint::Signup => return EndpointKind::Signup,
         Hint::Login if fields.repeated || fields.extras > 6 => return EndpointKind::Signup,
@@ -136,11 +154,20 @@ fn kind(
     if profile || fields.two_names || stats.only_new() {
         return EndpointKind::Signup;
     }
-    if stats.returns() || stats.refused_before() && !signed_in {
+    if stats.returns() {
         return EndpointKind::Login;
     }
-    if signed_in {
-        return EndpointKind::Other;
+    match signed_in {
+        SignedIn::User => return EndpointKind::Other,
+        // What a service is told of a user and a secret that do not fit.
+        SignedIn::Service
+            if stats.unauthorized_before() || matches!(tx.status(), Some(401 | 403)) =>
+        {
+            return EndpointKind::Login;
+        }
+        SignedIn::Service => return EndpointKind::Other,
+        SignedIn::Nobody if stats.refused_before() => return EndpointKind::Login,
+        SignedIn::Nobody => {}
     }
     let hands_out = tx.response.as_ref().is_some_and(|response| {
         response

@@ -18,8 +18,14 @@ const ANSWERS_MAX: usize = 16;
 const TRIES_MAX: usize = 512;
 /// Different secrets of one user that gave the same answer: it is no letting in.
 const WRONG: usize = 3;
+/// So many users who got one sort of answer, tried another secret and got another sort.
+const PUT_RIGHT: u32 = 3;
 /// Users of whom none came back, until an endpoint is taken for one where accounts are made.
 const NEW_ONLY: usize = 5;
+/// So many users beside one credential: it is that of a service, not of one who is signed in.
+const BESIDE: usize = 3;
+/// Credentials remembered for that.
+const BESIDE_MAX: usize = 64;
 
 /// One sort of answer.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +47,16 @@ pub(crate) struct LoginStats {
     came_back: bool,
     /// Some attempt was turned down.
     turned_down: bool,
+    /// Attempts were turned down by the status that says so (401, 403).
+    by_status: bool,
+    /// Attempts were turned down by what the body says.
+    by_body: bool,
+    /// What came of each user's last attempt, and how often one sort of answer followed another as
+    /// a user tried again.
+    last: HashMap<u64, (u64, u64), RandomState>,
+    followed: HashMap<(u64, u64), u32, RandomState>,
+    /// Users that were given beside one credential, and whether it stands for a service.
+    beside: HashMap<[u64; 2], [u64; BESIDE], RandomState>,
     /// All that succeeded was answered 201.
     only_created: Option<bool>,
     /// Somebody was let in by a token, a redirect, a cookie.
@@ -66,6 +82,27 @@ impl LoginStats {
         self.turned_down
     }
 
+    /// Attempts were turned down by 401 or 403.
+    pub(crate) fn unauthorized_before(&self) -> bool {
+        self.by_status
+    }
+
+    /// Notes who is given beside the credential that a request carries; `true` where that is one
+    /// under which many sign in.
+    pub(crate) fn is_service(&mut self, credential: [u64; 2], user: &str) -> bool {
+        let user = self.hasher.hash_one(user) | 1;
+        if self.beside.len() >= BESIDE_MAX && !self.beside.contains_key(&credential) {
+            return false;
+        }
+        let users = self.beside.entry(credential).or_default();
+        if !users.contains(&user)
+            && let Some(place) = users.iter_mut().find(|place| **place == 0)
+        {
+            *place = user;
+        }
+        users.iter().all(|place| *place != 0)
+    }
+
     /// Each user succeeded once, and was then `created`.
     pub(crate) fn only_new(&self) -> bool {
         !self.came_back && self.users.len() >= NEW_ONLY && self.only_created == Some(true)
@@ -74,7 +111,10 @@ impl LoginStats {
     /// Learns what came of an attempt.
     pub(crate) fn came_out(&mut self, outcome: Outcome, fields: &Fields, status: Option<u16>) {
         match outcome {
-            Outcome::Failure => self.turned_down |= status != Some(409),
+            Outcome::Failure => {
+                self.turned_down |= status != Some(409);
+                self.by_status |= matches!(status, Some(401 | 403));
+            }
             Outcome::Success => {
                 let user = self.hasher.hash_one(fields.user.as_str());
                 let created = status == Some(201);
@@ -112,6 +152,7 @@ impl LoginStats {
         let cookie = cookies.tells(request, Some(response));
         let turned_down = self.turns_down(response, fields, token || cookie);
         let outcome = if verdict.body_error {
+            self.by_body = true;
             Outcome::Failure
         } else if asks_for_more(response) {
             Outcome::Unknown
@@ -119,6 +160,7 @@ impl LoginStats {
             self.by_token = true;
             Outcome::Success
         } else if turned_down {
+            self.by_body |= response.status < 300;
             Outcome::Failure
         } else if response.status >= 300 {
             self.redirect(request, response, cookie)
@@ -195,6 +237,9 @@ impl LoginStats {
             self.by_cookie = true;
             return Outcome::Success;
         }
+        if is_bare_no(response) {
+            return Outcome::Failure;
+        }
         if self.by_token || self.by_cookie {
             // Others were handed something here, and nothing speaks of an error.
             return if response.leaves.iter().take(16).any(says_success) {
@@ -202,6 +247,10 @@ impl LoginStats {
             } else {
                 Outcome::Failure
             };
+        }
+        if self.by_status || self.by_body {
+            // Who is turned down is told so; this one is not.
+            return Outcome::Success;
         }
         let session = request.credentials.iter().any(|own| own.kind == CredentialKind::Cookie);
         if session && response.leaves.iter().take(16).any(says_success) {
@@ -227,6 +276,11 @@ impl LoginStats {
         }
         let secret = self.secret(fields.secret);
         let user = self.hasher.hash_one(fields.user.as_str());
+        if let Some(before) = self.put_right(user, secret, key)
+            && let Some(answer) = self.answers.get_mut(&before)
+        {
+            answer.turns_down = true;
+        }
         let answer = self.answers.entry(key).or_default();
         if answer.turns_down
             || (answer.tries.len() >= TRIES_MAX && !answer.tries.contains_key(&user))
@@ -241,6 +295,23 @@ impl LoginStats {
         }
         answer.turns_down = tries.iter().all(|place| *place != 0);
         answer.turns_down
+    }
+
+    /// Who was turned down tries another secret and is let in; who was let in does not try again.
+    /// Gives the answer that several users put right so.
+    fn put_right(&mut self, user: u64, secret: u64, answer: u64) -> Option<u64> {
+        if self.last.len() >= USERS_MAX && !self.last.contains_key(&user) {
+            self.last.clear();
+        }
+        let (before, other) = self.last.insert(user, (answer, secret))?;
+        if before == answer || other == secret {
+            return None;
+        }
+        let count = self.followed.entry((before, answer)).or_default();
+        *count = count.saturating_add(1);
+        let there = *count;
+        let back = self.followed.get(&(answer, before)).copied().unwrap_or(0);
+        (there >= PUT_RIGHT && there >= back.saturating_mul(4)).then_some(before)
     }
 
     fn secret(&self, secret: Option<Pseudonym>) -> u64 {
@@ -290,6 +361,16 @@ fn asks_for_more(response: &Response) -> bool {
             is_second_step(leaf.name())
                 && !matches!(leaf.value, Value::Null | Value::Bool(false) | Value::Integer(0))
         })
+}
+
+/// Nothing but a flag that is not set, and a text: `{"erfolg":false,"meldung":"…"}`.
+fn is_bare_no(response: &Response) -> bool {
+    let leaves = &response.leaves;
+    let no = |leaf: &Leaf| matches!(leaf.value, Value::Bool(false));
+    let says = |leaf: &Leaf| matches!(leaf.value, Value::Text(_) | Value::Null);
+    (1..=3).contains(&leaves.len())
+        && leaves.iter().filter(|leaf| no(leaf)).count() == 1
+        && leaves.iter().all(|leaf| (no(leaf) || says(leaf)) && !leaf.path.contains('.'))
 }
 
 fn says_success(leaf: &Leaf) -> bool {

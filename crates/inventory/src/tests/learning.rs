@@ -268,3 +268,32 @@ fn words_among_running_codes_are_values_but_not_among_numbers() {
         "GET /orders/newest"
     );
 }
+
+#[test]
+fn tenants_are_values_though_they_are_few() {
+    let docs = r#"{"items":[{"slug":"a","size":1}],"total":1}"#;
+    let mut app = Watched::new();
+    for team in ["team-1", "team-12", "team-3"] {
+        app.see(get(&format!("/w/{team}/docs")).answer(docs));
+    }
+    assert_eq!(app.names(), ["GET /w/{slug}/docs"]);
+    let mut app = Watched::new();
+    for team in ["acme", "globex", "initech", "umbrella", "hooli"] {
+        app.see(get(&format!("/w/{team}/docs")).answer(docs));
+    }
+    assert_eq!(app.names(), ["GET /w/{slug}/docs"]);
+    let mut app = Watched::new();
+    for name in ["orders", "users", "invoices", "products", "carts"] {
+        app.see(get(&format!("/api/{name}")).answer(docs));
+    }
+    assert_eq!(app.names().len(), 5);
+}
+
+#[test]
+fn a_client_that_makes_up_functions_fills_no_table() {
+    let mut app = Watched::new();
+    for n in 0..400 {
+        app.see(get(&format!("/index.php?action=made-up-{n}")));
+    }
+    assert!(app.names().len() <= 258, "{}", app.names().len());
+}

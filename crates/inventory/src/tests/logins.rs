@@ -290,3 +290,39 @@ fn a_client_that_describes_itself_still_signs_in() {
     let body = r#"{"email":"a@x.example","password":"p1","device":{"model":"m","os":"o","id":"d"},"app_version":"1"}"#;
     assert_eq!(app.login(post("/v2/auth/login").json(body).status(401)), F);
 }
+
+#[test]
+fn a_service_asks_for_its_users_and_hands_out_no_token() {
+    let mut app = Watched::new();
+    let ask = |user: &str, secret: &str| {
+        sign_in("/identity/verify", user, secret).bearer("service-credential-1")
+    };
+    let fine = r#"{"userId":7,"displayName":"Ann"}"#;
+    assert_eq!(app.login(ask("ann", "p1").answer(fine)), None, "may be one who is signed in");
+    app.see(ask("bob", "p1").answer(fine));
+    assert_eq!(app.login(ask("eve", "p2").status(401)), F);
+    assert_eq!(app.login(ask("ann", "p1").answer(fine)), S);
+}
+
+#[test]
+fn one_who_is_signed_in_and_gives_a_password_does_not_sign_in() {
+    let mut app = Watched::new();
+    for (name, status) in [("db1", 201), ("db2", 422), ("db3", 201), ("db4", 422), ("db5", 201)] {
+        let body = format!(r#"{{"user":"{name}","password":"b1"}}"#);
+        let tx = post("/connections").json(&body).bearer("own-credential-22").status(status);
+        assert_eq!(app.login(tx), None, "{name}");
+    }
+}
+
+#[test]
+fn answers_that_users_put_right_turn_down_whatever_their_language() {
+    let mut app = Watched::new();
+    let wrong = r#"{"estado":"KO","texto":"Datos incorrectos"}"#;
+    let right = r#"{"estado":"OK","usuario":"x","saldo":3}"#;
+    for user in ["a", "b", "c", "d"] {
+        app.see(sign_in("/acceso", user, "p0").answer(wrong));
+        app.see(sign_in("/acceso", user, "p1").answer(right));
+    }
+    assert_eq!(app.login(sign_in("/acceso", "e", "p1").answer(wrong)), F);
+    assert_eq!(app.login(sign_in("/acceso", "a", "p1").answer(right)), S);
+}

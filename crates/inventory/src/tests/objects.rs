@@ -60,3 +60,30 @@ fn a_mutation_changes_state_and_a_query_does_not() {
     check(post("/graphql").json(r#"{"query":"query { me { id } }"}"#), false);
     check(post("/graphql").json(r#"{"query":"mutation { pay { id } }"}"#), true);
 }
+
+#[test]
+fn names_of_ids_are_learned_from_lists_in_any_language() {
+    let mut app = Watched::new();
+    let ask = || post("/auftrag").json(r#"{"nummer":17,"menge":2}"#);
+    assert_eq!(objects(&mut app, ask()), [""; 0]);
+    let each = |n: u32| format!(r#"{{"nummer":{n},"menge":1,"betrag":{}}}"#, n % 2);
+    let list = (10..16).map(each).collect::<Vec<_>>().join(",");
+    app.see(get("/liste").answer(&format!(r#"{{"posten":[{list}]}}"#)));
+    assert_eq!(objects(&mut app, ask()), ["auftrag:17#17?"]);
+    // What is the same in several records, or stands first nowhere, names none of them.
+    let list = r#"[{"rang":1,"n":1},{"rang":1,"n":2},{"rang":1,"n":3},{"rang":2,"n":4}]"#;
+    app.see(get("/rang").answer(list));
+    assert_eq!(objects(&mut app, post("/auftrag").json(r#"{"rang":1,"betrag":4}"#)), [""; 0]);
+}
+
+#[test]
+fn a_call_names_what_its_function_is_about_and_its_number_names_nothing() {
+    let mut app = Watched::new();
+    let call = |params: &str| {
+        let body = format!(r#"{{"jsonrpc":"2.0","id":9,"method":"order.read","params":{params}}}"#);
+        post("/rpc").json(&body).answer(r#"{"jsonrpc":"2.0","id":9,"result":{"total":1}}"#)
+    };
+    assert_eq!(objects(&mut app, call(r#"{"id":5}"#)), ["order:5#5?"]);
+    assert_eq!(objects(&mut app, call("[6,2]")), ["order:6#6?"]);
+    assert_eq!(app.names(), ["POST /rpc", "POST /rpc#order.read"]);
+}

@@ -16,7 +16,7 @@ use generations::Generations;
 use keys::Keys;
 use owners::Owners;
 use serde::{Deserialize, Serialize};
-use shows::{Shown, Shows};
+use shows::{About, Shown, Shows};
 use std::collections::{BTreeMap, HashMap};
 use stilt_inventory::{ObjectRef, Sighting};
 use stilt_model::{ActorId, Outcome, Timestamp, Transaction};
@@ -236,7 +236,7 @@ impl Objects {
             .map(|object| self.keys.object(service, object))
             .collect();
         let mut shows = Vec::new();
-        let about = (service, resource);
+        let about = About { service, resource, keys: &sighting.keys };
         self.shows.in_response(&self.keys, response, about, &mut shows);
         if sighting.changes_state && sighting.login.is_none() && !under_other {
             self.shows.in_request(&self.keys, tx, about, &mut shows);

@@ -2,7 +2,7 @@
 
 use super::keys::{ClassKey, Keys, ServiceKey};
 use foldhash::fast::RandomState;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use stilt_model::{EndpointId, Leaf, LeafPath, Response, Transaction, Value};
 
 /// Longest text that can be an id.
@@ -76,8 +76,18 @@ struct Class {
 struct Reading<'a> {
     keys: &'a Keys,
     service: ServiceKey,
-    resource: &'a str,
+    about: About<'a>,
     resource_key: ClassKey,
+}
+
+/// What messages are read as part of.
+#[derive(Clone, Copy)]
+pub(super) struct About<'a> {
+    pub(super) service: ServiceKey,
+    /// Resource of the endpoint.
+    pub(super) resource: &'a str,
+    /// Names that the service's lists call their records by, beside the usual ones.
+    pub(super) keys: &'a BTreeSet<Box<str>>,
 }
 
 impl Shows {
@@ -86,10 +96,10 @@ impl Shows {
         &mut self,
         keys: &Keys,
         response: &Response,
-        (service, resource): (ServiceKey, &str),
+        about: About<'_>,
         out: &mut Vec<Show>,
     ) {
-        let reading = Reading::new(keys, service, resource);
+        let reading = Reading::new(keys, about);
         // JSON-RPC numbers its calls: that `id` names nothing.
         let numbered = response.leaves.iter().take(8).any(|leaf| leaf.path == "jsonrpc");
         for leaf in response.leaves.iter().filter(|leaf| !(numbered && leaf.path == "id")) {
@@ -105,10 +115,10 @@ impl Shows {
         &mut self,
         keys: &Keys,
         tx: &Transaction,
-        (service, resource): (ServiceKey, &str),
+        about: About<'_>,
         out: &mut Vec<Show>,
     ) {
-        let reading = Reading::new(keys, service, resource);
+        let reading = Reading::new(keys, about);
         let Some(request) = &tx.request else { return };
         // A reference to some other object in a request shows nothing; a name given to this one
         // does.
@@ -153,7 +163,9 @@ impl Shows {
     }
 
     fn facts(&mut self, reading: &Reading<'_>, path: &LeafPath) -> Facts {
-        let key = (path.key(), reading.resource_key.0);
+        // A name that is learned later makes new facts.
+        let learned = reading.about.keys.len() as u64;
+        let key = (path.key(), reading.resource_key.0 ^ learned);
         if let Some(facts) = self.facts.get(&key) {
             return *facts;
         }
@@ -170,30 +182,32 @@ impl Facts {
     fn of(reading: &Reading<'_>, path: &LeafPath) -> Self {
         let class =
             |name: &str, identifies| Some(Class { key: reading.keys.class(name), identifies });
-        let Some(stem) = class_stem(path.name()) else {
+        let known = reading.about.keys.contains(path.name()).then_some("");
+        let Some(stem) = class_stem(path.name()).or(known) else {
             return Self { class: None, second: None, own: false };
         };
-        let own = names_record(stem, path, reading.resource);
+        let own = names_record(stem, path, reading.about.resource);
         if !stem.is_empty() {
             // What a record refers to belongs to whoever it belongs to, not to the record's owner.
             return Self { class: class(&singular(stem), own), second: None, own };
         }
         let parent = parent_of(path).map(singular).filter(|parent| !is_wrapper(parent));
         let Some(parent) = parent else {
-            return Self { class: class(reading.resource, true), second: None, own };
+            return Self { class: class(reading.about.resource, true), second: None, own };
         };
         // A list of another name than the endpoint's may hold the same things.
-        let listed = parent != reading.resource
+        let listed = parent != reading.about.resource
             && path.matches("[]").count() == 1
             && path.matches('.').count() == 1;
-        let second = listed.then(|| class(reading.resource, false)).flatten();
+        let second = listed.then(|| class(reading.about.resource, false)).flatten();
         Self { class: class(&parent, true), second, own }
     }
 }
 
 impl<'a> Reading<'a> {
-    fn new(keys: &'a Keys, service: ServiceKey, resource: &'a str) -> Self {
-        Self { keys, service, resource, resource_key: keys.class(resource) }
+    fn new(keys: &'a Keys, about: About<'a>) -> Self {
+        let resource_key = keys.class(about.resource);
+        Self { keys, service: about.service, about, resource_key }
     }
 
     fn number(&self, facts: Facts, number: i64, record: Option<u32>, out: &mut Vec<Show>) {

@@ -23,7 +23,9 @@ use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use stilt_inventory::ObjectRef;
-use stilt_model::{ActorId, EndpointId, Finding, Outcome, Rule, Severity, Signal, Timestamp};
+use stilt_model::{
+    ActorId, EndpointId, Finding, Outcome, Rule, Severity, Signal, Timestamp, Transaction,
+};
 use stilt_session::objects::{Ownership, Verdict};
 use walk::{SLOW, Tally, Touch, Walk};
 
@@ -305,7 +307,10 @@ impl Place {
         for loosely in [false, true] {
             let comparison = peers.compare(own, day, loosely);
             let foreign = if loosely { day.foreign_loosely } else { day.foreign };
+            // Where nearly all of it was shown under other names, it is the names that differ.
+            let apart = day.foreign_loosely.saturating_mul(5) >= day.foreign;
             let lifted = foreign >= limits.objects_min
+                && apart
                 && foreign > comparison.most.saturating_mul(3)
                 && telling(day);
             let fast = recent.foreign >= limits.objects_min && telling(recent);
@@ -411,6 +416,11 @@ impl Detector for BolaEnumeration {
 fn touch(context: &Context<'_>, object: &ObjectRef, verdict: Verdict, key: u64) -> Touch {
     // What everybody was shown is nobody's.
     let shared = verdict.owner == Ownership::Shared;
+    let elsewhere = is_sent_elsewhere(context.tx, &object.id);
+    let outcome = if elsewhere { Outcome::Failure } else { context.sighting.outcome };
+    // An error under a status of success is as much a refusal as can be told in any language.
+    let in_body = outcome == Outcome::Failure
+        && context.tx.status().is_some_and(|status| (200..300).contains(&status));
     Touch {
         at: context.at(),
         key,
@@ -420,9 +430,21 @@ fn touch(context: &Context<'_>, object: &ObjectRef, verdict: Verdict, key: u64) 
         others: verdict.owner == Ownership::Other,
         shared,
         own: verdict.owner == Ownership::Own || verdict.shown_loosely,
-        outcome: context.sighting.outcome,
-        refused: context.sighting.refused,
+        outcome,
+        refused: context.sighting.refused || elsewhere || in_body,
     }
+}
+
+/// Who asks for a thing and is led to some other page of the same host is not given it.
+fn is_sent_elsewhere(tx: &Transaction, id: &str) -> bool {
+    let (Some(request), Some(response)) = (&tx.request, &tx.response) else { return false };
+    matches!(response.status, 301..=303 | 307 | 308)
+        && matches!(request.method.as_str(), "GET" | "HEAD")
+        && response.location.as_deref().is_some_and(|location| {
+            let host = request.host.as_deref().unwrap_or_default();
+            let here = location.split_once("://").is_none_or(|(_, rest)| rest.starts_with(host));
+            here && !location.contains(id)
+        })
 }
 
 fn note_of(object: &ObjectRef, verdict: Verdict) -> String {

@@ -20,6 +20,8 @@ fn ask(app: App, page: u64, answer: Answer) -> Tx {
     let tx = match app {
         App::Json => get(&format!("/api/v1/search?q=shoes&page={page}")),
         App::Calls => post("/rpc/find").json(&format!(r#"{{"words":"shoes","from":{page}}}"#)),
+        App::Pages => get(&format!("/buscar.php?q=zapatos&p={page}")),
+        App::Actions => post("/api?action=suche").json(&format!(r#"{{"wort":"x","n":{page}}}"#)),
         App::Form => post("/find").form(&format!("words=shoes&from={page}")),
         App::Envelope => {
             post("/gw/quote").json(&format!(r#"{{"from":"FRA","to":"OSL","n":{page}}}"#))
