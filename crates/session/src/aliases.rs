@@ -29,7 +29,7 @@ const CLAIMS: [&str; 16] = [
 ];
 
 /// Names that say who something is about, their separators left out.
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 38] = [
     "user",
     "username",
     "login",
@@ -44,11 +44,50 @@ const NAMES: [&str; 14] = [
     "accountid",
     "memberid",
     "nickname",
+    "userno",
+    "usernumber",
+    "customerno",
+    "customernumber",
+    "accountnumber",
+    "memberno",
+    "personid",
+    "personnumber",
+    "employeeid",
+    "employeenumber",
+    "patientid",
+    "studentid",
+    "driverid",
+    "buyerid",
+    "playerid",
+    "kundennummer",
+    "kundenid",
+    "benutzer",
+    "benutzername",
+    "benutzerid",
+    "usuario",
+    "idusuario",
+    "cliente",
+    "utilisateur",
 ];
 
 /// What may stand above an `id` that is the person's own.
-const PERSONS: [&str; 10] = [
-    "user", "account", "customer", "profile", "me", "member", "data", "client", "identity", "owner",
+const PERSONS: [&str; 16] = [
+    "user",
+    "account",
+    "customer",
+    "profile",
+    "me",
+    "member",
+    "data",
+    "client",
+    "identity",
+    "owner",
+    "attributes",
+    "viewer",
+    "person",
+    "result",
+    "payload",
+    "currentuser",
 ];
 
 fn plain(name: &str) -> String {
@@ -136,6 +175,8 @@ mod tests {
         assert_eq!(of_answer(&me), ["7", "ann"]);
         assert!(is_about(&me, &["ann".to_owned()]));
         assert!(!is_about(&me, &["bob".to_owned()]));
+        let nested = [leaf("data.id", text("7")), leaf("data.attributes.username", text("ann"))];
+        assert!(is_about(&nested, &["ann".to_owned()]), "JSON:API");
         let list = [leaf("[].id", Value::Integer(7)), leaf("[].username", text("ann"))];
         assert!(of_answer(&list).is_empty() && !is_about(&list, &["ann".to_owned()]));
         let order = [leaf("order.id", Value::Integer(7)), leaf("total", Value::Number(1.5))];

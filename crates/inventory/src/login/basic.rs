@@ -42,7 +42,9 @@ impl Basic {
         if fields::grant(request).is_some() {
             return None;
         }
-        let pair = self.hasher.hash_one((user.as_str(), secret));
+        // The same pair from elsewhere is a sign-in of its own: that of one who found it out.
+        let client = request.forwarded.last().copied().unwrap_or_else(|| tx.source().ip());
+        let pair = self.hasher.hash_one((user.as_str(), secret, client));
         match status {
             Some(401) => Some(Login { user, secret, outcome: Outcome::Failure }),
             Some(_) if self.checked && verdict.outcome() == Outcome::Success => {

@@ -273,7 +273,7 @@ fn words_among_running_codes_are_values_but_not_among_numbers() {
 fn tenants_are_values_though_they_are_few() {
     let docs = r#"{"items":[{"slug":"a","size":1}],"total":1}"#;
     let mut app = Watched::new();
-    for team in ["team-1", "team-12", "team-3"] {
+    for team in ["team-1", "team-2", "team-3"] {
         app.see(get(&format!("/w/{team}/docs")).answer(docs));
     }
     assert_eq!(app.names(), ["GET /w/{slug}/docs"]);

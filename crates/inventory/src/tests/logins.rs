@@ -326,3 +326,13 @@ fn answers_that_users_put_right_turn_down_whatever_their_language() {
     assert_eq!(app.login(sign_in("/acceso", "e", "p1").answer(wrong)), F);
     assert_eq!(app.login(sign_in("/acceso", "a", "p1").answer(right)), S);
 }
+
+#[test]
+fn a_known_basic_pair_from_elsewhere_is_a_sign_in_of_its_own() {
+    let mut app = Watched::new();
+    let ask = |from: &str| get("/whoami").basic("ann", "p1").from(from);
+    assert_eq!(app.login(get("/whoami").basic("ann", "p0").status(401)), F);
+    assert_eq!(app.login(ask("10.1.0.5")), S);
+    assert_eq!(app.login(ask("10.1.0.5")), None);
+    assert_eq!(app.login(ask("203.0.113.9")), S);
+}

@@ -72,7 +72,7 @@ fn names_of_ids_are_learned_from_lists_in_any_language() {
     assert_eq!(objects(&mut app, ask()), ["auftrag:17#17?"]);
     // What is the same in several records, or stands first nowhere, names none of them.
     let list = r#"[{"rang":1,"n":1},{"rang":1,"n":2},{"rang":1,"n":3},{"rang":2,"n":4}]"#;
-    app.see(get("/rang").answer(list));
+    app.see(get("/tabelle").answer(list));
     assert_eq!(objects(&mut app, post("/auftrag").json(r#"{"rang":1,"betrag":4}"#)), [""; 0]);
 }
 

@@ -271,15 +271,24 @@ fn names_itself(name: &str, resource: &str) -> bool {
 fn is_number(leaf: &Leaf) -> bool {
     match &leaf.value {
         Value::Integer(_) => true,
-        Value::Text(text) => text.parse::<i64>().is_ok(),
+        Value::Text(text) => linked(text).parse::<i64>().is_ok(),
         _ => false,
     }
+}
+
+/// Whom a link leads to (`/people/12`), or the text itself.
+fn linked(text: &str) -> &str {
+    if !text.starts_with('/') && !text.starts_with("http") {
+        return text;
+    }
+    let path = text.split(['?', '#']).next().unwrap_or_default();
+    path.trim_end_matches('/').rsplit('/').next().unwrap_or_default()
 }
 
 /// The value of a leaf as a name somebody could be called by.
 fn name_of(keys: &Keys, leaf: &Leaf) -> Option<u64> {
     match &leaf.value {
-        Value::Text(text) if (2..=128).contains(&text.len()) => Some(keys.name(text)),
+        Value::Text(text) if (2..=128).contains(&text.len()) => Some(keys.name(linked(text))),
         Value::Integer(number) => {
             let mut buffer = itoa(*number);
             Some(keys.name(buffer.text()))
@@ -361,4 +370,22 @@ fn is_telling(name: &str) -> bool {
         .find_map(|suffix| plain.strip_suffix(suffix).filter(|stem| !stem.is_empty()))
         .unwrap_or(&plain);
     STEMS.iter().any(|telling| stem == *telling || plain == *telling || stem.ends_with("owner"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_names_what_it_leads_to() {
+        for (text, expected) in [
+            ("/people/12", "12"),
+            ("https://api.test/people/ann/?x=1", "ann"),
+            ("ann", "ann"),
+            ("a/b", "a/b"),
+            ("/", ""),
+        ] {
+            assert_eq!(linked(text), expected, "{text}");
+        }
+    }
 }

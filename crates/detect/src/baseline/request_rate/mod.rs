@@ -285,13 +285,38 @@ impl Detector for RequestRate {
     }
 }
 
+/// Names of what is new in every request, whatever it asks for.
+const STAMPS: [&str; 16] = [
+    "_",
+    "ts",
+    "t",
+    "timestamp",
+    "time",
+    "nonce",
+    "rand",
+    "random",
+    "cb",
+    "requestid",
+    "request_id",
+    "reqid",
+    "traceid",
+    "sign",
+    "signature",
+    "seq",
+];
+
 /// What a request asks for, beyond its endpoint.
 fn target_of(hasher: &RandomState, context: &Context<'_>) -> u64 {
     use core::hash::{BuildHasher, Hasher};
     let mut state = hasher.build_hasher();
     if let Some(request) = &context.tx.request {
-        state.write(request.target.as_bytes());
-        for leaf in &request.leaves {
+        state.write(request.path.as_bytes());
+        let numbered = request.leaves.iter().any(|leaf| leaf.path == "jsonrpc");
+        let asks = request.leaves.iter().filter(|leaf| {
+            let stamps = STAMPS.iter().any(|stamp| leaf.name().eq_ignore_ascii_case(stamp));
+            !stamps && !(numbered && leaf.path == "id")
+        });
+        for leaf in asks {
             state.write(leaf.path.as_bytes());
             if let Some(value) = leaf.value.as_key() {
                 state.write(value.as_bytes());

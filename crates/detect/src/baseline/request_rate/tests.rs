@@ -387,3 +387,23 @@ fn many_at_once_are_a_shift_of_the_population() {
     // One who stands out among many who are busy still does.
     check_judgement(|status| status.surging = 6, Judgement::Beyond);
 }
+
+#[test]
+fn stamps_and_numbers_of_requests_do_not_make_each_a_new_one() {
+    let plan = |town: &mut Town, app: App| {
+        for n in 0..120 {
+            let call = format!(
+                r#"{{"jsonrpc":"2.0","id":{n},"method":"find","params":{{"w":"x","nonce":"n{n}"}}}}"#
+            );
+            let tx = post("/rpc").json(&call).answer(r#"{"jsonrpc":"2.0","id":1,"result":[1,2]}"#);
+            let at = LATER + 4.0 * (n as f64 + 0.8 * chance(&[n, 71]));
+            town.at(at, app.by(MALLORY, tx));
+        }
+        for n in 0..90 {
+            let call = r#"{"jsonrpc":"2.0","id":1,"method":"find","params":{"w":"x","nonce":"a"}}"#;
+            let tx = post("/rpc").json(call).answer(r#"{"jsonrpc":"2.0","id":1,"result":[1,2]}"#);
+            town.at(600.0 * chance(&[n, 5]) + 300.0, app.by(10 + n % 9, tx));
+        }
+    };
+    check(plan, SERVED);
+}
