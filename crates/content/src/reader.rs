@@ -4,7 +4,7 @@ use crate::bytes::{percent_decode, prefix};
 use crate::config::Config;
 use crate::header_names::HeaderNames;
 use crate::leaves::paths::Paths;
-use crate::leaves::{Sink, form, html, json, multipart};
+use crate::leaves::{Sink, form, graphql, html, json, multipart};
 use crate::mask::{Masker, credential_kind, scheme_off};
 use crate::{cookie, credential, headers, jwt, shape, target};
 use std::borrow::Cow;
@@ -112,6 +112,9 @@ impl Reader {
             sink.auth = auth;
         }
         read_body(message, self.config.depth_max, &mut sink, true);
+        if let Some(document) = sink.document.take() {
+            graphql::read(&document, &mut sink);
+        }
         let (leaves, leaves_cut, email) = (sink.leaves, sink.cut, sink.email);
         let is_password = |mark: Pseudonym| mark.kind == SecretKind::Password;
         let signs_in =
@@ -288,6 +291,7 @@ fn sink<'a>(
         jwt_max: config.jwt_max,
         auth,
         email: None,
+        document: None,
     }
 }
 
