@@ -157,11 +157,7 @@ impl Reader {
             leaves,
             leaves_cut,
             login_name,
-            on_behalf: headers::ON_BEHALF
-                .iter()
-                .find_map(|name| headers::text(head, name))
-                .filter(|user| !user.trim().is_empty())
-                .map(|user| clean(&user, 128)),
+            on_behalf: headers::on_behalf(head).map(|user| clean(&user, 128)),
             request_id: headers::REQUEST_IDS
                 .iter()
                 .find_map(|name| headers::text(head, name))

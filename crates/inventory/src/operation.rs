@@ -1,7 +1,7 @@
 //! One address for many functions: which of them a request names.
 //!
-//! GraphQL, JSON-RPC 2.0, and pages that take an `action`. The function belongs to the endpoint, for
-//! nothing that is learned of one of them holds for another. GraphQL is told by its first root
+//! GraphQL, JSON-RPC 2.0, and pages that take an `action`. The function belongs to the endpoint,
+//! for nothing that is learned of one of them holds for another. GraphQL is told by its first root
 //! field: the operation's name is the client's to choose.
 
 use crate::template::{Hint, Part, Template};
