@@ -6,7 +6,7 @@ use core::net::IpAddr;
 use stilt_model::Head;
 
 /// Headers in which a gateway or backend names the user it asks for, in order of preference.
-pub(crate) const ON_BEHALF: &[&str] = &[
+const ON_BEHALF: &[&str] = &[
     "x-user-id",
     "x-userid",
     "x-authenticated-userid",
@@ -30,6 +30,21 @@ pub(crate) const ON_BEHALF: &[&str] = &[
     "x-user-email",
     "x-customer-id",
 ];
+
+/// The user that a request is made for, as the caller says.
+pub(crate) fn on_behalf(head: &Head) -> Option<std::borrow::Cow<'_, str>> {
+    let known = |name: &[u8]| {
+        // Most names are told by their first letter.
+        matches!(name.first(), Some(b'x' | b'X' | b'r' | b'R'))
+            .then(|| ON_BEHALF.iter().position(|own| name.eq_ignore_ascii_case(own.as_bytes())))
+            .flatten()
+    };
+    head.headers()
+        .filter_map(|(name, value)| Some((known(name)?, value.trim_ascii())))
+        .filter(|(_, value)| !value.is_empty())
+        .min_by_key(|(rank, _)| *rank)
+        .map(|(_, value)| String::from_utf8_lossy(value))
+}
 
 /// Headers that vary from request to request of one client.
 pub(crate) fn varies(name: &[u8]) -> bool {

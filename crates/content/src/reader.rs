@@ -4,7 +4,7 @@ use crate::bytes::{percent_decode, prefix};
 use crate::config::Config;
 use crate::header_names::HeaderNames;
 use crate::leaves::paths::Paths;
-use crate::leaves::{Sink, form, html, json, multipart};
+use crate::leaves::{Sink, form, graphql, html, json, multipart};
 use crate::mask::{Masker, credential_kind, scheme_off};
 use crate::{cookie, credential, headers, jwt, shape, target};
 use std::borrow::Cow;
@@ -112,6 +112,9 @@ impl Reader {
             sink.auth = auth;
         }
         read_body(message, self.config.depth_max, &mut sink, true);
+        if let Some(document) = sink.document.take() {
+            graphql::read(&document, &mut sink);
+        }
         let (leaves, leaves_cut, email) = (sink.leaves, sink.cut, sink.email);
         let is_password = |mark: Pseudonym| mark.kind == SecretKind::Password;
         let signs_in =
@@ -154,11 +157,7 @@ impl Reader {
             leaves,
             leaves_cut,
             login_name,
-            on_behalf: headers::ON_BEHALF
-                .iter()
-                .find_map(|name| headers::text(head, name))
-                .filter(|user| !user.trim().is_empty())
-                .map(|user| clean(&user, 128)),
+            on_behalf: headers::on_behalf(head).map(|user| clean(&user, 128)),
             request_id: headers::REQUEST_IDS
                 .iter()
                 .find_map(|name| headers::text(head, name))
@@ -288,6 +287,7 @@ fn sink<'a>(
         jwt_max: config.jwt_max,
         auth,
         email: None,
+        document: None,
     }
 }
 

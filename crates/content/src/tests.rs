@@ -344,3 +344,13 @@ fn the_user_a_service_asks_for_is_read_and_masked() {
     assert!(read("ann@example.com").is_some_and(|user| user.starts_with("<email:")));
     assert_eq!(read(" "), None);
 }
+
+#[test]
+fn secrets_in_a_graphql_document_are_masked_there_too() {
+    let body = r#"{"query":"mutation { login(email: \"ann@example.com\", password: \"hunter2-secret\") { token } }"}"#;
+    let seen = read(message(("POST", "/graphql"), 0, &[JSON], body.as_bytes()), answer(&[], ""));
+    let request = seen.request.unwrap();
+    assert!(matches!(leaf(&request.leaves, "args.password"), Value::Masked { .. }));
+    let shown = format!("{request:?}");
+    assert!(!shown.contains("hunter2") && !shown.contains("ann@example"), "{shown}");
+}

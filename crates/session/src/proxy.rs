@@ -5,13 +5,17 @@
 //! forges
 //! a new address with each request does not.
 
+use core::hash::BuildHasher;
 use core::net::IpAddr;
+use foldhash::fast::FixedState;
 use std::collections::{BTreeMap, BTreeSet};
 use stilt_model::Request;
 
 const PEERS_MAX: usize = 10_000;
 const CLIENTS_MAX: usize = 64;
 const PRINTS_MAX: usize = 16;
+/// Pages a gateway probes by itself.
+const PROBES_MAX: usize = 2;
 /// Clients, and requests per client, that a gateway has served before it is believed.
 const CLIENTS_MIN: usize = 2;
 
@@ -21,10 +25,25 @@ struct Peer {
     bare: bool,
     clients: BTreeSet<IpAddr>,
     prints: BTreeSet<u64>,
+    /// Pages that it asks for itself, without a credential: whether what stands behind it is up.
+    probes: BTreeSet<u64>,
     trusted: bool,
 }
 
 impl Peer {
+    /// The request is a probe: of one or two pages, by nobody in particular.
+    fn probes(&mut self, request: &Request) -> bool {
+        let plain = matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS")
+            && request.credentials.is_empty()
+            && request.query.is_none();
+        let page = FixedState::with_seed(11).hash_one(request.path.as_str());
+        let room = self.probes.len() < PROBES_MAX || self.probes.contains(&page);
+        if plain && room {
+            self.probes.insert(page);
+        }
+        plain && room
+    }
+
     fn has_earned(&self) -> bool {
         let clients = self.clients.len();
         let come_back = self.requests >= 2 * clients as u64;
@@ -95,11 +114,10 @@ impl Proxies {
     /// The client behind a request: the peer, or whom it speaks for.
     pub(crate) fn client(&mut self, peer: IpAddr, request: &Request) -> (IpAddr, bool) {
         let Some(last) = request.forwarded.last().copied() else {
-            if let Some(known) = self.peers.get_mut(&peer) {
-                known.bare |= !known.trusted;
-            } else if self.peers.len() < PEERS_MAX {
-                // One that has asked for itself is no gateway.
-                self.peers.insert(peer, Peer { bare: true, ..Peer::default() });
+            if self.peers.len() < PEERS_MAX || self.peers.contains_key(&peer) {
+                // One that has asked for itself is no gateway, but for its probes.
+                let known = self.peers.entry(peer).or_default();
+                known.bare |= !known.trusted && !known.probes(request);
             }
             return (peer, false);
         };
@@ -174,5 +192,28 @@ mod tests {
         for forged in ["1.1.1.1", "2.2.2.2", "1.1.1.1", "2.2.2.2", "1.1.1.1", "3.3.3.3"] {
             assert_eq!(asks(&mut proxies, "6.6.6.6", &[forged], forged), "6.6.6.6");
         }
+    }
+
+    #[test]
+    fn a_gateway_may_probe_what_stands_behind_it() {
+        let bare = |path: &str| Request {
+            method: "GET".to_owned(),
+            path: path.to_owned(),
+            ..Request::default()
+        };
+        let earns = |pages: &[&str]| {
+            let mut proxies = Proxies::default();
+            for page in pages {
+                proxies.client("10.0.0.9".parse().unwrap(), &bare(page));
+            }
+            for _ in 0..3 {
+                for client in ["1.1.1.1", "2.2.2.2", "3.3.3.3"] {
+                    asks(&mut proxies, "10.0.0.9", &[client], client);
+                }
+            }
+            asks(&mut proxies, "10.0.0.9", &["1.1.1.1"], "a") == "1.1.1.1"
+        };
+        assert!(earns(&["/healthz", "/healthz", "/ready"]));
+        assert!(!earns(&["/a", "/b", "/c"]), "one that browses");
     }
 }

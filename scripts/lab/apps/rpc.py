@@ -1,4 +1,7 @@
 """Designs with few addresses and much in the body: actions, GraphQL, JSON-RPC."""
+import json
+import re
+
 from ..lab.actors import Ask
 from .design import Design
 from .host import Reply
@@ -287,6 +290,29 @@ class GraphQl(Design):
         return self.ask(client, "Ping")
 
 
+class Inline(GraphQl):
+    """GraphQL with the arguments in the document, no operation names, numbers as ids."""
+
+    IDS, HOST = "number", "inline.lab"
+
+    def handle(self, r):
+        """Understands such a document, and goes on as with variables."""
+        document = r.json().get("query", "")
+        field, given = re.match(r"(?:query|mutation)?\s*{\s*(\w+)(?:\((.*?)\))?", document).groups()
+        name = next(n for n, q in self.QUERIES.items() if re.search(r"{ (\w+)", q).group(1) == field)
+        variables = json.loads("{" + re.sub(r"(\w+):", r'"\1":', given) + "}") if given else {}
+        r.body = json.dumps({"operationName": name, "variables": variables}).encode()
+        return super().handle(r)
+
+    def ask(self, client, name, **variables):
+        """One operation."""
+        kind = "mutation " if self.QUERIES[name].startswith("mutation") else ""
+        body = self.QUERIES[name][self.QUERIES[name].index("{"):]
+        given = ", ".join(f"{key}: {json.dumps(value)}" for key, value in variables.items())
+        document = kind + re.sub(r"\(.*?\)", f"({given})", body, count=1)
+        return Ask("POST", "/graphql", body={"query": document}, token=client.token)
+
+
 class JsonRpc(Design):
     """JSON-RPC 2.0 on one address, the session as a parameter of every call."""
 
@@ -367,4 +393,4 @@ class JsonRpc(Design):
         return self.ask(client, "common.version")
 
 
-DESIGNS = {"cn": Cn, "action": Action, "graphql": GraphQl, "jsonrpc": JsonRpc}
+DESIGNS = {"cn": Cn, "action": Action, "graphql": GraphQl, "inline": Inline, "jsonrpc": JsonRpc}

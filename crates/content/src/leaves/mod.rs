@@ -1,6 +1,7 @@
 //! Typed leaves of queries and bodies, masked as they are read.
 
 pub(crate) mod form;
+pub(crate) mod graphql;
 pub(crate) mod html;
 pub(crate) mod json;
 pub(crate) mod multipart;
@@ -40,6 +41,8 @@ pub(crate) struct Sink<'a> {
     pub(crate) auth: bool,
     /// The first value of a request that is an e-mail address as a whole.
     pub(crate) email: Option<String>,
+    /// A GraphQL document.
+    pub(crate) document: Option<String>,
 }
 
 impl Sink<'_> {
@@ -56,6 +59,13 @@ impl Sink<'_> {
             return false;
         }
         let Some(node) = self.paths.node(path) else { return true };
+        if let Scalar::Text(text) = &scalar
+            && node.path == "query"
+            && self.issued.is_none()
+            && graphql::looks_like(text)
+        {
+            self.document = Some(text.to_string());
+        }
         let mut taken = Taken {
             masker: self.masker,
             issued: self.issued.as_mut(),

@@ -87,3 +87,15 @@ fn a_call_names_what_its_function_is_about_and_its_number_names_nothing() {
     assert_eq!(objects(&mut app, call("[6,2]")), ["order:6#6?"]);
     assert_eq!(app.names(), ["POST /rpc", "POST /rpc#order.read"]);
 }
+
+#[test]
+fn arguments_in_a_graphql_document_are_read() {
+    let mut app = Watched::new();
+    let ask = |query: &str| {
+        post("/graphql").json(&format!("{{\"query\":{query:?}}}")).answer(r#"{"data":{"a":1}}"#)
+    };
+    assert_eq!(objects(&mut app, ask("{ order(id: 5) { total } }")), ["order:5#5?"]);
+    let sign_in = ask("mutation { login(email: \"ann\", password: \"p1\") { token } }")
+        .answer(r#"{"data":{"login":{"token":"abcdefgh1"}}}"#);
+    assert_eq!(app.login(sign_in), Some(Outcome::Success));
+}

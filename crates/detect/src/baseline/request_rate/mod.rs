@@ -314,7 +314,8 @@ fn target_of(hasher: &RandomState, context: &Context<'_>) -> u64 {
         let numbered = request.leaves.iter().any(|leaf| leaf.path == "jsonrpc");
         let asks = request.leaves.iter().filter(|leaf| {
             let stamps = STAMPS.iter().any(|stamp| leaf.name().eq_ignore_ascii_case(stamp));
-            !stamps && !(numbered && leaf.path == "id")
+            let numbers = numbered && leaf.path == "id";
+            !stamps && !numbers
         });
         for leaf in asks {
             state.write(leaf.path.as_bytes());
