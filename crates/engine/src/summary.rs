@@ -88,17 +88,7 @@ impl fmt::Display for Summary {
                 lacking.reason
             )?;
         }
-        let extra: Vec<String> = [
-            (self.flows.duplicates, "copies of segments"),
-            (self.flows.joined, "flows in several networks joined"),
-        ]
-        .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!("{} {what}", grouped(count)))
-        .collect();
-        if !extra.is_empty() {
-            writeln!(f, "mirrored {}", extra.join(", "))?;
-        }
+        self.beside(f)?;
         self.unseen(f)
     }
 }
@@ -133,10 +123,39 @@ impl Summary {
         Ok(())
     }
 
+    /// What was seen and is nothing to analyse: copies, and what carries no HTTP in clear.
+    fn beside(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let links = &self.links;
+        for (title, counts) in [
+            (
+                "mirrored",
+                &[
+                    (self.flows.duplicates, "copies of segments"),
+                    (self.flows.joined, "flows in several networks joined"),
+                ][..],
+            ),
+            (
+                "passed  ",
+                &[
+                    (self.flows.flows.saturating_sub(self.flows.http_flows), "flows without HTTP"),
+                    (links.udp, "packets of UDP"),
+                    (links.other_ip, "of other IP protocols"),
+                    (links.not_ip, "without IP"),
+                ],
+            ),
+        ] {
+            let told = told(counts);
+            if !told.is_empty() {
+                writeln!(f, "{title} {}", told.join(", "))?;
+            }
+        }
+        Ok(())
+    }
+
     /// What could not be seen; nothing where all was.
     fn unseen(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let streams = &self.flows.streams;
-        let parts: Vec<String> = [
+        let parts = told(&[
             (streams.lost_bytes, "bytes lost"),
             (self.flows.streams.out_of_window, "segments outside any window"),
             (streams.gaps, "gaps"),
@@ -157,22 +176,26 @@ impl Summary {
             (self.links.fragments_differing, "IP fragments that overlap with other bytes"),
             (self.links.malformed, "malformed packets"),
             (self.links.unknown_link, "packets of unknown link type"),
+            (self.links.cut, "packets cut by the capture length"),
+            (self.flows.timed_out, "flows given up as idle"),
             (self.links.fragments_lost, "IP fragments lost"),
             (self.links.too_deep, "packets with too many layers"),
             (streams.overlaps_differing, "segments that overlap with other bytes"),
             (self.damaged, "damaged places in the captures"),
             (self.panics, "internal errors, please report them"),
-        ]
-        .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!("{} {what}", grouped(count)))
-        .collect();
+        ]);
         if parts.is_empty() {
             writeln!(f, "unseen   nothing")
         } else {
             writeln!(f, "unseen   {}", parts.join(", "))
         }
     }
+}
+
+/// The counts that are not zero, in words.
+fn told(counts: &[(u64, &str)]) -> Vec<String> {
+    let counts = counts.iter().filter(|(count, _)| *count > 0);
+    counts.map(|(count, what)| format!("{} {what}", grouped(*count))).collect()
 }
 
 #[cfg(test)]
@@ -184,6 +207,10 @@ mod tests {
         let mut summary = Summary { packets: 1_234_567, transactions: 12, ..Summary::default() };
         assert!(summary.to_string().contains("1,234,567 packets"));
         assert!(summary.to_string().ends_with("unseen   nothing\n"));
+        (summary.flows.flows, summary.flows.http_flows, summary.links.udp) = (9, 2, 30);
+        assert!(
+            summary.to_string().contains("\npassed   7 flows without HTTP, 30 packets of UDP\n")
+        );
         summary.flows.streams.lost_bytes = 1000;
         assert!(summary.to_string().ends_with("unseen   1,000 bytes lost\n"));
     }
