@@ -263,15 +263,15 @@ impl Masker {
         spans
     }
 
-    fn search(&self, text: &str, survey: &Survey) -> Spans {
+    fn search(&self, text: &str, survey: &Survey<'_>) -> Spans {
         let mut spans = Spans::default();
         if survey.may_hold_key() {
             self.keys.find(text, &mut spans);
         }
-        if survey.assigns || survey.percent {
+        if survey.assigns() || survey.percent() {
             assign::find(text, |name| self.class(name), &mut spans);
         }
-        if survey.at_sign || survey.percent {
+        if survey.at_sign() || survey.percent() {
             email::find(text, &mut spans);
         }
         if survey.digits >= 6 {

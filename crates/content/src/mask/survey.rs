@@ -38,86 +38,83 @@ fn kind(byte: u8) -> u8 {
     KINDS.get(usize::from(byte)).copied().unwrap_or_default()
 }
 
-/// What a text is made of.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Survey {
+/// What a text is made of; what is rarely asked is worked out when it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Survey<'a> {
+    bytes: &'a [u8],
+    all: u8,
     pub(super) digits: usize,
-    pub(super) at_sign: bool,
-    pub(super) percent: bool,
-    pub(super) assigns: bool,
-    space: bool,
-    hash: bool,
-    dashes: bool,
-    /// Length of the longest run of key bytes.
-    run: usize,
-    letters: usize,
-    /// It holds something else than letters and digits.
-    parted: bool,
 }
 
 /// The shortest vendor key with its prefix (`xoxb-` and 8 more).
 const KEY_RUN_MIN: usize = 12;
-/// No text of letters shorter than this holds a key: neither one alone (see [`KEY_RUN_MIN`]), nor
-/// one behind `Basic `.
-const SHORT: usize = 12;
-/// The longest number of a person or account that is written with letters, in one piece.
-const NUMBER_RUN_MAX: usize = 20;
 /// The shortest value after `Basic `.
 const SCHEME_RUN_MIN: usize = 8;
+/// The longest number of a person or account that is written with letters, in one piece.
+const NUMBER_RUN_MAX: usize = 20;
 
-impl Survey {
-    pub(super) fn of(bytes: &[u8]) -> Self {
+impl<'a> Survey<'a> {
+    pub(super) fn of(bytes: &'a [u8]) -> Self {
         let all = bytes.iter().fold(0, |all, byte| all | kind(*byte));
-        // Most texts are a few plain words: nothing of them needs to be counted.
-        if all & (DIGIT | AT | PERCENT | ASSIGN | DASH | HASH) == 0 && bytes.len() < SHORT {
-            return Self::default();
-        }
-        let (mut digits, mut letters, mut run, mut longest) = (0_usize, 0_usize, 0_usize, 0_usize);
-        let mut dashes = false;
-        let mut last = 0;
-        for byte in bytes {
-            let kind = kind(*byte);
-            digits = digits.saturating_add(usize::from(kind & DIGIT));
-            letters = letters.saturating_add(usize::from(byte.is_ascii_alphabetic()));
-            run = if kind & KEY == 0 { 0 } else { run.saturating_add(1) };
-            longest = longest.max(run);
-            dashes |= last & kind & DASH != 0;
-            last = kind;
-        }
-        Self {
-            digits,
-            at_sign: all & AT != 0,
-            percent: all & PERCENT != 0,
-            assigns: all & ASSIGN != 0,
-            space: all & SPACE != 0,
-            hash: all & HASH != 0,
-            dashes,
-            run: longest,
-            letters,
-            parted: letters.saturating_add(digits) < bytes.len(),
-        }
+        let digits = if all & DIGIT == 0 { 0 } else { count(bytes, u8::is_ascii_digit) };
+        Self { bytes, all, digits }
+    }
+
+    fn has(&self, kinds: u8) -> bool {
+        self.all & kinds != 0
+    }
+
+    pub(super) fn at_sign(&self) -> bool {
+        self.has(AT)
+    }
+
+    pub(super) fn percent(&self) -> bool {
+        self.has(PERCENT)
+    }
+
+    pub(super) fn assigns(&self) -> bool {
+        self.has(ASSIGN)
     }
 
     /// No search finds anything.
     pub(super) fn is_plain(&self) -> bool {
-        self.digits < 6 && !self.at_sign && !self.percent && !self.assigns && !self.may_hold_key()
+        self.digits < 6 && !self.has(AT | PERCENT | ASSIGN) && !self.may_hold_key()
     }
 
     /// Numbers of cards, telephones and people stand alone or in groups: one long run of letters
     /// and digits, as of a hash or token, holds none.
     pub(super) fn has_room_for_numbers(&self) -> bool {
-        self.parted || self.run <= NUMBER_RUN_MAX || self.letters == 0
+        let letters = count(self.bytes, u8::is_ascii_alphabetic);
+        letters == 0
+            || self.bytes.len() <= NUMBER_RUN_MAX
+            || letters.saturating_add(self.digits) < self.bytes.len()
     }
 
     /// There is room for a key, token, hash, key file or connection string (see `keys.rs`).
     pub(super) fn may_hold_key(&self) -> bool {
-        self.run >= KEY_RUN_MIN
-            || self.percent
-            || self.assigns
-            || self.hash
-            || self.dashes
-            || (self.space && self.run >= SCHEME_RUN_MIN)
+        if self.has(PERCENT | ASSIGN | HASH) {
+            return true;
+        }
+        if self.has(DASH) && self.bytes.windows(2).any(|pair| pair == b"--") {
+            return true;
+        }
+        let min = if self.has(SPACE) { SCHEME_RUN_MIN } else { KEY_RUN_MIN };
+        self.bytes.len() >= min && self.has_run(min)
     }
+
+    /// So many key bytes stand in a row.
+    fn has_run(&self, min: usize) -> bool {
+        let mut run = 0_usize;
+        self.bytes.iter().any(|byte| {
+            run = if kind(*byte) & KEY == 0 { 0 } else { run.saturating_add(1) };
+            run >= min
+        })
+    }
+}
+
+/// Counts byte by byte without a branch: that runs over many bytes at once.
+fn count(bytes: &[u8], wanted: impl Fn(&u8) -> bool) -> usize {
+    bytes.iter().map(|byte| usize::from(wanted(byte))).fold(0, usize::wrapping_add)
 }
 
 #[cfg(test)]
