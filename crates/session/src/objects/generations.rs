@@ -44,11 +44,6 @@ impl<T: Copy> Generations<T> {
         self.young.get(&key).or_else(|| self.old.get(&key)).copied()
     }
 
-    /// Writes a value; gives whether something was forgotten for it.
-    pub(super) fn put(&mut self, key: u64, value: T) -> bool {
-        self.merge(key, |_| value)
-    }
-
     /// Writes what `new` makes of the value that is there; gives whether something was forgotten
     /// for it.
     pub(super) fn merge(&mut self, key: u64, new: impl FnOnce(Option<T>) -> T) -> bool {
@@ -75,7 +70,7 @@ mod tests {
     #[test]
     fn the_older_half_goes_first_and_the_cap_holds() {
         let mut map = Generations::new(10);
-        let forgot: Vec<bool> = (0..12).map(|key| map.put(key, key)).collect();
+        let forgot: Vec<bool> = (0..12).map(|key| map.merge(key, |_| key)).collect();
         assert!(map.len() <= 10);
         assert!(forgot.iter().any(|forgot| *forgot));
         assert_eq!((map.get(0), map.get(11)), (None, Some(11)));
@@ -85,7 +80,7 @@ mod tests {
     fn what_is_written_again_is_young_again() {
         let mut map = Generations::new(4);
         for key in [1, 2, 3, 1, 4, 5] {
-            map.put(key, key);
+            map.merge(key, |_| key);
         }
         assert_eq!(map.get(1), Some(1));
         assert_eq!(map.get(2), None);

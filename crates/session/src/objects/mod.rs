@@ -235,7 +235,7 @@ impl Objects {
             })
             .map(|object| self.keys.object(service, object))
             .collect();
-        let mut shows = Vec::new();
+        let mut shows = Vec::with_capacity(response.leaves.len());
         let about = About { service, resource, keys: &sighting.keys };
         self.shows.in_response(&self.keys, response, about, &mut shows);
         if sighting.changes_state && sighting.login.is_none() && !under_other {
@@ -244,6 +244,7 @@ impl Objects {
         let anonymous =
             seen.actor.kind == stilt_model::ActorKind::Client && seen.principal.is_none();
         let mut foreign = false;
+        let mut shown = Vec::with_capacity(shows.len());
         let asked: Vec<u64> =
             sighting.objects.iter().map(|o| self.keys.object(service, o)).collect();
         for show in &shows {
@@ -260,21 +261,22 @@ impl Objects {
             }
             foreign |= other;
             let value = if other { Shown::foreign(sighting.endpoint) } else { Shown::OWN };
-            self.remember(actor, tx.end, show.key, value);
-            if let Some(loose) = show.loose {
-                self.remember(actor, tx.end, loose, value);
-            }
+            shown.push((show.key, value));
+            shown.extend(show.loose.map(|loose| (loose, value)));
             self.name_owner(show, named);
             if show.identifies && named.is_none() && !other {
-                let mut holders = self.holders.get(show.key).unwrap_or_default();
-                if anonymous {
-                    holders.count = ANYBODY
-                } else {
-                    holders.add(actor)
-                }
-                self.holders.put(show.key, holders);
+                self.holders.merge(show.key, |holders| {
+                    let mut holders = holders.unwrap_or_default();
+                    if anonymous {
+                        holders.count = ANYBODY;
+                    } else {
+                        holders.add(actor);
+                    }
+                    holders
+                });
             }
         }
+        self.remember(actor, tx.end, &shown);
         self.owners.listed(sighting.endpoint, actor, anonymous, foreign);
         let unread = response.leaves_cut || tx.flags.gap || tx.flags.snaplen || tx.flags.incomplete;
         if unread && let Some(memory) = self.memories.get_mut(&actor) {
@@ -284,13 +286,17 @@ impl Objects {
 
     fn name_owner(&mut self, show: &shows::Show, named: Option<u64>) {
         if let (true, Some(name)) = (show.identifies, named) {
-            let mut holders = self.holders.get(show.key).unwrap_or_default();
-            holders.named = Some(name);
-            self.holders.put(show.key, holders);
+            self.holders.merge(show.key, |holders| Holders {
+                named: Some(name),
+                ..holders.unwrap_or_default()
+            });
         }
     }
 
-    fn remember(&mut self, actor: ActorId, now: Timestamp, key: u64, value: Shown) {
+    fn remember(&mut self, actor: ActorId, now: Timestamp, shown: &[(u64, Shown)]) {
+        if shown.is_empty() {
+            return;
+        }
         let max = self.config.shown_per_actor_max;
         self.clock = self.clock.saturating_add(1);
         let clock = self.clock;
@@ -301,9 +307,11 @@ impl Objects {
             uncertain: false,
         });
         let before = memory.shown.len();
-        // What was shown as own stays own.
-        let keep = |before| if before == Some(Shown::OWN) { Shown::OWN } else { value };
-        memory.uncertain |= memory.shown.merge(key, keep);
+        for (key, value) in shown {
+            // What was shown as own stays own.
+            let keep = |before| if before == Some(Shown::OWN) { Shown::OWN } else { *value };
+            memory.uncertain |= memory.shown.merge(*key, keep);
+        }
         self.entries = self.entries.saturating_sub(before).saturating_add(memory.shown.len());
         if memory.last != now || before == 0 {
             self.idle.remove(&(memory.last, memory.order));

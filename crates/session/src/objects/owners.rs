@@ -6,7 +6,7 @@
 use super::keys::Keys;
 use crate::seen::Seen;
 use foldhash::fast::RandomState;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use stilt_model::{ActorId, EndpointId, Leaf, Transaction, Value};
 
@@ -84,22 +84,31 @@ pub(super) struct Owners {
 /// The owners that one answer names, per record.
 #[derive(Debug, Default)]
 pub(super) struct Records {
-    /// Record (`None`: outside arrays), name, whether it is the asker's.
-    named: Vec<(Option<u32>, u64, bool)>,
+    /// By record (`None`: outside arrays): the first name, or the first that is the asker's.
+    named: BTreeMap<Option<u32>, (u64, bool)>,
+    /// Names of the asker, as far as they were named: a few.
+    own: Vec<u64>,
 }
 
 impl Records {
+    fn add(&mut self, record: Option<u32>, name: u64, own: bool) {
+        let known = self.named.entry(record).or_insert((name, own));
+        if own && !known.1 {
+            *known = (name, own);
+        }
+        if own && !self.own.contains(&name) {
+            self.own.push(name);
+        }
+    }
+
     /// The owner of a record: its own, else that of the whole.
     pub(super) fn owner_of(&self, record: Option<u32>) -> Option<u64> {
-        let find = |wanted: Option<u32>| {
-            let mut of = self.named.iter().filter(|(record, ..)| *record == wanted);
-            of.clone().find(|(.., own)| *own).or_else(|| of.next()).map(|(_, name, _)| *name)
-        };
-        record.and_then(|record| find(Some(record))).or_else(|| find(None))
+        let own = record.and_then(|record| self.named.get(&Some(record)));
+        own.or_else(|| self.named.get(&None)).map(|(name, _)| *name)
     }
 
     pub(super) fn is_own(&self, name: u64) -> bool {
-        self.named.iter().any(|(_, named, own)| *named == name && *own)
+        self.own.contains(&name)
     }
 }
 
@@ -234,7 +243,7 @@ impl Owners {
                 continue;
             }
             let record = leaf.path.in_array().then_some(leaf.record);
-            records.named.push((record, name, own));
+            records.add(record, name, own);
         }
         records
     }
