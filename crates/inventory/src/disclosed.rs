@@ -3,7 +3,7 @@
 use core::hash::BuildHasher;
 use foldhash::fast::RandomState;
 use std::collections::HashSet;
-use stilt_model::{Leaf, Value};
+use stilt_model::{Leaf, PathMemo, Value};
 
 /// Words in one generation; there are two, and the older one is dropped.
 const WORDS_MAX: usize = 16_384;
@@ -16,6 +16,7 @@ const TEXT_MAX: usize = 64;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Disclosed {
     hasher: RandomState,
+    telling: PathMemo<bool>,
     now: HashSet<u64, RandomState>,
     before: HashSet<u64, RandomState>,
 }
@@ -28,7 +29,7 @@ impl Disclosed {
                 Value::Text(text)
                     if (2..=TEXT_MAX).contains(&text.len())
                         && !text.contains([' ', '/'])
-                        && names_a_thing(leaf.name()) =>
+                        && self.telling.of(&leaf.path, |path| names_a_thing(path.name())) =>
                 {
                     self.hasher.hash_one(text.as_str())
                 }

@@ -5,6 +5,7 @@ use core::hash::{BuildHasher, Hash, Hasher};
 use core::ops::Deref;
 use foldhash::quality::RandomState;
 use serde::{Serialize, Serializer};
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 /// The path of a leaf: keys joined by `.`, array steps as `[]` (`items[].owner.id`).
@@ -137,9 +138,49 @@ impl Serialize for LeafPath {
     }
 }
 
+/// What paths say, worked out once each; bounded: a full table is emptied.
+#[derive(Clone, Debug)]
+pub struct PathMemo<T>(HashMap<u64, T, RandomState>);
+
+/// Paths that a [`PathMemo`] holds at most.
+const MEMO_MAX: usize = 32_768;
+
+impl<T> Default for PathMemo<T> {
+    fn default() -> Self {
+        Self(HashMap::default())
+    }
+}
+
+impl<T: Copy> PathMemo<T> {
+    /// What `path` says: as remembered, else as `read` tells, which must depend on the path alone.
+    pub fn of(&mut self, path: &LeafPath, read: impl FnOnce(&LeafPath) -> T) -> T {
+        if let Some(known) = self.0.get(&path.key()) {
+            return *known;
+        }
+        if self.0.len() >= MEMO_MAX {
+            self.0.clear();
+        }
+        let said = read(path);
+        self.0.insert(path.key(), said);
+        said
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_memo_reads_each_path_once_and_never_grows_without_end() {
+        let mut memo = PathMemo::default();
+        let path = LeafPath::new("a.b");
+        assert_eq!(memo.of(&path, |path| path.len()), 3);
+        assert_eq!(memo.of(&path, |_| 9), 3);
+        for number in 0..MEMO_MAX + 10 {
+            memo.of(&LeafPath::new(&number.to_string()), |path| path.len());
+        }
+        assert!(memo.0.len() <= MEMO_MAX);
+    }
 
     #[test]
     fn a_path_knows_its_last_key_and_its_arrays() {

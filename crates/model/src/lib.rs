@@ -22,7 +22,7 @@ pub use finding::{
 pub use flow::{Flow, Tunnel, VlanTag};
 pub use id::{EndpointId, FlowId, IdBuilder, SessionId, TransactionId};
 pub use leaf::{Leaf, Place, Value};
-pub use leaf_path::LeafPath;
+pub use leaf_path::{LeafPath, PathMemo};
 pub use pseudonym::{Key, Pseudonym, SecretKind};
 pub use record::{Closed, SessionRecord, Step};
 pub use smol_str::SmolStr;

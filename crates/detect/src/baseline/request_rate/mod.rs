@@ -23,8 +23,8 @@ use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use stilt_baseline::RateStatus;
 use stilt_model::{
-    Actor, ActorId, ActorKind, EndpointId, Finding, IdBuilder, Outcome, Rule, Severity, Signal,
-    Timestamp,
+    Actor, ActorId, ActorKind, EndpointId, Finding, IdBuilder, Outcome, PathMemo, Rule, Severity,
+    Signal, Timestamp, Value,
 };
 
 pub(crate) const SPEC: Spec = Spec {
@@ -103,6 +103,8 @@ struct Watched {
 struct RequestRate {
     limits: Limits,
     hasher: RandomState,
+    /// Which parameters only stamp a request.
+    stamps: PathMemo<bool>,
     watched: HashMap<(EndpointId, ActorId), Watched, RandomState>,
     idle: BTreeSet<(Timestamp, EndpointId, ActorId)>,
     retries: Retries,
@@ -151,6 +153,7 @@ impl RequestRate {
         Ok(Self {
             limits: settings.own()?,
             hasher: RandomState::default(),
+            stamps: PathMemo::default(),
             watched: HashMap::default(),
             idle: BTreeSet::new(),
             retries: Retries::default(),
@@ -261,7 +264,7 @@ impl Detector for RequestRate {
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
         match observation {
             Observation::Transaction(context) => {
-                let target = target_of(&self.hasher, context);
+                let target = target_of(&self.hasher, &mut self.stamps, context);
                 let key = (context.sighting.endpoint, context.seen.actor.id);
                 self.retries.see(key, context.tx, target);
                 if let Some(rate) = context.rate {
@@ -306,21 +309,25 @@ const STAMPS: [&str; 16] = [
 ];
 
 /// What a request asks for, beyond its endpoint.
-fn target_of(hasher: &RandomState, context: &Context<'_>) -> u64 {
-    use core::hash::{BuildHasher, Hasher};
+fn target_of(hasher: &RandomState, stamps: &mut PathMemo<bool>, context: &Context<'_>) -> u64 {
+    use core::hash::{BuildHasher, Hash, Hasher};
     let mut state = hasher.build_hasher();
     if let Some(request) = &context.tx.request {
         state.write(request.path.as_bytes());
         let numbered = request.leaves.iter().any(|leaf| leaf.path == "jsonrpc");
-        let asks = request.leaves.iter().filter(|leaf| {
-            let stamps = STAMPS.iter().any(|stamp| leaf.name().eq_ignore_ascii_case(stamp));
-            let numbers = numbered && leaf.path == "id";
-            !stamps && !numbers
-        });
-        for leaf in asks {
-            state.write(leaf.path.as_bytes());
-            if let Some(value) = leaf.value.as_key() {
-                state.write(value.as_bytes());
+        for leaf in &request.leaves {
+            let stamps = stamps.of(&leaf.path, |path| {
+                STAMPS.iter().any(|stamp| path.name().eq_ignore_ascii_case(stamp))
+            });
+            if stamps || (numbered && leaf.path == "id") {
+                continue;
+            }
+            state.write_u64(leaf.path.key());
+            match &leaf.value {
+                Value::Integer(number) => state.write_i64(*number),
+                Value::Text(text) => state.write(text.as_bytes()),
+                Value::Masked { mark, .. } => mark.digest.hash(&mut state),
+                _ => {}
             }
         }
     }
