@@ -49,12 +49,16 @@ impl Default for Config {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file could not be read or written.
-    #[error("{path}: {source}")]
+    #[error("cannot {doing} the baseline {path}: {source}; {mend}")]
     Io {
+        /// `read` or `write`.
+        doing: &'static str,
         /// Which file.
         path: String,
         /// What the system said.
         source: std::io::Error,
+        /// What to do.
+        mend: &'static str,
     },
     /// The file is not a baseline, or one of another version.
     #[error("{path}: not a baseline of this version: {reason}")]
@@ -178,7 +182,15 @@ impl Baseline {
         Ok(baseline)
     }
 
-    /// Writes what was learned, replacing the file in one step.
+    /// Tries whether [`Baseline::save`] can write there, before hours are spent on learning.
+    ///
+    /// # Errors
+    /// It could not.
+    pub fn check_target(path: &Path) -> Result<(), Error> {
+        file::check_target(path)
+    }
+
+    /// Writes what was learned, replacing a file in one step; a device or a pipe is written to.
     ///
     /// # Errors
     /// The file cannot be written.

@@ -4,11 +4,13 @@ use crate::baseline::{Error, Saved};
 use crate::features::NAMES;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
-use std::io::{BufReader, BufWriter, Write};
+use std::io::{BufReader, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 const FORMAT: &str = "stilt-baseline";
 const VERSION: u32 = 1;
+const READ: &str = "read";
+const WRITE: &str = "write";
 
 #[derive(Serialize, Deserialize)]
 struct Envelope<T> {
@@ -17,19 +19,36 @@ struct Envelope<T> {
     baseline: T,
 }
 
-fn io(path: &Path) -> impl Fn(std::io::Error) -> Error {
+fn io(doing: &'static str, path: &Path) -> impl Fn(std::io::Error) -> Error {
     let path = path.display().to_string();
-    move |source| Error::Io { path: path.clone(), source }
+    move |source| {
+        let mend = match (source.kind(), doing) {
+            (ErrorKind::NotFound, READ) => "learn one with stilt learn",
+            (ErrorKind::NotFound, _) => "create the directory first",
+            (ErrorKind::IsADirectory, _) => "name a file in it",
+            (ErrorKind::StorageFull | ErrorKind::QuotaExceeded, _) => {
+                "free space there, or name a file on another disk"
+            }
+            (ErrorKind::PermissionDenied, READ) => "allow reading it",
+            (ErrorKind::PermissionDenied, _) => "allow writing there, or name another file",
+            _ => "check the device, or name another file",
+        };
+        Error::Io { doing, path: path.clone(), source, mend }
+    }
 }
 
 pub(crate) fn read(path: &Path) -> Result<Saved, Error> {
     let wrong = |reason: String| Error::Format { path: path.display().to_string(), reason };
-    let file = File::open(path).map_err(io(path))?;
+    let file = File::open(path).map_err(io(READ, path))?;
+    if file.metadata().is_ok_and(|about| about.is_dir()) {
+        return Err(io(READ, path)(ErrorKind::IsADirectory.into()));
+    }
     let envelope: Envelope<Saved> = serde_json::from_reader(BufReader::new(file))
         .map_err(|error| wrong(format!("{error}; learn it anew with stilt learn")))?;
     if envelope.format != FORMAT || envelope.version != VERSION {
         return Err(wrong(format!(
-            "it says {} version {}, wanted is {FORMAT} version {VERSION}",
+            "it says {} version {}, wanted is {FORMAT} version {VERSION}; \
+             learn it anew with stilt learn",
             envelope.format, envelope.version
         )));
     }
@@ -39,20 +58,54 @@ pub(crate) fn read(path: &Path) -> Result<Saved, Error> {
     Ok(envelope.baseline)
 }
 
-pub(crate) fn write(path: &Path, saved: &Saved) -> Result<(), Error> {
-    let mut draft = path.as_os_str().to_owned();
+/// The file that is written, links followed, and whether it is one that can be replaced: a device
+/// or a pipe must never be.
+fn place(path: &Path) -> (PathBuf, bool) {
+    let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let ordinary = fs::metadata(&real).map_or(true, |about| about.is_file() || about.is_dir());
+    (real, ordinary)
+}
+
+/// Beside the file, so that it can take its place in one step.
+fn draft(real: &Path) -> PathBuf {
+    let mut draft = real.as_os_str().to_owned();
     draft.push(".part");
-    let draft = PathBuf::from(draft);
+    PathBuf::from(draft)
+}
+
+/// What would keep a baseline from being written there, found out before it is learned.
+pub(crate) fn check_target(path: &Path) -> Result<(), Error> {
+    let (real, ordinary) = place(path);
+    if real.is_dir() {
+        return Err(io(WRITE, path)(ErrorKind::IsADirectory.into()));
+    }
+    if ordinary {
+        let draft = draft(&real);
+        File::create(&draft).and_then(|_| fs::remove_file(&draft)).map_err(io(WRITE, path))?;
+    }
+    Ok(())
+}
+
+pub(crate) fn write(path: &Path, saved: &Saved) -> Result<(), Error> {
     let envelope = Envelope { format: FORMAT.to_owned(), version: VERSION, baseline: saved };
-    let written = File::create(&draft).and_then(|file| {
+    let fill = |file: File| {
         let mut writer = BufWriter::new(file);
         serde_json::to_writer(&mut writer, &envelope)?;
         writer.write_all(b"\n")?;
-        writer.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
-        fs::rename(&draft, path)
-    });
+        writer.into_inner().map_err(std::io::IntoInnerError::into_error)
+    };
+    let (real, ordinary) = place(path);
+    if !ordinary {
+        let file = File::options().write(true).open(&real);
+        return file.and_then(fill).map(|_| ()).map_err(io(WRITE, path));
+    }
+    let draft = draft(&real);
+    let written = File::create(&draft)
+        .and_then(fill)
+        .and_then(|file| file.sync_all())
+        .and_then(|()| fs::rename(&draft, &real));
     if written.is_err() {
         let _ = fs::remove_file(&draft);
     }
-    written.map_err(io(path))
+    written.map_err(io(WRITE, path))
 }

@@ -111,6 +111,33 @@ fn saved_and_loaded_it_says_the_same_and_the_bytes_are_the_same() {
     assert!(same);
 }
 
+#[cfg(unix)]
+#[test]
+fn only_files_are_replaced_and_links_stay() {
+    use std::os::unix::fs::symlink;
+    let folder = std::env::temp_dir().join(format!("stilt-baseline-link-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (file, link, null) = (folder.join("file"), folder.join("link"), folder.join("null"));
+    std::fs::write(&file, "old").unwrap();
+    symlink(&file, &link).unwrap();
+    // Through a link, so that a fault would replace the link and not the device.
+    symlink("/dev/null", &null).unwrap();
+    let baseline = Baseline::new(&Config::default());
+    for path in [&link, &null] {
+        Baseline::check_target(path).unwrap();
+        baseline.save(path).unwrap();
+    }
+    let links = [&link, &null].map(|path| path.is_symlink());
+    let written = std::fs::read_to_string(&file).unwrap();
+    let missing = Baseline::check_target(&folder.join("no/such")).unwrap_err().to_string();
+    let left = std::fs::read_dir(&folder).unwrap().count();
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(links, [true, true]);
+    assert!(written.starts_with("{\"format\":\"stilt-baseline\""), "{written}");
+    assert!(missing.contains("no/such") && missing.contains("directory first"), "{missing}");
+    assert_eq!(left, 3, "a draft was left");
+}
+
 #[test]
 fn a_sample_is_bounded_and_drawn_alike_every_time() {
     let draw = || {
