@@ -1,7 +1,7 @@
 //! The commands.
 
 use crate::args::{Input, Learn, Replay, Sessions, Shape};
-use crate::talk::{FAIL_ON, Failure, INTERRUPTED, Talk, stop_flag};
+use crate::talk::{FAIL_ON, Failure, INTERRUPTED, Talk, stop_on_ctrl_c};
 use crate::{say, table};
 use std::path::{Path, PathBuf};
 use stilt_alert::format::{self, Format};
@@ -54,11 +54,12 @@ struct Ran {
 
 fn go(input: &Input, options: &Options) -> Result<Ran, Failure> {
     let config = config_of(input.config.as_deref())?;
-    refuse_overwriting(options)?;
+    refuse_twice(input)?;
+    refuse_overwriting(input, options)?;
     let key = key_of(&config)?;
-    let stop = stop_flag();
-    let mut talk = Talk::new(input.quiet);
-    let ran = run(&config, &key, options, &stop, &mut talk);
+    let stop = stop_on_ctrl_c();
+    let mut talk = Talk::new(input.quiet, stop.clone());
+    let ran = run(&config, &key, options, &stop.asked, &mut talk);
     talk.end();
     let (summary, collected) = ran?;
     if !input.quiet {
@@ -69,24 +70,58 @@ fn go(input: &Input, options: &Options) -> Result<Ran, Failure> {
     Ok(Ran { summary, collected, names, code })
 }
 
-/// An output that is one of the captures would destroy it.
-fn refuse_overwriting(options: &Options) -> Result<(), Failure> {
+/// An output that is something else as well would destroy it.
+fn refuse_overwriting(input: &Input, options: &Options) -> Result<(), Failure> {
     let outputs = [&options.alerts, &options.transactions, &options.sessions];
-    let named = outputs.into_iter().filter_map(|target| match target {
-        Target::Lines(name) if name != "-" => Some(PathBuf::from(name)),
-        _ => None,
-    });
-    for output in named.chain(options.save_baseline.clone()) {
-        let Ok(real) = output.canonicalize() else { continue };
-        let same = |capture: &&PathBuf| capture.canonicalize().is_ok_and(|path| path == real);
-        if real.is_file() && options.captures.iter().any(|capture| same(&capture)) {
+    let lines: Vec<PathBuf> = outputs
+        .into_iter()
+        .filter_map(|target| match target {
+            Target::Lines(name) if name != "-" => Some(PathBuf::from(name)),
+            _ => None,
+        })
+        .collect();
+    let learned = options.save_baseline.as_ref();
+    let captures = || options.captures.iter().map(|path| ("a capture", path));
+    let config = || input.config.iter().map(|path| ("the configuration", path));
+    // A baseline may be learned further in its own file.
+    let used = captures().chain(config());
+    refuse_same(learned.into_iter(), used)?;
+    let baseline = options.baseline.iter().chain(learned).map(|path| ("the baseline", path));
+    refuse_same(lines.iter(), captures().chain(config()).chain(baseline))
+}
+
+fn refuse_same<'a>(
+    outputs: impl Iterator<Item = &'a PathBuf>,
+    used: impl Iterator<Item = (&'static str, &'a PathBuf)>,
+) -> Result<(), Failure> {
+    // A file that is not there yet is known by its folder and name.
+    let real = |path: &Path| {
+        path.canonicalize().ok().or_else(|| {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            Some(folder.unwrap_or(Path::new(".")).canonicalize().ok()?.join(path.file_name()?))
+        })
+    };
+    let used: Vec<_> = used.map(|(what, path)| (what, real(path))).collect();
+    for output in outputs {
+        let Some(place) = real(output).filter(|place| place.is_file() || !place.exists()) else {
+            continue;
+        };
+        if let Some((what, _)) = used.iter().find(|(_, path)| path.as_ref() == Some(&place)) {
             return Err(Failure::Usage(format!(
-                "{} is both a capture and an output; name another file",
+                "{} is both {what} and an output; name another file",
                 output.display()
             )));
         }
     }
     Ok(())
+}
+
+/// Standard input can be read once.
+fn refuse_twice(input: &Input) -> Result<(), Failure> {
+    match input.captures.iter().filter(|path| path.as_os_str() == "-").count() {
+        0 | 1 => Ok(()),
+        _ => Err(Failure::Usage("`-` (standard input) is named twice; name it once".to_owned())),
+    }
 }
 
 fn lines(target: Option<String>) -> Target {

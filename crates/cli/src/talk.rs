@@ -71,12 +71,13 @@ impl From<io::Error> for Failure {
 /// Shows progress on a terminal, and warnings always.
 pub(crate) struct Talk {
     bar: Option<ProgressBar>,
+    stop: Stop,
 }
 
 impl Talk {
-    pub(crate) fn new(quiet: bool) -> Self {
+    pub(crate) fn new(quiet: bool, stop: Stop) -> Self {
         let shown = !quiet && io::stderr().is_terminal();
-        Self { bar: shown.then(|| ProgressBar::new(0).with_style(style())) }
+        Self { bar: shown.then(|| ProgressBar::new(0).with_style(style())), stop }
     }
 
     pub(crate) fn end(&self) {
@@ -92,6 +93,10 @@ fn style() -> ProgressStyle {
 }
 
 impl Watcher for Talk {
+    fn opened(&mut self) {
+        self.stop.opened.store(true, Ordering::Relaxed);
+    }
+
     fn progress(&mut self, progress: Progress) {
         if let Some(bar) = &self.bar {
             if let Some(size) = progress.size {
@@ -113,14 +118,28 @@ impl Watcher for Talk {
     }
 }
 
-/// Set by the first Ctrl-C; the second ends the program at once.
-pub(crate) fn stop_flag() -> Arc<AtomicBool> {
-    let stop = Arc::new(AtomicBool::new(false));
+/// What Ctrl-C has to know of the run, and the run of Ctrl-C.
+#[derive(Clone, Default)]
+pub(crate) struct Stop {
+    /// It was asked for.
+    pub(crate) asked: Arc<AtomicBool>,
+    /// The captures are open, so that the run looks at `asked`.
+    opened: Arc<AtomicBool>,
+}
+
+/// The first Ctrl-C asks for a stop; the second ends the program at once, and so does the first
+/// while a silent pipe is being opened: nothing was read that could be saved.
+pub(crate) fn stop_on_ctrl_c() -> Stop {
+    let stop = Stop::default();
     let count = AtomicU8::new(0);
-    let set = Arc::clone(&stop);
+    let set = stop.clone();
     let handled = ctrlc::set_handler(move || {
-        set.store(true, Ordering::Relaxed);
-        if count.fetch_add(1, Ordering::Relaxed) > 0 {
+        set.asked.store(true, Ordering::Relaxed);
+        let opened = set.opened.load(Ordering::Relaxed);
+        if !opened {
+            say::line("stilt: stopped before anything was read");
+        }
+        if !opened || count.fetch_add(1, Ordering::Relaxed) > 0 {
             std::process::exit(i32::from(INTERRUPTED));
         }
     });

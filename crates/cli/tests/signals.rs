@@ -110,3 +110,27 @@ fn ctrl_c_while_nothing_comes_ends_the_run_cleanly() {
         drop(stdin);
     }
 }
+
+/// The program handles Ctrl-C from now on.
+#[cfg(target_os = "linux")]
+fn handles_interrupts(running: &Running) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", running.child.id()));
+    let caught = status.unwrap_or_default();
+    let caught = caught.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let caught = caught.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok());
+    caught.is_some_and(|signals| signals & 0b10 != 0)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn ctrl_c_before_the_first_byte_ends_at_once() {
+    let scratch = Scratch::new("silent");
+    let mut running = Running::start(&scratch, &["replay", "-"]);
+    let stdin = running.child.stdin.take().unwrap();
+    assert!(wait_until(|| handles_interrupts(&running)));
+    signal(&running, "INT");
+    let ran = running.end();
+    assert_eq!((ran.code, ran.out.as_str()), (130, ""), "{ran:?}");
+    assert!(ran.err.contains("before anything was read"), "{ran:?}");
+    drop(stdin);
+}

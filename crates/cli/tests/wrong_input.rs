@@ -213,7 +213,8 @@ fn outputs_that_cannot_be_opened_fail_with_one_line() {
         refused(&scratch, &["replay", &capture, option, target], 1, &[target]);
     }
     let args = ["replay", "--quiet", &capture, "--alerts", "a", "--save-baseline", target];
-    refused(&scratch, &args, 1, &[target]);
+    refused(&scratch, &args, 1, &[target, "directory first"]);
+    assert!(!scratch.path("a").exists(), "found out only when all was read");
 }
 
 #[test]
@@ -232,6 +233,45 @@ fn an_output_that_is_a_capture_is_refused_and_the_capture_kept() {
     }
     refused(&scratch, &["learn", &capture, "-o", &capture], 2, &["both"]);
     assert!(fs::read(&capture).unwrap() == before);
+}
+
+#[test]
+fn an_output_that_is_the_baseline_or_the_configuration_is_refused() {
+    let (scratch, capture) = with_capture("same-state");
+    scratch.run(&["learn", "--quiet", &capture, "-o", "learned"]).good();
+    scratch.write("stilt.toml", b"");
+    let learned = scratch.read("learned");
+    let refuse = |args: &[&str]| {
+        let all: Vec<&str> = ["replay", &capture].into_iter().chain(args.iter().copied()).collect();
+        refused(&scratch, &all, 2, &["both"]);
+    };
+    refuse(&["--baseline", "learned", "--alerts", "./learned"]);
+    refuse(&["--save-baseline", "new", "--alerts", "new"]);
+    refuse(&["--config", "stilt.toml", "--save-baseline", "stilt.toml"]);
+    assert!(scratch.read("learned") == learned);
+    let args = ["replay", "--quiet", &capture, "--baseline", "learned", "--alerts", "a"];
+    scratch.run(&[&args[..], &["--save-baseline", "learned"]].concat()).good();
+    refused(&scratch, &["replay", "-", "-"], 2, &["twice"]);
+}
+
+#[test]
+fn records_of_several_sorts_in_one_file_or_on_standard_output_are_whole() {
+    let (scratch, capture) = with_capture("shared");
+    let apart = ["--alerts", "a", "--transactions", "t", "--sessions", "s"];
+    scratch.run(&[&["replay", "--quiet", &capture][..], &apart].concat()).good();
+    let mut expected: Vec<String> = ["a", "t", "s"]
+        .iter()
+        .flat_map(|name| scratch.read(name).lines().map(str::to_owned).collect::<Vec<_>>())
+        .collect();
+    expected.sort();
+    for names in [["all", "./all", "all"], ["-", "-", "-"]] {
+        let shared = ["--alerts", names[0], "--transactions", names[1], "--sessions", names[2]];
+        let ran = scratch.run(&[&["replay", "--quiet", &capture][..], &shared].concat()).good();
+        let text = if names[0] == "-" { ran.out } else { scratch.read("all") };
+        let mut lines: Vec<&str> = text.lines().collect();
+        lines.sort_unstable();
+        assert!(lines == expected, "{names:?}");
+    }
 }
 
 #[test]

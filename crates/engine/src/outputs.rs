@@ -1,6 +1,7 @@
 //! Where the records of a run go.
 
 use crate::error::Error;
+use std::path::PathBuf;
 use stilt_alert::sink::{self, Sink};
 use stilt_alert::{Names, record};
 use stilt_model::SessionRecord;
@@ -24,20 +25,41 @@ pub struct Collected {
     pub sessions: Vec<SessionRecord>,
 }
 
-/// Open outputs.
+/// Open outputs. Records of several sorts that go to one place go through one sink, so that no
+/// line is torn and none is written over another.
 pub(crate) struct Outputs {
-    alerts: Option<Box<dyn Sink>>,
-    pub(crate) transactions: Option<Box<dyn Sink>>,
-    sessions: Option<Box<dyn Sink>>,
+    sinks: Vec<Box<dyn Sink>>,
+    alerts: Option<usize>,
+    transactions: Option<usize>,
+    sessions: Option<usize>,
     keep_sessions: bool,
     pub(crate) collected: Collected,
 }
 
-fn open(target: &Target) -> Result<Option<Box<dyn Sink>>, Error> {
-    match target {
-        Target::Lines(name) => Ok(Some(sink::open(name)?)),
-        Target::Nowhere | Target::Kept => Ok(None),
+/// Sinks with the places they write to.
+#[derive(Default)]
+struct Opened {
+    sinks: Vec<Box<dyn Sink>>,
+    places: Vec<PathBuf>,
+}
+
+impl Opened {
+    fn open(&mut self, target: &Target) -> Result<Option<usize>, Error> {
+        let Target::Lines(name) = target else { return Ok(None) };
+        // A file that is open already is there, so that its other names lead to the same path.
+        if let Some(at) = self.places.iter().position(|known| *known == place(name)) {
+            return Ok(Some(at));
+        }
+        self.sinks.push(sink::open(name)?);
+        self.places.push(place(name));
+        Ok(Some(self.places.len().saturating_sub(1)))
     }
+}
+
+/// Where a target leads: `-` is no path.
+fn place(name: &str) -> PathBuf {
+    let path = PathBuf::from(name);
+    if name == "-" { path } else { path.canonicalize().unwrap_or(path) }
 }
 
 impl Outputs {
@@ -46,18 +68,29 @@ impl Outputs {
         transactions: &Target,
         sessions: &Target,
     ) -> Result<Self, Error> {
+        let mut opened = Opened::default();
         Ok(Self {
-            alerts: open(alerts)?,
-            transactions: open(transactions)?,
-            sessions: open(sessions)?,
+            alerts: opened.open(alerts)?,
+            transactions: opened.open(transactions)?,
+            sessions: opened.open(sessions)?,
+            sinks: opened.sinks,
             keep_sessions: *sessions == Target::Kept,
             collected: Collected::default(),
         })
     }
 
+    fn sink(&mut self, at: Option<usize>) -> Option<&mut Box<dyn Sink>> {
+        self.sinks.get_mut(at?)
+    }
+
+    /// Where transactions go.
+    pub(crate) fn transactions(&mut self) -> Option<&mut Box<dyn Sink>> {
+        self.sink(self.transactions)
+    }
+
     pub(crate) fn alerts(&mut self, lines: &mut Vec<String>) -> Result<(), Error> {
         for line in lines.drain(..) {
-            if let Some(sink) = &mut self.alerts {
+            if let Some(sink) = self.sink(self.alerts) {
                 sink.write(&line)?;
             }
         }
@@ -70,7 +103,7 @@ impl Outputs {
         names: &Names,
     ) -> Result<(), Error> {
         for session in closed.drain(..) {
-            if let Some(sink) = &mut self.sessions {
+            if let Some(sink) = self.sink(self.sessions) {
                 sink.write(&record::session(&session, names))?;
             }
             if self.keep_sessions {
@@ -81,9 +114,7 @@ impl Outputs {
     }
 
     pub(crate) fn flush(&mut self) -> Result<(), Error> {
-        for sink in
-            [&mut self.alerts, &mut self.transactions, &mut self.sessions].into_iter().flatten()
-        {
+        for sink in &mut self.sinks {
             sink.flush()?;
         }
         Ok(())

@@ -45,6 +45,9 @@ impl Round {
             Some(path) => Baseline::load(&config.baseline, path)?,
             None => Baseline::new(&config.baseline),
         };
+        if let Some(path) = &options.save_baseline {
+            Baseline::check_target(path)?;
+        }
         let rules: Vec<Rule> = DETECTORS.iter().map(|spec| spec.rule).collect();
         let alerts = stilt_alert::Config {
             observer_name: config.observer.name.clone(),
@@ -110,7 +113,7 @@ impl Round {
         let sighting = self.inventory.observe(tx);
         let seen = self.sessions.observe(tx, &sighting);
         let score = if self.learns { self.judge(tx, &sighting, &seen)? } else { Score::default() };
-        if let Some(sink) = &mut self.outputs.transactions {
+        if let Some(sink) = self.outputs.transactions() {
             let names = self.alerts.names();
             let actor = names.actor(&seen.actor);
             let user = seen.actor.user.as_deref().and_then(|user| names.user(user));
@@ -132,7 +135,7 @@ impl Round {
     /// nothing, because who sent it may have been in what is missing.
     fn cut_off(&mut self, tx: &Transaction) -> Result<(), Error> {
         self.cut_off = self.cut_off.saturating_add(1);
-        match &mut self.outputs.transactions {
+        match self.outputs.transactions() {
             Some(sink) => Ok(sink.write(&record::transaction(tx, &TransactionContext::default()))?),
             None => Ok(()),
         }

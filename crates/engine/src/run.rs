@@ -87,6 +87,9 @@ pub struct Progress {
 
 /// What the owner of a run is told while it goes on.
 pub trait Watcher {
+    /// The captures are open: from here on a stop is a clean one. Before, a pipe that says nothing
+    /// may hold the run up.
+    fn opened(&mut self) {}
     /// It has come so far.
     fn progress(&mut self, progress: Progress);
     /// Something the user should know.
@@ -112,6 +115,7 @@ pub fn run(
             ..source::Options::default()
         },
     )?;
+    watcher.opened();
     let round = Round::new(config, options, key)?;
     let intake = Intake {
         source,
