@@ -18,6 +18,8 @@ pub struct Config(pub BTreeMap<String, toml::Table>);
 pub struct SettingsError {
     /// The table.
     pub id: String,
+    /// The key in it, where one is at fault.
+    pub key: Option<String>,
     /// What is wrong and what would be right.
     pub reason: String,
 }
@@ -61,13 +63,24 @@ impl Settings {
     /// # Errors
     /// A key it does not know, or a value that does not fit.
     pub fn own<T: DeserializeOwned>(&self) -> Result<T, SettingsError> {
-        self.own.clone().try_into().map_err(|error: toml::de::Error| SettingsError {
-            id: self.id.to_owned(),
-            reason: format!(
-                "{}; `stilt detections {}` lists its settings",
-                error.message(),
-                self.id
-            ),
+        self.own.clone().try_into().map_err(|error: toml::de::Error| {
+            // The parser does not say which key it stopped at: it is one that fails alone.
+            let fails = |(key, value): &(&String, &toml::Value)| {
+                let alone = toml::Table::from_iter([((*key).clone(), (*value).clone())]);
+                alone.try_into::<T>().is_err()
+            };
+            let key = self.own.iter().find(fails).map(|(key, _)| key.clone());
+            let named = key.iter().filter(|_| error.message().starts_with("invalid "));
+            let named: String = named.map(|key| format!("{key}: ")).collect();
+            SettingsError {
+                id: self.id.to_owned(),
+                key,
+                reason: format!(
+                    "{named}{}; `stilt detections {}` lists its settings",
+                    error.message(),
+                    self.id
+                ),
+            }
         })
     }
 
@@ -154,6 +167,7 @@ impl Config {
                 let toml::Value::Table(table) = value else {
                     return Err(SettingsError {
                         id,
+                        key: None,
                         reason: format!(
                             "settings belong to one detection: [detections.\"{key}.NAME\"]"
                         ),
@@ -166,6 +180,7 @@ impl Config {
         if let Some(id) = tables.keys().find(|id| !known.contains(id.as_str())) {
             return Err(SettingsError {
                 id: id.clone(),
+                key: None,
                 reason: "no detection of that name; `stilt detections` lists them".to_owned(),
             });
         }
@@ -182,6 +197,7 @@ impl Config {
 fn read(id: &'static str, mut table: toml::Table) -> Result<Settings, SettingsError> {
     let wrong = |key: &str, why: String| SettingsError {
         id: id.to_owned(),
+        key: Some(key.to_owned()),
         reason: format!("{key}: {why}"),
     };
     let mut settings = Settings::of(id);

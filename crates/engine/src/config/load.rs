@@ -82,9 +82,15 @@ pub(super) fn place(path: &Path, text: &str, wrong: &Wrong) -> ConfigError {
 }
 
 /// Offset of the deepest key of the path that is written out.
+///
+/// A key with a dot in it may be written as a table in a table.
 fn find(table: &DeTable<'_>, keys: &[String]) -> Option<usize> {
     let (first, rest) = keys.split_first()?;
-    let (key, value) = table.iter().find(|(key, _)| key.get_ref() == first.as_str())?;
+    let Some((key, value)) = table.iter().find(|(key, _)| key.get_ref() == first.as_str()) else {
+        let (outer, inner) = first.split_once('.')?;
+        let split = [&[outer.to_owned(), inner.to_owned()], rest].concat();
+        return find(table, &split);
+    };
     let deeper = match value.get_ref() {
         DeValue::Table(inner) => find(inner, rest),
         _ => None,
@@ -225,6 +231,23 @@ mod tests {
             "[observer]\nname = \"tap\"\n[identity]\nsessions_max = 0\n",
             "stilt.toml:4:1: `identity.sessions_max` must be at least 1",
         );
+    }
+
+    #[test]
+    fn a_wrong_setting_of_a_detection_is_placed() {
+        for table in ["detections.\"authz.bola_enumeration\"", "detections.authz.bola_enumeration"]
+        {
+            for (line, expected) in [
+                ("objects_mn = 3", "unknown field `objects_mn`"),
+                ("objects_min = \"x\"", "objects_min: invalid type"),
+                ("severity = \"hihg\"", "severity: low, medium"),
+            ] {
+                check(
+                    &format!("[{table}]\nenabled = true\n{line}\n"),
+                    &format!("stilt.toml:3:1: detections.authz.bola_enumeration: {expected}"),
+                );
+            }
+        }
     }
 
     #[test]

@@ -16,7 +16,12 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
     }
     config.identity.check().map_err(|text| wrong(&["identity", "trusted_proxies"], &text))?;
     if let Err(error) = stilt_detect::Detectors::new(&config.detections, &[], &[]) {
-        return Err(Wrong { key: vec!["detections".to_owned()], message: error.to_string() });
+        let mut key = vec!["detections".to_owned()];
+        if let stilt_detect::Unknown::Settings(error) = &error {
+            key.push(error.id.clone());
+            key.extend(error.key.clone());
+        }
+        return Err(Wrong { key, message: error.to_string() });
     }
     if config.observer.name.trim().is_empty() {
         return Err(wrong(&["observer", "name"], "must not be empty"));
