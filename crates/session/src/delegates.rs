@@ -8,7 +8,7 @@ use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use stilt_model::{CredentialKind, Request};
 
-/// Credentials remembered at most.
+/// Credentials remembered at most; those that earned nothing go first.
 const CALLERS_MAX: usize = 10_000;
 /// Users of one of them told apart.
 const USERS_MAX: usize = 64;
@@ -54,7 +54,12 @@ impl Delegates {
             return if service { For::Anybody } else { For::Itself };
         };
         if self.0.len() >= CALLERS_MAX && !self.0.contains_key(&key) {
-            return For::Itself;
+            // Made-up credentials must not keep a gateway that comes later from being known.
+            self.0.retain(|_, caller| caller.trusted);
+            if self.0.len() > CALLERS_MAX / 2 {
+                // Who asks for many soon earns it again.
+                self.0.clear();
+            }
         }
         let caller = self.0.entry(key).or_default();
         if !caller.trusted {
@@ -96,6 +101,24 @@ mod tests {
         assert_eq!(asks(&mut delegates, "service-credential-1", "12"), "12");
         let bare = World::new().tx(get("/x").bearer("service-credential-1"));
         assert_eq!(delegates.see(bare.request.as_ref().unwrap()), For::Anybody);
+    }
+
+    #[test]
+    fn made_up_credentials_keep_no_gateway_out() {
+        let mut delegates = Delegates::default();
+        let mut request = World::new().tx(get("/x").bearer("made-up-1").header("X-User-Id", "1"));
+        let request = request.request.as_mut().unwrap();
+        for number in 0..CALLERS_MAX as u64 {
+            request.credentials.first_mut().unwrap().mark.digest = [number, 1];
+            delegates.see(request);
+        }
+        for _ in 0..3 {
+            for user in ["7", "8", "9"] {
+                asks(&mut delegates, "service-credential-1", user);
+            }
+        }
+        assert_eq!(asks(&mut delegates, "service-credential-1", "7"), "7");
+        assert!(delegates.0.len() < CALLERS_MAX);
     }
 
     #[test]

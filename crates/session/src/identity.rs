@@ -141,7 +141,10 @@ impl Identity {
         }
         let bound = request.credentials.iter().find_map(|c| self.bound_to(c.mark));
         if let Some(id) = bound.filter(|id| *id != NOBODY) {
-            for jwt in request.credentials.iter().filter_map(|c| c.jwt.as_ref()) {
+            // Another token beside the one that is known may be anybody's, or made up.
+            let own = request.credentials.iter().filter(|c| self.bound_to(c.mark) == Some(id));
+            let own: Vec<&Jwt> = own.filter_map(|c| c.jwt.as_deref()).collect();
+            for jwt in own {
                 self.claims(id, jwt, &sighting.service);
             }
             return Who::Principal(id);
@@ -262,15 +265,25 @@ impl Identity {
         Some(id)
     }
 
+    /// A token with that subject is the principal's, unless the subject is known as another's:
+    /// people choose some of the names that answers call them by.
+    fn stands_for(&mut self, service: &Arc<str>, subject: &str, id: ActorId) {
+        let named = ActorId(IdBuilder::new("principal").text(service).text(subject).finish());
+        let taken = named != id && self.principals.contains_key(&named);
+        if !taken && self.subjects.len() < PRINCIPALS_MAX {
+            self.subjects.entry((Arc::clone(service), subject.to_owned())).or_insert(id);
+        }
+    }
+
     /// Takes what a token says of its bearer.
     fn claims(&mut self, id: ActorId, jwt: &Jwt, service: &Arc<str>) {
-        let Some(principal) = self.principals.get_mut(&id) else { return };
+        let Some(principal) = self.principals.get(&id) else { return };
         if let Some(subject) = &jwt.sub
             && principal.aliases.binary_search(subject).is_err()
-            && self.subjects.len() < PRINCIPALS_MAX
         {
-            self.subjects.insert((Arc::clone(service), subject.clone()), id);
+            self.stands_for(service, subject, id);
         }
+        let Some(principal) = self.principals.get_mut(&id) else { return };
         aliases::add(&mut principal.aliases, aliases::of_claims(jwt));
         if *principal.roles != jwt.roles && !jwt.roles.is_empty() {
             principal.roles = Arc::new(jwt.roles.clone());
@@ -330,9 +343,7 @@ impl Identity {
             let called = aliases::of_answer(&response.leaves);
             let login = sighting.login.iter().map(|login| &login.user);
             for name in called.iter().chain(login) {
-                if self.subjects.len() < PRINCIPALS_MAX {
-                    self.subjects.insert((Arc::clone(&sighting.service), name.clone()), id);
-                }
+                self.stands_for(&sighting.service, name, id);
             }
             if let Some(principal) = self.principals.get_mut(&id) {
                 aliases::add(&mut principal.aliases, called);
@@ -384,4 +395,58 @@ fn masked(leaves: &[stilt_model::Leaf]) -> impl Iterator<Item = Pseudonym> {
         Value::Masked { mark, .. } => Some(mark),
         _ => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Config, Seen, Sessions};
+    use stilt_inventory::Inventory;
+    use stilt_inventory::test_support::{Tx, World, get, jwt, post};
+    use stilt_model::Key;
+
+    struct Town(World, Inventory, Sessions);
+
+    impl Town {
+        fn new() -> Self {
+            let inventory = Inventory::new(&stilt_inventory::Config::default());
+            Self(World::new(), inventory, Sessions::new(&Config::default(), Key::new([7; 32])))
+        }
+
+        fn see(&mut self, tx: Tx) -> Seen {
+            let tx = self.0.tx(tx);
+            let sighting = self.1.observe(&tx);
+            self.2.observe(&tx, &sighting)
+        }
+
+        fn sign_in(&mut self, user: &str, cookie: &str, answer: &str) -> Seen {
+            let body = format!(r#"{{"username":"{user}","password":"correct-horse"}}"#);
+            self.see(post("/login").json(&body).set_cookie("sid", cookie).answer(answer))
+        }
+    }
+
+    const MALLORY: &str = "0123456789abcdef0123456789abcdef";
+
+    #[test]
+    fn a_made_up_token_beside_a_session_says_nothing_of_its_bearer() {
+        let mut town = Town::new();
+        let mallory = town.sign_in("mallory", MALLORY, "{}").principal;
+        assert!(mallory.is_some());
+        let forged = jwt(r#"{"sub":"bob","user_id":"4209"}"#);
+        let seen = town.see(get("/orders").cookie("sid", MALLORY).bearer(&forged));
+        assert_eq!(seen.principal, mallory);
+        assert_eq!(*seen.aliases, ["mallory"]);
+        let bob = town.see(get("/orders").bearer(&jwt(r#"{"sub":"bob","iat":1}"#)));
+        assert!(bob.principal.is_some() && bob.principal != mallory);
+    }
+
+    #[test]
+    fn nobody_takes_the_name_of_another() {
+        let mut town = Town::new();
+        let bob = town.sign_in("bob", "b0b3456789abcdef0123456789abcdef", r#"{"user":{"id":42}}"#);
+        town.sign_in("mallory", MALLORY, r#"{"user":{"id":9,"nickname":"bob","userno":"42"}}"#);
+        for subject in ["bob", "42"] {
+            let token = jwt(&format!(r#"{{"sub":"{subject}"}}"#));
+            assert_eq!(town.see(get("/orders").bearer(&token)).principal, bob.principal);
+        }
+    }
 }

@@ -11,6 +11,7 @@ use foldhash::fast::FixedState;
 use std::collections::{BTreeMap, BTreeSet};
 use stilt_model::Request;
 
+/// Peers remembered at most; those that ask for themselves go first.
 const PEERS_MAX: usize = 10_000;
 const CLIENTS_MAX: usize = 64;
 const PRINTS_MAX: usize = 16;
@@ -111,19 +112,30 @@ impl Proxies {
             || self.peers.get(&ip).is_some_and(|peer| peer.trusted)
     }
 
+    /// Room for a peer that is new: a flood of them must not keep a gateway from being known.
+    fn make_room(&mut self, peer: IpAddr) {
+        if self.peers.len() < PEERS_MAX || self.peers.contains_key(&peer) {
+            return;
+        }
+        let keeps: [fn(&Peer) -> bool; 3] = [|peer| !peer.bare, |peer| peer.trusted, |_| false];
+        for keep in keeps {
+            self.peers.retain(|_, peer| keep(peer));
+            if self.peers.len() <= PEERS_MAX / 2 {
+                return;
+            }
+        }
+    }
+
     /// The client behind a request: the peer, or whom it speaks for.
     pub(crate) fn client(&mut self, peer: IpAddr, request: &Request) -> (IpAddr, bool) {
+        self.make_room(peer);
         let Some(last) = request.forwarded.last().copied() else {
-            if self.peers.len() < PEERS_MAX || self.peers.contains_key(&peer) {
-                // One that has asked for itself is no gateway, but for its probes.
-                let known = self.peers.entry(peer).or_default();
-                known.bare |= !known.trusted && !known.probes(request);
-            }
+            // One that has asked for itself is no gateway, but for its probes.
+            let known = self.peers.entry(peer).or_default();
+            known.bare |= !known.trusted && !known.probes(request);
             return (peer, false);
         };
-        if !self.configured.iter().any(|network| network.holds(peer))
-            && (self.peers.len() < PEERS_MAX || self.peers.contains_key(&peer))
-        {
+        if !self.configured.iter().any(|network| network.holds(peer)) {
             let known = self.peers.entry(peer).or_default();
             known.requests = known.requests.saturating_add(1);
             if known.clients.len() < CLIENTS_MAX {
@@ -192,6 +204,23 @@ mod tests {
         for forged in ["1.1.1.1", "2.2.2.2", "1.1.1.1", "2.2.2.2", "1.1.1.1", "3.3.3.3"] {
             assert_eq!(asks(&mut proxies, "6.6.6.6", &[forged], forged), "6.6.6.6");
         }
+    }
+
+    #[test]
+    fn a_flood_of_peers_keeps_no_gateway_out() {
+        let mut proxies = Proxies::default();
+        for number in 0..PEERS_MAX {
+            let peer = IpAddr::from([7, 7, (number >> 8) as u8, number as u8]).to_string();
+            let forwarded: &[&str] = if number % 2 == 0 { &[] } else { &["9.9.9.9"] };
+            asks(&mut proxies, &peer, forwarded, "curl/8");
+        }
+        for _ in 0..3 {
+            for client in ["1.1.1.1", "2.2.2.2", "3.3.3.3"] {
+                asks(&mut proxies, "10.0.0.9", &[client], client);
+            }
+        }
+        assert_eq!(asks(&mut proxies, "10.0.0.9", &["1.1.1.1"], "a"), "1.1.1.1");
+        assert!(proxies.peers.len() < PEERS_MAX);
     }
 
     #[test]

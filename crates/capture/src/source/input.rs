@@ -189,12 +189,15 @@ impl Input {
             if self.ended || !self.is_ready() {
                 return false;
             }
-            if self.start > 0 {
+            // Never more is moved than was consumed since: however little of a long look-ahead is
+            // taken each time, a byte costs the same.
+            let held = self.end.saturating_sub(self.start);
+            if self.start > 0 && held <= self.start {
                 self.window.copy_within(self.start..self.end, 0);
-                self.end = self.end.saturating_sub(self.start);
+                self.end = held;
                 self.start = 0;
             }
-            let wanted = count.max(BLOCK);
+            let wanted = count.saturating_mul(2).max(BLOCK);
             if self.window.len() < wanted {
                 self.window.resize(wanted, 0);
             }
@@ -270,5 +273,43 @@ impl TextOrCut for Result<&str, core::str::Utf8Error> {
             Ok(text) => text.chars().all(|c| !c.is_control() || c.is_whitespace()),
             Err(error) => error.error_len().is_none() && error.valid_up_to() > 0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_little_taken_of_a_long_look_ahead_moves_nothing() {
+        let bytes: Vec<u8> = (0..3_000_000_u32).map(|at| (at % 251) as u8).collect();
+        let count = Arc::new(AtomicU64::new(0));
+        let mut input = Input {
+            file: String::new(),
+            reader: Box::new(io::Cursor::new(bytes.clone())),
+            window: Vec::new(),
+            start: 0,
+            end: 0,
+            offset: 0,
+            ended: false,
+            trouble: None,
+            live: false,
+            followed: None,
+            pipe: None,
+            count,
+            size: None,
+        };
+        let (mut at, mut moved) = (0, 0);
+        while input.need(BLOCK) {
+            assert_eq!(input.peek().get(..BLOCK), bytes.get(at..at + BLOCK), "{at}");
+            let before = input.start;
+            input.consume(997);
+            at += 997;
+            moved += usize::from(input.start < before + 997);
+            input.need(BLOCK);
+            moved += usize::from(input.start < before);
+        }
+        assert!(input.is_ended() && moved <= 3, "{moved}");
+        assert_eq!(input.peek(), bytes.get(at..).unwrap());
     }
 }

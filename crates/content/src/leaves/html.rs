@@ -11,6 +11,8 @@ use stilt_model::Place;
 const LINKS_MAX: usize = 512;
 /// Longest link.
 const LINK_MAX: usize = 256;
+/// Bytes before an attribute among which its tag begins.
+const TAG_MAX: usize = 512;
 
 /// Reads the links of `body`, a page at `path`.
 pub(crate) fn read(body: &[u8], path: &str, sink: &mut Sink<'_>) {
@@ -20,6 +22,9 @@ pub(crate) fn read(body: &[u8], path: &str, sink: &mut Sink<'_>) {
     let mut record = 0_u32;
     for start in memchr::memmem::find_iter(body, b"href=").take(LINKS_MAX) {
         let rest = body.get(start.saturating_add(5)..).unwrap_or_default();
+        if !in_tag(body.get(start.saturating_sub(TAG_MAX)..start).unwrap_or_default()) {
+            continue;
+        }
         let Some(link) = value(rest) else { continue };
         let Some(link) = resolve(link, path) else { continue };
         if !sink.add(Place::Html, at, record, Scalar::Text(link)) {
@@ -27,6 +32,26 @@ pub(crate) fn read(body: &[u8], path: &str, sink: &mut Sink<'_>) {
         }
         record = record.saturating_add(1);
     }
+}
+
+/// Whether an attribute may stand behind `before`: in a tag, outside of quotes. What a page
+/// repeats of its reader's own words, escaped, is no link.
+fn in_tag(before: &[u8]) -> bool {
+    let Some(open) = memchr::memrchr(b'<', before) else { return false };
+    let tag = before.get(open.saturating_add(1)..).unwrap_or_default();
+    if !tag.first().is_some_and(u8::is_ascii_alphabetic) {
+        return false;
+    }
+    let mut quote = None;
+    for byte in tag {
+        match (quote, byte) {
+            (Some(open), byte) if open == *byte => quote = None,
+            (None, b'"' | b'\'') => quote = Some(*byte),
+            (None, b'>') => return false,
+            _ => {}
+        }
+    }
+    quote.is_none() && tag.last().is_some_and(|b| b.is_ascii_whitespace() || b"\"'/".contains(b))
 }
 
 /// The value of an attribute, quoted or not.
@@ -57,6 +82,10 @@ fn resolve<'a>(link: &'a str, path: &str) -> Option<Cow<'a, str>> {
         return None;
     }
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    // A page at a very long path must not be repeated with each of its links.
+    if folder.len() > LINK_MAX {
+        return None;
+    }
     let link = link.strip_prefix("./").unwrap_or(&link);
     Some(format!("{folder}/{link}").into())
 }
@@ -76,6 +105,22 @@ mod tests {
     }
 
     #[test]
+    fn only_what_stands_in_a_tag_is_an_attribute() {
+        let check = |before: &str, expected| {
+            assert_eq!(in_tag(before.as_bytes()), expected, "{before}");
+        };
+        check("<a ", true);
+        check("<p>see <a class='x' data-when=\"a > b\"\n", true);
+        check("<p>&lt;a ", false);
+        check("<p>you searched for ", false);
+        check("<input value=\"", false);
+        check("<input value=\"x ", false);
+        check("<a data-", false);
+        check("<!-- ", false);
+        check("", false);
+    }
+
+    #[test]
     fn links_lead_from_where_the_page_stands() {
         let check = |link: &str, expected: Option<&str>| {
             assert_eq!(resolve(link, "/shop/list.php").as_deref(), expected, "{link}");
@@ -84,6 +129,8 @@ mod tests {
         check("order.php?id=7&amp;x=1", Some("/shop/order.php?id=7&x=1"));
         check("./order.php", Some("/shop/order.php"));
         check("https://shop.test/orders/7", Some("https://shop.test/orders/7"));
+        let far = "/shop".repeat(52);
+        assert_eq!(resolve("order.php?id=7", &format!("{far}/list.php")), None);
         for link in ["#top", "?page=2", "javascript:void(0)", "mailto:a@b.test", "//cdn.test/x"] {
             check(link, None);
         }
