@@ -49,23 +49,27 @@ impl Load {
             clock.advance(frame.mark, &mut ticks);
             let before = self.items.len();
             self.ticks.extend(ticks.drain(..).map(|tick| (before, tick)));
-            let Some(decoded) = decoder.decode(frame, self.batch.bytes(frame)) else { continue };
-            let start = if decoded.reassembled {
-                let from = self.apart.len();
-                let bytes = decoder.reassembled().get(decoded.payload.clone());
-                self.apart.extend_from_slice(bytes.unwrap_or_default());
-                u32::try_from(from).unwrap_or(u32::MAX)
-            } else {
-                let inside = u32::try_from(decoded.payload.start).unwrap_or(u32::MAX);
-                frame.start.saturating_add(inside)
-            };
-            self.items.push(Item {
-                shard: sharder.shard(&decoded.head),
-                start,
-                len: u32::try_from(decoded.payload.len()).unwrap_or(0),
-                apart: decoded.reassembled,
-                head: decoded.head,
-            });
+            let bytes = self.batch.bytes(frame);
+            let mut found = decoder.decode(frame, bytes);
+            while let Some(decoded) = found {
+                let start = if decoded.reassembled {
+                    let from = self.apart.len();
+                    let bytes = decoder.reassembled().get(decoded.payload.clone());
+                    self.apart.extend_from_slice(bytes.unwrap_or_default());
+                    u32::try_from(from).unwrap_or(u32::MAX)
+                } else {
+                    let inside = u32::try_from(decoded.payload.start).unwrap_or(u32::MAX);
+                    frame.start.saturating_add(inside)
+                };
+                self.items.push(Item {
+                    shard: sharder.shard(&decoded.head),
+                    start,
+                    len: u32::try_from(decoded.payload.len()).unwrap_or(0),
+                    apart: decoded.reassembled,
+                    head: decoded.head,
+                });
+                found = decoder.more(frame, bytes);
+            }
         }
     }
 
@@ -95,5 +99,5 @@ impl Load {
 
 /// What the links counted, as a sum.
 pub(crate) fn counted(decoder: &Decoder) -> Counters {
-    *decoder.counters()
+    decoder.counters()
 }

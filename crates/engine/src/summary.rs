@@ -149,6 +149,7 @@ impl Summary {
                     (links.udp, "packets of UDP"),
                     (links.other_ip, "of other IP protocols"),
                     (links.not_ip, "without IP"),
+                    (links.encrypted, "encrypted below TCP"),
                 ],
             ),
         ] {
@@ -186,7 +187,7 @@ impl Summary {
             (self.links.unknown_link, "packets of unknown link type"),
             (self.links.cut, "packets cut by the capture length"),
             (self.flows.timed_out, "flows given up as idle"),
-            (self.links.fragments_lost, "IP fragments lost"),
+            (self.links.fragments_lost, "IP packets of which fragments were lost"),
             (self.links.too_deep, "packets with too many layers"),
             (streams.overlaps_differing, "segments that overlap with other bytes"),
             (self.damaged, "damaged places in the captures"),

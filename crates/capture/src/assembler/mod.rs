@@ -15,7 +15,7 @@ pub use duplicates::Across;
 use duplicates::Seen;
 use flow::Flow;
 use homes::Homes;
-use key::Key;
+use key::{Key, Network};
 use serde::{Deserialize, Serialize};
 use stilt_model::{Exchange, Mark, Timestamp};
 use stilt_protocol::http1;
@@ -281,24 +281,30 @@ impl Assembler {
         if self.opening.remove(&key).is_some() {
             self.counters.flows = self.counters.flows.saturating_sub(1);
         }
-        self.join(key, home.network, segment.head.mark.time);
+        self.join(key, home.network(), segment.head.mark.time);
         true
     }
 
-    /// The network in which the connection is followed that this segment can only be of: it answers
-    /// to the number what was said there, where its own side was never heard.
+    /// The network in which the connection is followed that this segment can only be of: its
+    /// numbers go on where that one's are.
     fn home(&mut self, key: Key, segment: &Segment<'_>) -> Key {
         let across = self.limits.duplicates_across;
+        let own = key.network();
         for network in self.homes.elsewhere(&key) {
             let home = key.within(network);
-            if across == Across::None || across.fixed(network) != across.fixed(key.network) {
+            if !across.joins(network, own) {
                 continue;
             }
             let flow = match self.flows.get_mut(&home) {
                 Some(flow) => Some(flow),
                 None => self.opening.get_mut(&home),
             };
-            if flow.is_some_and(|flow| flow.is_answered_by(segment)) {
+            let fits = flow.is_some_and(|flow| {
+                // Of one network only the way differs, and as a rule it does.
+                let same = network.digest == own.digest;
+                if same { flow.goes_on_with(segment) } else { flow.is_answered_by(segment) }
+            });
+            if fits {
                 self.join(key, network, segment.head.mark.time);
                 return home;
             }
@@ -306,8 +312,10 @@ impl Assembler {
         key
     }
 
-    fn join(&mut self, key: Key, network: u64, now: Timestamp) {
-        self.counters.joined = self.counters.joined.saturating_add(1);
+    fn join(&mut self, key: Key, network: Network, now: Timestamp) {
+        if network.digest != key.network().digest {
+            self.counters.joined = self.counters.joined.saturating_add(1);
+        }
         self.homes.join(key, network, now, self.limits.flows_max);
     }
 
@@ -454,6 +462,10 @@ impl Assembler {
 }
 
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod way_tests;
 #[cfg(test)]
 mod wire_tests;
