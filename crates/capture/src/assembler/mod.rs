@@ -333,7 +333,7 @@ impl Assembler {
         let waited = flow.is_waiting();
         if !renewed {
             flow.segment(segment, &mut work);
-            if !segment.payload.is_empty() && flow.weigh(&mut self.bodies, limits) {
+            if !segment.payload.is_empty() && flow.weigh(&mut self.bodies, head.mark, &mut work) {
                 work.counters.bodies_shed = work.counters.bodies_shed.saturating_add(1);
             }
         }
@@ -369,7 +369,7 @@ impl Assembler {
         let mut flow = Box::new(Flow::new(head, counters));
         let mut work = Work { limits, counters, out, ends: key.ends() };
         flow.segment(segment, &mut work);
-        if flow.weigh(&mut self.bodies, limits) {
+        if flow.weigh(&mut self.bodies, head.mark, &mut work) {
             work.counters.bodies_shed = work.counters.bodies_shed.saturating_add(1);
         }
         if flow.is_waiting() {
@@ -455,5 +455,7 @@ impl Assembler {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod unsent_tests;
 #[cfg(test)]
 mod wire_tests;
