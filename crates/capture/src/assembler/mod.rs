@@ -341,7 +341,7 @@ impl Assembler {
         let waited = flow.is_waiting();
         if !renewed {
             flow.segment(segment, &mut work);
-            if !segment.payload.is_empty() && flow.weigh(&mut self.bodies, limits) {
+            if !segment.payload.is_empty() && flow.weigh(&mut self.bodies, head.mark, &mut work) {
                 work.counters.bodies_shed = work.counters.bodies_shed.saturating_add(1);
             }
         }
@@ -377,7 +377,7 @@ impl Assembler {
         let mut flow = Box::new(Flow::new(head, counters));
         let mut work = Work { limits, counters, out, ends: key.ends() };
         flow.segment(segment, &mut work);
-        if flow.weigh(&mut self.bodies, limits) {
+        if flow.weigh(&mut self.bodies, head.mark, &mut work) {
             work.counters.bodies_shed = work.counters.bodies_shed.saturating_add(1);
         }
         if flow.is_waiting() {
@@ -465,6 +465,8 @@ impl Assembler {
 mod hostile_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod unsent_tests;
 #[cfg(test)]
 mod way_tests;
 #[cfg(test)]
