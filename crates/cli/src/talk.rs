@@ -72,12 +72,23 @@ impl From<io::Error> for Failure {
 pub(crate) struct Talk {
     bar: Option<ProgressBar>,
     stop: Stop,
+    /// What is said once everything is open.
+    opening: Option<String>,
 }
 
 impl Talk {
     pub(crate) fn new(quiet: bool, stop: Stop) -> Self {
         let shown = !quiet && io::stderr().is_terminal();
-        Self { bar: shown.then(|| ProgressBar::new(0).with_style(style())), stop }
+        let bar = shown.then(|| ProgressBar::new(0).with_style(style()));
+        Self { bar, stop, opening: None }
+    }
+
+    /// For live ports, which have no end to come nearer to.
+    pub(crate) fn live(quiet: bool, ports: &str) -> Self {
+        let shown = !quiet && io::stderr().is_terminal();
+        let bar = shown.then(|| ProgressBar::new_spinner().with_style(live_style()));
+        let opening = (!quiet).then(|| format!("stilt: watching {ports}"));
+        Self { bar, stop: Stop::default(), opening }
     }
 
     pub(crate) fn end(&self) {
@@ -92,8 +103,16 @@ fn style() -> ProgressStyle {
         .unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
+fn live_style() -> ProgressStyle {
+    ProgressStyle::with_template("{spinner} {elapsed_precise} {bytes} {bytes_per_sec} {msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
 impl Watcher for Talk {
     fn opened(&mut self) {
+        if let Some(text) = self.opening.take() {
+            say::line(&text);
+        }
         self.stop.opened.store(true, Ordering::Relaxed);
     }
 

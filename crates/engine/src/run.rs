@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use stilt_alert::format::Format;
 use stilt_capture::link::Decoder;
-use stilt_capture::source::{self, Source, Warning};
+use stilt_capture::source::{self, Losses, Source, Warning, live};
 use stilt_model::{Key, Mark, Transaction};
 
 /// Batches on their way at once, per worker.
@@ -27,6 +27,8 @@ const QUEUE: usize = 4;
 pub struct Options {
     /// Captures; `-` is standard input.
     pub captures: Vec<PathBuf>,
+    /// Live ports, instead of captures.
+    pub live: Option<live::Settings>,
     /// The last capture is still being written: its end is waited at.
     pub follow: bool,
     /// Capture filter.
@@ -55,6 +57,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             captures: Vec::new(),
+            live: None,
             follow: false,
             filter: None,
             threads: 1,
@@ -107,16 +110,10 @@ pub fn run(
     stop: &AtomicBool,
     watcher: &mut dyn Watcher,
 ) -> Result<(Summary, Collected), Error> {
-    let source = source::open(
-        &options.captures,
-        &source::Options {
-            filter: options.filter.clone(),
-            follow: options.follow,
-            ..source::Options::default()
-        },
-    )?;
+    let source = open(options)?;
     watcher.opened();
     let round = Round::new(config, options, key)?;
+    // Devices, captures and outputs are open, and no thread was started yet.
     let intake = Intake {
         source,
         decoder: Decoder::new(&config.capture.link_limits()),
@@ -134,6 +131,18 @@ pub fn run(
     }
 }
 
+fn open(options: &Options) -> Result<Box<dyn Source>, Error> {
+    if let Some(settings) = &options.live {
+        return Ok(Box::new(live::Live::open(settings)?));
+    }
+    let how = source::Options {
+        filter: options.filter.clone(),
+        follow: options.follow,
+        ..source::Options::default()
+    };
+    Ok(source::open(&options.captures, &how)?)
+}
+
 /// Reads packets and finds the segments in them.
 struct Intake {
     source: Box<dyn Source>,
@@ -144,9 +153,7 @@ struct Intake {
 
 impl Intake {
     fn next(&mut self, load: &mut Load) -> Result<bool, Error> {
-        let more = self.source.fill(&mut load.batch)?;
-        load.warnings = self.source.take_warnings();
-        load.position = self.source.position();
+        let more = load.fill(self.source.as_mut())?;
         load.sort(&mut self.decoder, &self.sharder, &mut self.clock);
         Ok(more)
     }
@@ -163,12 +170,29 @@ struct Teller<'a> {
     watcher: &'a mut dyn Watcher,
     progress: Progress,
     damaged: u64,
+    losses: Losses,
 }
 
-impl Teller<'_> {
+impl<'a> Teller<'a> {
+    fn new(watcher: &'a mut dyn Watcher) -> Self {
+        Self { watcher, progress: Progress::default(), damaged: 0, losses: Losses::default() }
+    }
+
+    /// What it knows of the run at its end.
+    fn summary(&self, options: &Options, stop: &AtomicBool) -> Summary {
+        Summary {
+            interrupted: stop.load(Ordering::Relaxed),
+            packets: self.progress.packets,
+            damaged: self.damaged,
+            live: options.live.as_ref().map(|_| self.losses),
+            ..Summary::default()
+        }
+    }
+
     fn batch(&mut self, load: &Load, round: &mut Round) {
         self.warn(&load.warnings);
-        for text in round.warnings() {
+        self.losses = load.losses;
+        for text in load.notices.iter().cloned().chain(round.warnings()) {
             self.watcher.warn(&text);
         }
         self.progress.packets = self.progress.packets.saturating_add(load.packets);
@@ -194,7 +218,7 @@ fn alone(
     stop: &AtomicBool,
     watcher: &mut dyn Watcher,
 ) -> Result<(Summary, Collected), Error> {
-    let mut teller = Teller { watcher, progress: Progress::default(), damaged: 0 };
+    let mut teller = Teller::new(watcher);
     let mut load = Load::default();
     let mut transactions = Vec::new();
     while !stop.load(Ordering::Relaxed) {
@@ -215,13 +239,10 @@ fn alone(
         round.take(&mut transactions, core::iter::empty())?;
     }
     let mut summary = Summary {
-        interrupted: stop.load(Ordering::Relaxed),
-        packets: teller.progress.packets,
         links: counted(&intake.decoder),
-        damaged: teller.damaged,
         flows: front.counters(),
         panics: front.panics,
-        ..Summary::default()
+        ..teller.summary(options, stop)
     };
     let collected = round.finish(options, end.time, &mut summary)?;
     Ok((summary, collected))
@@ -322,7 +343,7 @@ fn together(
     stop: &AtomicBool,
     watcher: &mut dyn Watcher,
 ) -> Result<(Summary, Collected), Error> {
-    let mut teller = Teller { watcher, progress: Progress::default(), damaged: 0 };
+    let mut teller = Teller::new(watcher);
     thread::scope(|scope| {
         let (mut orders, mut replies) = (Vec::new(), Vec::new());
         for front in fronts {
@@ -368,13 +389,7 @@ fn together(
                 }
                 Read::End(end, links) => {
                     round.take(&mut transactions, core::iter::empty())?;
-                    let mut summary = Summary {
-                        interrupted: stop.load(Ordering::Relaxed),
-                        packets: teller.progress.packets,
-                        links,
-                        damaged: teller.damaged,
-                        ..Summary::default()
-                    };
+                    let mut summary = Summary { links, ..teller.summary(options, stop) };
                     for (counters, panics) in ends {
                         summary.flows.add(&counters);
                         summary.panics = summary.panics.saturating_add(panics);
