@@ -27,7 +27,12 @@ pub(in crate::ato) struct Accounts {
 
 impl Accounts {
     /// Notes a success.
-    pub(in crate::ato) fn succeeded(&mut self, account: u64, secret: Option<Pseudonym>, max: usize) {
+    pub(in crate::ato) fn succeeded(
+        &mut self,
+        account: u64,
+        secret: Option<Pseudonym>,
+        max: usize,
+    ) {
         // Somebody gets in: sign-in works, and who was refused has an old secret.
         for (refused, _) in core::mem::take(&mut self.refused) {
             if let Some(known) = self.known.get_mut(&refused) {

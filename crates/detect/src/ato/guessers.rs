@@ -1,9 +1,11 @@
 //! Who makes the attempts of a story: one client, or several that do one thing.
 
 use crate::context::Context;
+use crate::tale::Tale;
 use crate::tell;
+use core::net::IpAddr;
 use std::collections::BTreeMap;
-use stilt_model::{Actor, ActorId};
+use stilt_model::{Actor, ActorId, ActorKind};
 
 /// Clients of one story told apart.
 const CLIENTS_MAX: usize = 256;
@@ -12,7 +14,7 @@ const CLIENTS_MAX: usize = 256;
 #[derive(Clone, Debug, Default)]
 pub(in crate::ato) struct Guessers {
     clients: BTreeMap<ActorId, u64>,
-    lead: Option<Actor>,
+    lead: Option<(Actor, IpAddr)>,
     all: u64,
 }
 
@@ -26,9 +28,9 @@ impl Guessers {
             *count = count.saturating_add(1);
         }
         let own = self.clients.get(&id).copied().unwrap_or(0);
-        let lead = self.lead.as_ref().and_then(|lead| self.clients.get(&lead.id));
+        let lead = self.lead.as_ref().and_then(|(lead, _)| self.clients.get(&lead.id));
         if lead.is_none_or(|lead| own > *lead) {
-            self.lead = Some(tell::client(context));
+            self.lead = Some((tell::client(context), context.seen.client_ip));
         }
     }
 
@@ -42,16 +44,30 @@ impl Guessers {
         self.clients.len() as u64
     }
 
-    /// The one client that makes nearly all of the attempts, else all together by a name made of
-    /// what they are `about`.
-    pub(in crate::ato) fn actor(&self, rule: &str, service: &str, about: u64) -> Actor {
-        let most = |lead: &&Actor| {
+    /// The one client that makes nearly all of the attempts, of whom alone `tale` then tells; else
+    /// all together, by a name made of what they are `about`.
+    pub(in crate::ato) fn actor(
+        &self,
+        rule: &str,
+        service: &str,
+        about: u64,
+        tale: &mut Tale,
+    ) -> Actor {
+        let most = |(lead, _): &&(Actor, IpAddr)| {
             let own = self.clients.get(&lead.id).copied().unwrap_or(0);
             own.saturating_mul(5) >= self.all.saturating_mul(4)
         };
         match self.lead.as_ref().filter(most) {
-            Some(lead) => lead.clone(),
+            Some((lead, ip)) => {
+                tale.only(*ip);
+                lead.clone()
+            }
             None => tell::cluster(rule, service, about, "clients that guess alike"),
         }
     }
+}
+
+/// A further attempt of `client` belongs to the story of `actor`.
+pub(in crate::ato) fn belongs(actor: Option<&Actor>, client: ActorId) -> bool {
+    actor.is_none_or(|actor| actor.kind != ActorKind::Client || actor.id == client)
 }

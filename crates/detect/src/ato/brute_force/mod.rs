@@ -9,7 +9,7 @@
 mod tests;
 
 use crate::ato::accounts::Accounts;
-use crate::ato::guessers::Guessers;
+use crate::ato::guessers::{self, Guessers};
 use crate::context::{Context, Observation};
 use crate::distinct::Distinct;
 use crate::keep::Keep;
@@ -224,7 +224,8 @@ impl BruteForce {
         }
         target.last = now;
         target.who.add(context);
-        if target.tale.count < KEPT_MAX || target.story.is_some() {
+        let own = guessers::belongs(target.story.as_ref(), client);
+        if own && (target.tale.count < KEPT_MAX || target.story.is_some()) {
             target.tale.add(context, format!("account {} refused", login.user), false);
             target.tale.user(&login.user);
         }
@@ -234,7 +235,7 @@ impl BruteForce {
         if let Some(told) = told {
             target.open(&context.sighting.service, account);
             target.tell(context, login, told, findings);
-        } else if target.story.is_some() {
+        } else if own && target.story.is_some() {
             let told = Told {
                 secrets: target.strange(now),
                 window: "24 hours",
@@ -296,7 +297,7 @@ impl Target {
 
     fn open(&mut self, service: &str, account: u64) {
         if self.story.is_none() {
-            self.story = Some(self.who.actor(SPEC.rule.id, service, account));
+            self.story = Some(self.who.actor(SPEC.rule.id, service, account, &mut self.tale));
         }
     }
 

@@ -9,7 +9,7 @@
 mod tests;
 
 use crate::ato::accounts::Accounts;
-use crate::ato::guessers::Guessers;
+use crate::ato::guessers::{self, Guessers};
 use crate::context::{Context, Observation};
 use crate::distinct::Distinct;
 use crate::keep::Keep;
@@ -176,7 +176,8 @@ impl PasswordSpraying {
         let spray = self.sprays.touch(now, secret, Spray::new);
         spray.refused(context, login, account);
         if spray.story.is_none() && spray.is_spray(&self.limits, now) {
-            spray.story = Some(spray.who.actor(SPEC.rule.id, service, secret));
+            let actor = spray.who.actor(SPEC.rule.id, service, secret, &mut spray.tale);
+            spray.story = Some(actor);
         }
         if spray.story.is_some() {
             spray.tell(context, findings);
@@ -223,7 +224,8 @@ impl Spray {
         self.hour.add(now, account);
         self.day.add(now, account);
         self.who.add(context);
-        if self.tale.count < KEPT_MAX || self.story.is_some() {
+        let own = guessers::belongs(self.story.as_ref(), context.seen.client);
+        if own && (self.tale.count < KEPT_MAX || self.story.is_some()) {
             self.tale.add(context, format!("account {} refused it", login.user), false);
             self.tale.user(&login.user);
         }
