@@ -8,12 +8,15 @@ mod ato;
 mod authz;
 mod baseline;
 mod context;
+mod distinct;
 mod group;
+mod keep;
 mod registry;
 mod settings;
 mod spec;
 pub mod stats;
 mod tale;
+mod tell;
 #[cfg(test)]
 mod testing;
 

@@ -7,7 +7,9 @@ use stilt_model::{Finding, Rule};
 
 /// Every detection there is, in the order they judge and are listed.
 pub const DETECTORS: &[&Spec] = &[
+    &crate::ato::brute_force::SPEC,
     &crate::ato::credential_stuffing::SPEC,
+    &crate::ato::password_spraying::SPEC,
     &crate::authz::bola_enumeration::SPEC,
     &crate::baseline::request_rate::SPEC,
 ];

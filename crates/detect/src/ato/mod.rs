@@ -1,3 +1,7 @@
 //! Account takeover.
 
+mod accounts;
+pub(crate) mod brute_force;
 pub(crate) mod credential_stuffing;
+mod guessers;
+pub(crate) mod password_spraying;
