@@ -1,12 +1,13 @@
 //! The commands.
 
 use crate::args::{Input, Learn, Replay, Sessions, Shape};
-use crate::talk::{FAIL_ON, Failure, INTERRUPTED, Talk, stop_on_ctrl_c};
+use crate::talk::{FAIL_ON, Failure, INTERRUPTED, Stop, Talk};
 use crate::{say, table};
 use std::path::{Path, PathBuf};
 use stilt_alert::format::{self, Format};
 use stilt_alert::{Names, record, schema as schemas};
 use stilt_detect::DETECTORS;
+use stilt_engine::guard::{Account, Sandbox};
 use stilt_engine::{Collected, Config, Options, Summary, Target, open_key, run};
 use stilt_model::{Key, SessionRecord};
 
@@ -57,9 +58,10 @@ fn go(input: &Input, options: &Options) -> Result<Ran, Failure> {
     refuse_twice(input)?;
     refuse_overwriting(input, options)?;
     let key = key_of(&config)?;
-    let stop = stop_on_ctrl_c();
-    let mut talk = Talk::new(input.quiet, stop.clone());
-    let ran = run(&config, &key, options, &stop.asked, &mut talk);
+    let options = Options { sandbox: sandbox_of(input, &config)?, ..options.clone() };
+    let (stop, opening) = Stop::on_signals();
+    let mut talk = Talk::new(input.quiet, opening);
+    let ran = run(&config, &key, &options, &stop.asked, &mut talk);
     talk.end();
     let (summary, collected) = ran?;
     if !input.quiet {
@@ -68,6 +70,16 @@ fn go(input: &Input, options: &Options) -> Result<Ran, Failure> {
     let code = if summary.interrupted { INTERRUPTED } else { 0 };
     let names = Names::new(config.privacy.identities, Some(key));
     Ok(Ran { summary, collected, names, code })
+}
+
+/// What the run gives up once everything is open; command line before configuration.
+fn sandbox_of(input: &Input, config: &Config) -> Result<Option<Sandbox>, Failure> {
+    if input.no_sandbox || !(config.sandbox.enabled || input.user.is_some()) {
+        return Ok(None);
+    }
+    let named = input.user.as_ref().or(config.sandbox.user.as_ref());
+    let user = named.map(|name| Account::find(name)).transpose().map_err(Failure::Usage)?;
+    Ok(Some(Sandbox { user }))
 }
 
 /// An output that is something else as well would destroy it.

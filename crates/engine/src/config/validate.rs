@@ -23,6 +23,9 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
         }
         return Err(Wrong { key, message: error.to_string() });
     }
+    if let Some(Err(text)) = config.sandbox.user.as_deref().map(crate::guard::Account::find) {
+        return Err(wrong(&["sandbox", "user"], &format!(": {text}")));
+    }
     if config.observer.name.trim().is_empty() {
         return Err(wrong(&["observer", "name"], "must not be empty"));
     }
