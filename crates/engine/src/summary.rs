@@ -27,6 +27,8 @@ pub struct Summary {
     pub sessions: u64,
     /// Endpoints known at the end.
     pub endpoints: u64,
+    /// The command tells no alerts: it learns, or shows sessions.
+    pub alerts_untold: bool,
     /// Alerts and what was withheld.
     pub alerts: Counts,
     /// What could not be judged.
@@ -100,7 +102,10 @@ impl fmt::Display for Summary {
 
 impl Summary {
     fn alerts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "raised   {} alerts", grouped(self.alerts.alerts()))?;
+        let alerts = self.alerts.alerts();
+        let plural = if alerts == 1 { "" } else { "s" };
+        let raised = if self.alerts_untold { "found   " } else { "raised  " };
+        write!(f, "{raised} {} alert{plural}", grouped(alerts))?;
         let families: Vec<String> = self
             .alerts
             .by_family()
@@ -116,6 +121,9 @@ impl Summary {
             .collect();
         if !families.is_empty() {
             write!(f, " ({}; {})", families.join(", "), severities.join(", "))?;
+        }
+        if self.alerts_untold && alerts > 0 {
+            write!(f, ", which `stilt replay` tells; what they rest on taught nothing")?;
         }
         writeln!(f)?;
         let posture: u64 = self.alerts.posture.values().sum();
@@ -216,6 +224,9 @@ mod tests {
         assert!(
             summary.to_string().contains("\npassed   7 flows without HTTP, 30 packets of UDP\n")
         );
+        assert!(summary.to_string().contains("\nraised   0 alerts\n"));
+        summary.alerts_untold = true;
+        assert!(summary.to_string().contains("\nfound    0 alerts\n"));
         summary.flows.streams.lost_bytes = 1000;
         assert!(summary.to_string().ends_with("unseen   1,000 bytes lost\n"));
     }
