@@ -23,10 +23,9 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
         }
         return Err(Wrong { key, message: error.to_string() });
     }
-<<<<<<< HEAD
     if let Some(Err(text)) = config.sandbox.user.as_deref().map(crate::guard::Account::find) {
         return Err(wrong(&["sandbox", "user"], &format!(": {text}")));
-=======
+    }
     for (at, suppress) in config.suppress.iter().enumerate() {
         let Some(rule) = &suppress.rule else { continue };
         if !stilt_detect::DETECTORS.iter().any(|spec| stilt_alert::names_rule(rule, spec.rule.id)) {
@@ -37,7 +36,6 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
                 ),
             });
         }
->>>>>>> main
     }
     if config.observer.name.trim().is_empty() {
         return Err(wrong(&["observer", "name"], "must not be empty"));
