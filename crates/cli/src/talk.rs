@@ -75,13 +75,25 @@ impl From<io::Error> for Failure {
 /// Shows progress on a terminal, and warnings always.
 pub(crate) struct Talk {
     bar: Option<ProgressBar>,
-    opening: Opening,
+    /// Captures are still being opened.
+    opening: Option<Opening>,
+    /// What is said once everything is open.
+    hello: Option<String>,
 }
 
 impl Talk {
     pub(crate) fn new(quiet: bool, opening: Opening) -> Self {
         let shown = !quiet && io::stderr().is_terminal();
-        Self { bar: shown.then(|| ProgressBar::new(0).with_style(style())), opening }
+        let bar = shown.then(|| ProgressBar::new(0).with_style(style()));
+        Self { bar, opening: Some(opening), hello: None }
+    }
+
+    /// For live ports, which have no end to come nearer to.
+    pub(crate) fn live(quiet: bool, ports: &str) -> Self {
+        let shown = !quiet && io::stderr().is_terminal();
+        let bar = shown.then(|| ProgressBar::new_spinner().with_style(live_style()));
+        let hello = (!quiet).then(|| format!("stilt: watching {ports}"));
+        Self { bar, opening: None, hello }
     }
 
     pub(crate) fn end(&self) {
@@ -96,9 +108,19 @@ fn style() -> ProgressStyle {
         .unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
+fn live_style() -> ProgressStyle {
+    ProgressStyle::with_template("{spinner} {elapsed_precise} {bytes} {bytes_per_sec} {msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
 impl Watcher for Talk {
     fn opened(&mut self) {
-        self.opening.end();
+        if let Some(text) = self.hello.take() {
+            say::line(&text);
+        }
+        if let Some(mut opening) = self.opening.take() {
+            opening.end();
+        }
     }
 
     fn progress(&mut self, progress: Progress) {

@@ -56,8 +56,8 @@ impl Round {
             identities: config.privacy.identities,
             suppress: config.suppress.clone(),
             config_digest: config.digest(),
+            interface: options.live.as_ref().map(|live| live.interfaces.join(",")),
             format: options.format,
-            ..stilt_alert::Config::default()
         };
         let outputs = Outputs::open(&options.alerts, &options.transactions, &options.sessions)?;
         Ok(Self {

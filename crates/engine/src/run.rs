@@ -18,7 +18,7 @@ use std::thread;
 use stilt_alert::format::Format;
 use stilt_baseline::Baseline;
 use stilt_capture::link::Decoder;
-use stilt_capture::source::{self, Source, Warning};
+use stilt_capture::source::{self, Losses, Source, Warning, live};
 use stilt_model::{Key, Mark, Transaction};
 
 /// Batches on their way at once, per worker.
@@ -29,6 +29,8 @@ const QUEUE: usize = 4;
 pub struct Options {
     /// Captures; `-` is standard input.
     pub captures: Vec<PathBuf>,
+    /// Live ports, instead of captures.
+    pub live: Option<live::Settings>,
     /// The last capture is still being written: its end is waited at.
     pub follow: bool,
     /// Capture filter.
@@ -60,6 +62,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             captures: Vec::new(),
+            live: None,
             follow: false,
             filter: None,
             threads: 1,
@@ -113,17 +116,14 @@ pub fn run(
     stop: &AtomicBool,
     watcher: &mut dyn Watcher,
 ) -> Result<(Summary, Collected), Error> {
-    let source = source::open(
-        &options.captures,
-        &source::Options {
-            filter: options.filter.clone(),
-            follow: options.follow,
-            ..source::Options::default()
-        },
-    )?;
+    let source = open(options)?;
     watcher.opened();
     let round = Round::new(config, options, key)?;
-    let unguarded = enter_sandbox(options)?;
+    // Devices, captures and outputs are open, and no thread was started yet.
+    let unguarded = enter_sandbox(options, source.as_ref())?;
+    if options.live.is_some() {
+        unguarded.iter().for_each(|shortfall| watcher.warn(&format!("sandbox: {shortfall}")));
+    }
     let intake = Intake {
         source,
         decoder: Decoder::new(&config.capture.link_limits()),
@@ -144,12 +144,14 @@ pub fn run(
 }
 
 /// Gives up what the run does not need; what could not be given up comes back in words.
-fn enter_sandbox(options: &Options) -> Result<Vec<String>, Error> {
+fn enter_sandbox(options: &Options, source: &dyn Source) -> Result<Vec<String>, Error> {
     let Some(sandbox) = &options.sandbox else { return Ok(Vec::new()) };
     let plan = Plan {
         user: sandbox.user.clone(),
+        reads: source.reads().iter().map(PathBuf::from).filter(|path| path.exists()).collect(),
         writes: options.save_baseline.iter().map(|path| replaced_in(path)).collect(),
-        ..Plan::default()
+        sockets: source.sockets(),
+        reopens: options.live.as_ref().is_some_and(|live| !live.interfaces.is_empty()),
     };
     let shortfalls = guard::enter(&plan)?;
     // Found out now, not when all is read: another user may not write there.
@@ -169,6 +171,18 @@ fn replaced_in(path: &Path) -> PathBuf {
     folder.unwrap_or(Path::new(".")).to_owned()
 }
 
+fn open(options: &Options) -> Result<Box<dyn Source>, Error> {
+    if let Some(settings) = &options.live {
+        return Ok(Box::new(live::Live::open(settings)?));
+    }
+    let how = source::Options {
+        filter: options.filter.clone(),
+        follow: options.follow,
+        ..source::Options::default()
+    };
+    Ok(source::open(&options.captures, &how)?)
+}
+
 /// Reads packets and finds the segments in them.
 struct Intake {
     source: Box<dyn Source>,
@@ -179,9 +193,7 @@ struct Intake {
 
 impl Intake {
     fn next(&mut self, load: &mut Load) -> Result<bool, Error> {
-        let more = self.source.fill(&mut load.batch)?;
-        load.warnings = self.source.take_warnings();
-        load.position = self.source.position();
+        let more = load.fill(self.source.as_mut())?;
         load.sort(&mut self.decoder, &self.sharder, &mut self.clock);
         Ok(more)
     }
@@ -198,12 +210,29 @@ struct Teller<'a> {
     watcher: &'a mut dyn Watcher,
     progress: Progress,
     damaged: u64,
+    losses: Losses,
 }
 
-impl Teller<'_> {
+impl<'a> Teller<'a> {
+    fn new(watcher: &'a mut dyn Watcher) -> Self {
+        Self { watcher, progress: Progress::default(), damaged: 0, losses: Losses::default() }
+    }
+
+    /// What it knows of the run at its end.
+    fn summary(&self, options: &Options, stop: &AtomicBool) -> Summary {
+        Summary {
+            interrupted: stop.load(Ordering::Relaxed),
+            packets: self.progress.packets,
+            damaged: self.damaged,
+            live: options.live.as_ref().map(|_| self.losses),
+            ..Summary::default()
+        }
+    }
+
     fn batch(&mut self, load: &Load, round: &mut Round) {
         self.warn(&load.warnings);
-        for text in round.warnings() {
+        self.losses = load.losses;
+        for text in load.notices.iter().cloned().chain(round.warnings()) {
             self.watcher.warn(&text);
         }
         self.progress.packets = self.progress.packets.saturating_add(load.packets);
@@ -229,7 +258,7 @@ fn alone(
     stop: &AtomicBool,
     watcher: &mut dyn Watcher,
 ) -> Result<(Summary, Collected), Error> {
-    let mut teller = Teller { watcher, progress: Progress::default(), damaged: 0 };
+    let mut teller = Teller::new(watcher);
     let mut load = Load::default();
     let mut transactions = Vec::new();
     while !stop.load(Ordering::Relaxed) {
@@ -250,13 +279,10 @@ fn alone(
         round.take(&mut transactions, core::iter::empty())?;
     }
     let mut summary = Summary {
-        interrupted: stop.load(Ordering::Relaxed),
-        packets: teller.progress.packets,
         links: counted(&intake.decoder),
-        damaged: teller.damaged,
         flows: front.counters(),
         panics: front.panics,
-        ..Summary::default()
+        ..teller.summary(options, stop)
     };
     let collected = round.finish(options, end.time, &mut summary)?;
     Ok((summary, collected))
@@ -357,7 +383,7 @@ fn together(
     stop: &AtomicBool,
     watcher: &mut dyn Watcher,
 ) -> Result<(Summary, Collected), Error> {
-    let mut teller = Teller { watcher, progress: Progress::default(), damaged: 0 };
+    let mut teller = Teller::new(watcher);
     thread::scope(|scope| {
         let (mut orders, mut replies) = (Vec::new(), Vec::new());
         for front in fronts {
@@ -403,13 +429,7 @@ fn together(
                 }
                 Read::End(end, links) => {
                     round.take(&mut transactions, core::iter::empty())?;
-                    let mut summary = Summary {
-                        interrupted: stop.load(Ordering::Relaxed),
-                        packets: teller.progress.packets,
-                        links,
-                        damaged: teller.damaged,
-                        ..Summary::default()
-                    };
+                    let mut summary = Summary { links, ..teller.summary(options, stop) };
                     for (counters, panics) in ends {
                         summary.flows.add(&counters);
                         summary.panics = summary.panics.saturating_add(panics);

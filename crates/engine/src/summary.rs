@@ -2,6 +2,7 @@
 
 use core::fmt;
 use stilt_alert::Counts;
+use stilt_capture::source::Losses;
 use stilt_capture::{assembler, link};
 use stilt_detect::NotEvaluated;
 use stilt_model::Timestamp;
@@ -11,6 +12,8 @@ use stilt_model::Timestamp;
 pub struct Summary {
     /// It was stopped before the end.
     pub interrupted: bool,
+    /// What live ports received and lost, where any were watched.
+    pub live: Option<Losses>,
     /// Packets read.
     pub packets: u64,
     /// First transaction.
@@ -66,7 +69,7 @@ fn grouped(number: u64) -> String {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.interrupted {
+        if self.interrupted && self.live.is_none() {
             writeln!(f, "stopped before the end of the captures")?;
         }
         writeln!(
@@ -154,6 +157,8 @@ impl Summary {
                     (links.udp, "packets of UDP"),
                     (links.other_ip, "of other IP protocols"),
                     (links.not_ip, "without IP"),
+                    (links.encrypted, "encrypted below TCP"),
+                    (self.live.unwrap_or_default().unwanted, "of networks not asked for"),
                 ],
             ),
         ] {
@@ -168,7 +173,11 @@ impl Summary {
     /// What could not be seen; nothing where all was.
     fn unseen(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let streams = &self.flows.streams;
+        let live = self.live.unwrap_or_default();
         let parts = told(&[
+            (live.kernel, "packets dropped by the kernel, which were not read in time"),
+            (live.interface, "packets dropped by the interface"),
+            (live.outages, "times that an interface was away"),
             (streams.lost_bytes, "bytes lost"),
             (self.flows.streams.out_of_window, "segments outside any window"),
             (streams.gaps, "gaps"),
@@ -191,7 +200,7 @@ impl Summary {
             (self.links.unknown_link, "packets of unknown link type"),
             (self.links.cut, "packets cut by the capture length"),
             (self.flows.timed_out, "flows given up as idle"),
-            (self.links.fragments_lost, "IP fragments lost"),
+            (self.links.fragments_lost, "IP packets of which fragments were lost"),
             (self.links.too_deep, "packets with too many layers"),
             (streams.overlaps_differing, "segments that overlap with other bytes"),
             (self.damaged, "damaged places in the captures"),

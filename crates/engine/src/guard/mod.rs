@@ -42,6 +42,15 @@ pub struct Plan {
     pub reopens: bool,
 }
 
+/// Whether this process may do what root may.
+#[must_use]
+pub fn is_root() -> bool {
+    #[cfg(target_os = "linux")]
+    return rustix::process::geteuid().is_root();
+    #[cfg(not(target_os = "linux"))]
+    false
+}
+
 /// What a user may say about it.
 #[derive(Clone, Debug, Default)]
 pub struct Sandbox {
