@@ -78,6 +78,12 @@ pub(crate) struct Common {
     /// No progress bar and no summary
     #[arg(long)]
     pub(crate) quiet: bool,
+    /// Once everything is open, go on as this user (a name or UID:GID; started as root only)
+    #[arg(long, value_name = "USER")]
+    pub(crate) user: Option<String>,
+    /// Keep privileges, files and system calls that are given up otherwise
+    #[arg(long, conflicts_with = "user")]
+    pub(crate) no_sandbox: bool,
 }
 
 #[derive(Debug, ClapArgs)]

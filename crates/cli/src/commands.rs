@@ -2,13 +2,14 @@
 
 use crate::args::{Common, Input, Learn, Level, Output, Replay, Sessions, Shape, Watch};
 use crate::signals;
-use crate::talk::{FAIL_ON, Failure, INTERRUPTED, Talk, stop_on_ctrl_c};
+use crate::talk::{FAIL_ON, Failure, INTERRUPTED, Stop, Talk};
 use crate::{say, table};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use stilt_alert::format::{self, Format};
 use stilt_alert::{Names, record, schema as schemas};
 use stilt_detect::DETECTORS;
+use stilt_engine::guard::{Account, Sandbox};
 use stilt_engine::{Collected, Config, Options, Summary, Target, open_key, run};
 use stilt_model::{Key, SessionRecord};
 
@@ -61,10 +62,11 @@ fn go(input: &Input, options: &Options) -> Result<Ran, Failure> {
     let options = Options {
         filter: common.filter.as_ref().or(configured).cloned(),
         threads: threads(common, &config),
+        sandbox: sandbox_of(common, &config)?,
         ..options.clone()
     };
-    let stop = stop_on_ctrl_c();
-    let mut talk = Talk::new(common.quiet, stop.clone());
+    let (stop, opening) = Stop::on_signals();
+    let mut talk = Talk::new(common.quiet, opening);
     let ran = run(&config, &key, &options, &stop.asked, &mut talk);
     talk.end();
     let (summary, collected) = ran?;
@@ -74,6 +76,27 @@ fn go(input: &Input, options: &Options) -> Result<Ran, Failure> {
     let code = if summary.interrupted { INTERRUPTED } else { 0 };
     let names = Names::new(config.privacy.identities, Some(key));
     Ok(Ran { summary, collected, names, code })
+}
+
+/// What the run gives up once everything is open; command line before configuration.
+fn sandbox_of(common: &Common, config: &Config) -> Result<Option<Sandbox>, Failure> {
+    if common.no_sandbox || !(config.sandbox.enabled || common.user.is_some()) {
+        return Ok(None);
+    }
+    let named = common.user.as_ref().or(config.sandbox.user.as_ref());
+    let user = named.map(|name| Account::find(name)).transpose().map_err(Failure::Usage)?;
+    Ok(Some(Sandbox { user }))
+}
+
+/// A run that goes on for weeks does so as root only where it is told to.
+fn not_as_root(sandbox: Sandbox) -> Result<Sandbox, Failure> {
+    let user = match sandbox.user {
+        None if stilt_engine::guard::is_root() => {
+            Some(Account::instead_of_root().map_err(Failure::Usage)?)
+        }
+        user => user,
+    };
+    Ok(Sandbox { user })
 }
 
 /// An output that is something else as well would destroy it.
@@ -180,7 +203,8 @@ pub(crate) fn watch(watch: Watch) -> Done {
     live.promiscuous &= !watch.no_promiscuous;
     let ports = [live.interfaces.as_slice(), &live.listen].concat().join(", ");
     let options = told(watch.output, Options { live: Some(live), ..Options::default() })?;
-    let options = Options { threads: threads(&common, &config), ..options };
+    let sandbox = sandbox_of(&common, &config)?.map(not_as_root).transpose()?;
+    let options = Options { threads: threads(&common, &config), sandbox, ..options };
     refuse_overwriting(&common, &options)?;
     let key = key_of(&config)?;
     let signals = signals::watch();

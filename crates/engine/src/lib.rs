@@ -7,6 +7,7 @@
 pub mod config;
 mod error;
 mod front;
+pub mod guard;
 mod key;
 mod load;
 mod outputs;

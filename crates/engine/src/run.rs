@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::error::Error;
 use crate::front::Front;
+use crate::guard::{self, Plan, Sandbox};
 use crate::load::{Load, counted};
 use crate::outputs::{Collected, Target};
 use crate::round::Round;
@@ -10,11 +11,12 @@ use crate::shard::{SHARDS, Sharder};
 use crate::summary::Summary;
 use crate::ticks::Clock;
 use crossbeam_channel::{Receiver, Sender, bounded};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use stilt_alert::format::Format;
+use stilt_baseline::Baseline;
 use stilt_capture::link::Decoder;
 use stilt_capture::source::{self, Losses, Source, Warning, live};
 use stilt_model::{Key, Mark, Transaction};
@@ -51,6 +53,9 @@ pub struct Options {
     pub baseline: Option<PathBuf>,
     /// Where to save what was learned.
     pub save_baseline: Option<PathBuf>,
+    /// What is given up once everything is open; nothing where there is none. It is given up by
+    /// the whole process, for good.
+    pub sandbox: Option<Sandbox>,
 }
 
 impl Default for Options {
@@ -69,6 +74,7 @@ impl Default for Options {
             sessions: Target::Nowhere,
             baseline: None,
             save_baseline: None,
+            sandbox: None,
         }
     }
 }
@@ -114,6 +120,10 @@ pub fn run(
     watcher.opened();
     let round = Round::new(config, options, key)?;
     // Devices, captures and outputs are open, and no thread was started yet.
+    let unguarded = enter_sandbox(options, source.as_ref())?;
+    if options.live.is_some() {
+        unguarded.iter().for_each(|shortfall| watcher.warn(&format!("sandbox: {shortfall}")));
+    }
     let intake = Intake {
         source,
         decoder: Decoder::new(&config.capture.link_limits()),
@@ -123,12 +133,42 @@ pub fn run(
     let front = |number: usize, workers: usize| {
         Front::new(key, &config.capture, &config.content, number, workers)
     };
-    if options.threads <= 1 {
-        alone(intake, front(0, 1), round, options, stop, watcher)
+    let (mut summary, collected) = if options.threads <= 1 {
+        alone(intake, front(0, 1), round, options, stop, watcher)?
     } else {
         let fronts = (0..options.threads).map(|n| front(n, options.threads)).collect();
-        together(intake, fronts, round, options, stop, watcher)
+        together(intake, fronts, round, options, stop, watcher)?
+    };
+    summary.unguarded = unguarded;
+    Ok((summary, collected))
+}
+
+/// Gives up what the run does not need; what could not be given up comes back in words.
+fn enter_sandbox(options: &Options, source: &dyn Source) -> Result<Vec<String>, Error> {
+    let Some(sandbox) = &options.sandbox else { return Ok(Vec::new()) };
+    let plan = Plan {
+        user: sandbox.user.clone(),
+        reads: source.reads().iter().map(PathBuf::from).filter(|path| path.exists()).collect(),
+        writes: options.save_baseline.iter().map(|path| replaced_in(path)).collect(),
+        sockets: source.sockets(),
+        reopens: options.live.as_ref().is_some_and(|live| !live.interfaces.is_empty()),
+    };
+    let shortfalls = guard::enter(&plan)?;
+    // Found out now, not when all is read: another user may not write there.
+    if let Some(path) = &options.save_baseline {
+        Baseline::check_target(path)?;
     }
+    Ok(shortfalls)
+}
+
+/// The folder in which a file is made anew; what is no ordinary file is written to itself.
+fn replaced_in(path: &Path) -> PathBuf {
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    if real.exists() && !real.is_file() {
+        return real;
+    }
+    let folder = real.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new(".")).to_owned()
 }
 
 fn open(options: &Options) -> Result<Box<dyn Source>, Error> {

@@ -50,6 +50,8 @@ pub struct Summary {
     pub damaged: u64,
     /// Work that ended in an internal error and was dropped.
     pub panics: u64,
+    /// What the sandbox could not keep the run from.
+    pub unguarded: Vec<String>,
 }
 
 /// `1234567` as `1,234,567`.
@@ -92,6 +94,9 @@ impl fmt::Display for Summary {
                 grouped(lacking.count),
                 lacking.reason
             )?;
+        }
+        for shortfall in &self.unguarded {
+            writeln!(f, "sandbox  {shortfall}")?;
         }
         self.beside(f)?;
         self.unseen(f)

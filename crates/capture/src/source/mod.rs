@@ -185,6 +185,16 @@ pub trait Source: Send {
     fn losses(&self) -> Losses {
         Losses::default()
     }
+
+    /// Sockets that packets come from, by number: nothing may be written to them.
+    fn sockets(&self) -> Vec<i32> {
+        Vec::new()
+    }
+
+    /// Files and folders that are read later, beside what is open.
+    fn reads(&self) -> &'static [&'static str] {
+        &[]
+    }
 }
 
 /// What live ports received, and what was lost before it could be read.

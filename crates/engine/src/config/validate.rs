@@ -23,6 +23,9 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
         }
         return Err(Wrong { key, message: error.to_string() });
     }
+    if let Some(Err(text)) = config.sandbox.user.as_deref().map(crate::guard::Account::find) {
+        return Err(wrong(&["sandbox", "user"], &format!(": {text}")));
+    }
     for (at, suppress) in config.suppress.iter().enumerate() {
         let Some(rule) = &suppress.rule else { continue };
         if !stilt_detect::DETECTORS.iter().any(|spec| stilt_alert::names_rule(rule, spec.rule.id)) {

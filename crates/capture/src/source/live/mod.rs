@@ -17,6 +17,7 @@ use listen::Listener;
 pub use listen::parse as parse_listener;
 use port::Port;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::os::fd::AsRawFd;
 use std::time::Instant;
 use stilt_model::Timestamp;
 
@@ -241,6 +242,16 @@ impl Source for Live {
 
     fn take_notices(&mut self) -> Vec<String> {
         core::mem::take(&mut self.notices)
+    }
+
+    fn sockets(&self) -> Vec<i32> {
+        let open = self.ports.iter().filter_map(Port::descriptor);
+        open.map(|descriptor| descriptor.as_raw_fd()).collect()
+    }
+
+    /// Where the kernel tells what interfaces dropped.
+    fn reads(&self) -> &'static [&'static str] {
+        &["/sys/class/net", "/sys/devices"]
     }
 
     fn losses(&self) -> Losses {
