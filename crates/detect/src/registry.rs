@@ -10,6 +10,12 @@ pub const DETECTORS: &[&Spec] = &[
     &crate::ato::brute_force::SPEC,
     &crate::ato::credential_stuffing::SPEC,
     &crate::ato::password_spraying::SPEC,
+    &crate::ato::session_fixation::SPEC,
+    &crate::ato::session_hijack::SPEC,
+    &crate::ato::token_replay::SPEC,
+    &crate::auth::bypass::SPEC,
+    &crate::auth::exposed_credential::SPEC,
+    &crate::auth::jwt_tampering::SPEC,
     &crate::authz::bola_enumeration::SPEC,
     &crate::baseline::request_rate::SPEC,
 ];

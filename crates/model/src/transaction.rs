@@ -129,6 +129,12 @@ pub struct Jwt {
     pub tenant: Option<String>,
     /// Other scalar claims, masked where personal; at most 32.
     pub claims: BTreeMap<String, String>,
+    /// Keyed hash of the signature; `None` where there is none.
+    #[serde(skip)]
+    pub signature: Option<u64>,
+    /// The header brings or names a key of its own (`jwk`, `jku`, `x5u`, `x5c`; RFC 7515 §4.1).
+    #[serde(skip)]
+    pub own_key: bool,
 }
 
 /// A credential a response handed out.
