@@ -23,6 +23,7 @@ mod tell;
 #[cfg(test)]
 mod testing;
 mod tokens;
+mod usual;
 
 pub use context::{Context, Observation};
 pub use registry::{DETECTORS, Detectors, Unknown};

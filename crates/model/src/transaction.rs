@@ -183,6 +183,9 @@ pub struct Request {
     pub header_order: u64,
     /// Forwarded clients, leftmost first (`Forwarded`, `X-Forwarded-For`, else `X-Real-IP`).
     pub forwarded: Vec<IpAddr>,
+    /// Host that a proxy says it was asked for (`X-Forwarded-Host`), lower case.
+    #[serde(skip)]
+    pub forwarded_host: Option<String>,
     /// Media type of the body, without parameters.
     pub content_type: Option<String>,
     /// Length of the body after decoding.

@@ -27,7 +27,7 @@ pub(crate) const SPEC: Spec = Spec {
     severity: Severity::Medium,
     looks_for: "Passwords, tokens and keys in the query of a URL, again and again at one endpoint; \
                 one key used for several tenants. Told as posture, once per endpoint.",
-    needs: "Requests.",
+    needs: "Requests; their answers add little.",
     look_alikes: "Links to reset a password or confirm an address, the way back from another place \
                   to sign in, signed links to files: these are made to hold a secret once.",
     tuning: &[
