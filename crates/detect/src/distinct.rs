@@ -45,6 +45,12 @@ impl Distinct {
         }
     }
 
+    /// Empties it.
+    pub(crate) fn forget_all(&mut self) {
+        self.events.clear();
+        self.things.clear();
+    }
+
     /// It is there.
     pub(crate) fn holds(&self, thing: u64) -> bool {
         self.things.contains_key(&thing)

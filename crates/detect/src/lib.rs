@@ -5,12 +5,15 @@
 //! before anything learns from it: score, detect, then learn.
 
 mod ato;
+mod auth;
 mod authz;
 mod baseline;
 mod context;
 mod distinct;
 mod group;
+mod guarded;
 mod keep;
+mod place;
 mod registry;
 mod settings;
 mod spec;
@@ -19,6 +22,8 @@ mod tale;
 mod tell;
 #[cfg(test)]
 mod testing;
+mod tokens;
+mod usual;
 
 pub use context::{Context, Observation};
 pub use registry::{DETECTORS, Detectors, Unknown};

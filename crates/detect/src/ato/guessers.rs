@@ -44,7 +44,7 @@ impl Guessers {
         self.clients.len() as u64
     }
 
-    /// The one client that makes nearly all of the attempts, of whom alone `tale` then tells; else
+    /// The one client that makes most of the attempts, of whom alone `tale` then tells; else
     /// all together, by a name made of what they are `about`.
     pub(in crate::ato) fn actor(
         &self,
@@ -55,7 +55,7 @@ impl Guessers {
     ) -> Actor {
         let most = |(lead, _): &&(Actor, IpAddr)| {
             let own = self.clients.get(&lead.id).copied().unwrap_or(0);
-            own.saturating_mul(5) >= self.all.saturating_mul(4)
+            own.saturating_mul(2) >= self.all
         };
         match self.lead.as_ref().filter(most) {
             Some((lead, ip)) => {

@@ -17,6 +17,7 @@ use crate::settings::{Settings, SettingsError};
 use crate::spec::{Detector, NotEvaluated, Spec, Tuning};
 use crate::tale::{Tale, counted, lasting};
 use crate::tell::{self, signal};
+use crate::usual::Usual;
 use core::time::Duration;
 use serde::Deserialize;
 use std::collections::{BTreeMap, VecDeque};
@@ -73,30 +74,6 @@ struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self { accounts_min: 10, accounts_day_min: 25, failing_ratio: 0.8, secrets_max: 100_000 }
-    }
-}
-
-/// How often a secret was refused before, by the clock.
-#[derive(Clone, Copy, Debug, Default)]
-struct Usual {
-    bucket: i64,
-    now: u64,
-    before: u64,
-    /// Most in one bucket that is over, the latest one left out.
-    most: u64,
-}
-
-impl Usual {
-    fn add(&mut self, now: Timestamp, width: Duration) {
-        let width = i64::try_from(width.as_secs()).unwrap_or(i64::MAX).max(1);
-        let bucket = now.secs().div_euclid(width);
-        if bucket != self.bucket {
-            self.most = self.most.max(self.before);
-            self.before = if bucket.saturating_sub(self.bucket) == 1 { self.now } else { 0 };
-            self.now = 0;
-            self.bucket = bucket;
-        }
-        self.now = self.now.saturating_add(1);
     }
 }
 
@@ -232,7 +209,7 @@ impl Spray {
     }
 
     fn is_spray(&mut self, limits: &Limits, now: Timestamp) -> bool {
-        let [usual_hour, usual_day] = self.usual.map(|usual| usual.most.saturating_mul(3));
+        let [usual_hour, usual_day] = self.usual.map(|usual| usual.most().saturating_mul(3));
         let (hour, day) = (self.hour.different(), self.day.different());
         let many = (hour >= limits.accounts_min && hour >= usual_hour)
             || (day >= limits.accounts_day_min && day >= usual_day);
