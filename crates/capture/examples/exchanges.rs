@@ -33,10 +33,12 @@ fn main() {
             }
             last = frame.mark;
             let bytes = batch.bytes(frame);
-            if let Some(decoded) = decoder.decode(frame, bytes) {
+            let mut found = decoder.decode(frame, bytes);
+            while let Some(decoded) = found {
                 let all = if decoded.reassembled { decoder.reassembled() } else { bytes };
                 let payload = all.get(decoded.payload).unwrap_or_default();
                 assembler.segment(&Segment { head: decoded.head, payload }, &mut out);
+                found = decoder.more(frame, bytes);
             }
         }
         exchanges += out.len() as u64;

@@ -59,6 +59,8 @@ pub struct SegmentHead {
     pub lan: u32,
     /// Digest of every tunnel around it; 0 where there is none.
     pub nest: u32,
+    /// Digest of what names this direction's way only (labels, tunnel ends); 0 where nothing does.
+    pub way: u32,
     /// The innermost tunnel.
     pub tunnel: Option<Tunnel>,
 }
@@ -81,6 +83,7 @@ impl SegmentHead {
             ident: 0,
             lan: 0,
             nest: 0,
+            way: 0,
             tunnel: None,
         }
     }

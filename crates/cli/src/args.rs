@@ -17,6 +17,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Analyses capture files (pcap, pcapng, also .gz and .zst; - reads standard input)
     Replay(Replay),
+    /// Analyses what interfaces and cloud mirrors show, live, until Ctrl-C
+    Watch(Watch),
     /// Shows each actor's sequence of actions
     Sessions(Sessions),
     /// Learns a baseline and raises no alert
@@ -57,6 +59,13 @@ pub(crate) struct Input {
     /// Capture files, merged by packet time
     #[arg(required = true, value_name = "CAPTURE")]
     pub(crate) captures: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// What all commands that analyse share.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct Common {
     /// TOML configuration
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -69,12 +78,57 @@ pub(crate) struct Input {
     /// No progress bar and no summary
     #[arg(long)]
     pub(crate) quiet: bool,
+    /// Once everything is open, go on as this user (a name or UID:GID; started as root only)
+    #[arg(long, value_name = "USER")]
+    pub(crate) user: Option<String>,
+    /// Keep privileges, files and system calls that are given up otherwise
+    #[arg(long, conflicts_with = "user")]
+    pub(crate) no_sandbox: bool,
 }
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Replay {
     #[command(flatten)]
     pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    /// Go on reading the last capture as it grows, until Ctrl-C
+    #[arg(long)]
+    pub(crate) follow: bool,
+    /// Exit 3 when an alert at or above it was raised
+    #[arg(long, value_name = "SEVERITY")]
+    pub(crate) fail_on: Option<Level>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Watch {
+    /// Interface; several carry the two directions of one tap; any is all of them
+    #[arg(short, long = "interface", value_name = "IFACE", value_delimiter = ',')]
+    pub(crate) interfaces: Vec<String>,
+    /// Cloud mirror to listen for: vxlan://ADDRESS:PORT or geneve://ADDRESS:PORT[?vni=N,N]
+    #[arg(long, value_name = "URL")]
+    pub(crate) listen: Vec<String>,
+    /// Bytes taken of each packet
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(64..=262_144))]
+    pub(crate) snaplen: Option<u32>,
+    /// MiB that the kernel holds for each interface until they are read
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=2047))]
+    pub(crate) ring: Option<u32>,
+    /// Take only packets that are for this machine
+    #[arg(long)]
+    pub(crate) no_promiscuous: bool,
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    /// Exit 3 when an alert at or above it was raised
+    #[arg(long, value_name = "SEVERITY")]
+    pub(crate) fail_on: Option<Level>,
+}
+
+/// Where records go and what raises them.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct Output {
     /// Alert records, one JSON object per line; - is standard output
     #[arg(long, value_name = "FILE", default_value = "-")]
     pub(crate) alerts: String,
@@ -99,12 +153,6 @@ pub(crate) struct Replay {
     /// Detections that do not take part
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub(crate) skip: Vec<String>,
-    /// Go on reading the last capture as it grows, until Ctrl-C
-    #[arg(long)]
-    pub(crate) follow: bool,
-    /// Exit 3 when an alert at or above it was raised
-    #[arg(long, value_name = "SEVERITY")]
-    pub(crate) fail_on: Option<Level>,
 }
 
 #[derive(Debug, ClapArgs)]

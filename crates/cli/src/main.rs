@@ -6,6 +6,7 @@
 mod args;
 mod commands;
 mod say;
+mod signals;
 mod table;
 mod talk;
 
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
     };
     let done = match args.command {
         Command::Replay(replay) => commands::replay(replay),
+        Command::Watch(watch) => commands::watch(watch),
         Command::Sessions(sessions) => commands::sessions(&sessions),
         Command::Learn(learn) => commands::learn(learn),
         Command::Detections { id } => commands::detections(id.as_deref()),

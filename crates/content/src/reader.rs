@@ -157,6 +157,8 @@ impl Reader {
             user_agent,
             header_order: headers::order(head, &mut self.names),
             forwarded: headers::forwarded(head, self.config.forwarded_max),
+            forwarded_host: headers::text(head, "x-forwarded-host")
+                .and_then(|host| target::host(&self.masker, host.trim(), max)),
             content_type: headers::media_type(head, max).map(|media| clean(&media, max)),
             body_bytes: message.body.bytes,
             credentials,

@@ -7,6 +7,7 @@
 pub mod config;
 mod error;
 mod front;
+pub mod guard;
 mod key;
 mod load;
 mod outputs;
@@ -23,4 +24,5 @@ pub use error::{Error, plain};
 pub use key::{Installation, default_path, open as open_key};
 pub use outputs::{Collected, Target};
 pub use run::{Options, Progress, Watcher, run};
+pub use stilt_capture::source::live::Settings as LiveSettings;
 pub use summary::Summary;

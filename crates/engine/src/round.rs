@@ -3,7 +3,7 @@
 
 use crate::config::Config;
 use crate::error::Error;
-use crate::outputs::{Collected, Outputs};
+use crate::outputs::{Collected, Outputs, Target};
 use crate::run::Options;
 use crate::summary::Summary;
 use crate::ticks::Tick;
@@ -56,8 +56,8 @@ impl Round {
             identities: config.privacy.identities,
             suppress: config.suppress.clone(),
             config_digest: config.digest(),
+            interface: options.live.as_ref().map(|live| live.interfaces.join(",")),
             format: options.format,
-            ..stilt_alert::Config::default()
         };
         let outputs = Outputs::open(&options.alerts, &options.transactions, &options.sessions)?;
         Ok(Self {
@@ -241,6 +241,7 @@ impl Round {
         summary.sessions = self.sessions.opened();
         summary.sessions_evicted = self.sessions.evicted();
         summary.endpoints = self.inventory.endpoints().len() as u64;
+        summary.alerts_untold = matches!(options.alerts, Target::Nowhere);
         summary.alerts = self.alerts.counts().clone();
         summary.not_evaluated = self.detectors.not_evaluated();
         summary.bodies_cut = self.bodies_cut;

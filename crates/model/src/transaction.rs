@@ -130,6 +130,12 @@ pub struct Jwt {
     pub tenant: Option<String>,
     /// Other scalar claims, masked where personal; at most 32.
     pub claims: BTreeMap<String, String>,
+    /// Keyed hash of the signature; `None` where there is none.
+    #[serde(skip)]
+    pub signature: Option<u64>,
+    /// The header brings or names a key of its own (`jwk`, `jku`, `x5u`, `x5c`; RFC 7515 §4.1).
+    #[serde(skip)]
+    pub own_key: bool,
 }
 
 /// A credential a response handed out.
@@ -178,6 +184,9 @@ pub struct Request {
     pub header_order: u64,
     /// Forwarded clients, leftmost first (`Forwarded`, `X-Forwarded-For`, else `X-Real-IP`).
     pub forwarded: Vec<IpAddr>,
+    /// Host that a proxy says it was asked for (`X-Forwarded-Host`), lower case.
+    #[serde(skip)]
+    pub forwarded_host: Option<String>,
     /// Media type of the body, without parameters.
     pub content_type: Option<String>,
     /// Length of the body after decoding.

@@ -6,7 +6,7 @@
 //! that a shard saw last: one that was overwritten is missed, and then taken for a
 //! retransmission, which changes nothing but a counter.
 
-use super::key::Key;
+use super::key::{Key, Network};
 use crate::segment::Segment;
 use core::hash::{BuildHasher, Hasher};
 use core::time::Duration;
@@ -36,12 +36,18 @@ pub enum Across {
 
 impl Across {
     /// The part of a network that must be the same.
-    pub(super) const fn fixed(self, network: u64) -> u64 {
+    const fn fixed(self, network: Network) -> u64 {
         match self {
-            Self::None => network,
-            Self::Vlans => network >> 32,
+            Self::None => network.digest,
+            Self::Vlans => network.digest >> 32,
             Self::Tunnels => 0,
         }
+    }
+
+    /// Whether one connection may be seen in both. Ways are of one direction each, so that those
+    /// of one connection differ as a rule.
+    pub(super) const fn joins(self, one: Network, other: Network) -> bool {
+        self.fixed(one) == self.fixed(other)
     }
 }
 
@@ -50,7 +56,7 @@ impl Across {
 struct Glance {
     place: u64,
     content: u64,
-    network: u64,
+    network: Network,
     time: Timestamp,
 }
 
@@ -63,7 +69,7 @@ pub(super) struct Seen {
 
 /// An earlier segment that is the same in all but its network.
 pub(super) struct Earlier {
-    pub(super) network: u64,
+    pub(super) network: Network,
     pub(super) time: Timestamp,
 }
 
@@ -81,7 +87,7 @@ impl Seen {
         }
         let mut place = self.hasher.build_hasher();
         place.write(&head.symmetric_key());
-        place.write_u64(across.fixed(key.network));
+        place.write_u64(across.fixed(key.network()));
         place.write_u8(u8::from(head.source <= head.destination));
         place.write_u32(head.seq);
         place.write_u8(head.flags.0 & 7);
@@ -100,7 +106,7 @@ impl Seen {
         if glance.place == place && glance.content == content && time.since(glance.time) <= wait {
             return Some(Earlier { network: glance.network, time: glance.time });
         }
-        *glance = Glance { place, content, network: key.network, time };
+        *glance = Glance { place, content, network: key.network(), time };
         None
     }
 }

@@ -1,7 +1,7 @@
 //! One connection: two streams and the conversation in them.
 
 use super::conversation::{Conversation, Said};
-use super::{Counters, Limits, Work};
+use super::{Counters, Work};
 use crate::segment::{Segment, SegmentHead};
 use crate::tcp::{Chunk, SeqNumber, Stream};
 use stilt_model::{Mark, Timestamp};
@@ -20,6 +20,9 @@ pub(super) struct Flow {
     /// What its bodies held when it was last weighed.
     weight: usize,
 }
+
+/// Distance of numbers, in bytes, at which a segment is of the same connection.
+const NEAR: u64 = 256 << 10;
 
 /// Bytes that the bodies of a connection may always hold.
 const SMALL: usize = 4 << 10;
@@ -64,13 +67,32 @@ impl Flow {
     /// said: its number has 32 bits, which chance does not hit.
     pub(super) fn is_answered_by(&self, segment: &Segment<'_>) -> bool {
         let head = &segment.head;
-        let [low, high] = &self.streams;
-        let (own, other) = if side_of(head) == 0 { (low, high) } else { (high, low) };
+        let (own, other) = self.sides(head);
         let says = head.flags.syn() || !segment.payload.is_empty();
-        !own.is_seen()
-            && head.flags.ack()
-            && says
-            && other.offset_of(SeqNumber(head.ack)) == Some(other.next())
+        !own.is_seen() && head.flags.ack() && says && other.distance(SeqNumber(head.ack)) == Some(0)
+    }
+
+    /// Whether a segment that came another way (under another label, say) has numbers near those
+    /// of this connection, on each side that was seen.
+    pub(super) fn goes_on_with(&self, segment: &Segment<'_>) -> bool {
+        let head = &segment.head;
+        let (own, other) = self.sides(head);
+        let near = |stream: &Stream, number: u32| {
+            stream.distance(SeqNumber(number)).map(|far| far.unsigned_abs() <= NEAR)
+        };
+        let acks = if head.flags.ack() { near(other, head.ack) } else { None };
+        match (near(own, head.seq), acks) {
+            (Some(own), acks) => own && acks.unwrap_or(true),
+            (None, Some(acks)) => acks,
+            // A SYN that was overtaken by its answer.
+            (None, None) => own.was_promised(SeqNumber(head.seq).plus(1)) && head.flags.syn(),
+        }
+    }
+
+    /// The stream of who sends, and the other.
+    fn sides(&self, head: &SegmentHead) -> (&Stream, &Stream) {
+        let [low, high] = &self.streams;
+        if side_of(head) == 0 { (low, high) } else { (high, low) }
     }
 
     /// Bytes were said, not only the handshake.
@@ -90,13 +112,15 @@ impl Flow {
 
     /// Keeps what bodies hold in all connections under its cap: `total` is what they held, this one
     /// among them, and becomes what they hold now. Gives whether this one had to drop its own.
-    pub(super) fn weigh(&mut self, total: &mut usize, limits: &Limits) -> bool {
+    pub(super) fn weigh(&mut self, total: &mut usize, now: Mark, work: &mut Work<'_>) -> bool {
         let Some(talk) = &mut self.talk else { return false };
         *total = total.saturating_sub(self.weight);
         self.weight = talk.weight();
         // What is small may stay: else a few large ones would make all others blind.
-        let over = self.weight > SMALL && total.saturating_add(self.weight) > limits.bodies_max;
+        let over =
+            self.weight > SMALL && total.saturating_add(self.weight) > work.limits.bodies_max;
         if over {
+            talk.settle_unsent(now, work);
             talk.shed();
             self.weight = talk.weight();
         }
@@ -132,10 +156,14 @@ impl Flow {
         }
         if head.flags.rst() {
             // A reset far from the stream is not the peer's.
-            let near = own.offset_of(SeqNumber(head.seq)).is_none_or(|offset| {
-                offset.abs_diff(own.next()) <= u64::from(u16::MAX).saturating_mul(16)
-            });
+            let near = own
+                .distance(SeqNumber(head.seq))
+                .is_none_or(|far| far.unsigned_abs() <= u64::from(u16::MAX).saturating_mul(16));
             self.reset |= near;
+            if !near {
+                let streams = &mut work.counters.streams;
+                streams.out_of_window = streams.out_of_window.saturating_add(1);
+            }
             return;
         }
         if segment.payload.is_empty() && head.missing == 0 && !head.flags.fin() {

@@ -1,6 +1,6 @@
 //! In which network a connection is followed that was found in several.
 
-use super::key::Key;
+use super::key::{Key, Network};
 use crate::tcp::Table;
 use core::time::Duration;
 use stilt_model::Timestamp;
@@ -9,10 +9,13 @@ use stilt_model::Timestamp;
 #[derive(Debug, Default)]
 pub(super) struct Homes {
     /// Connections that are followed in another network, and when that was last needed.
-    joined: Table<Key, (u64, Timestamp)>,
-    /// The named network in which a pair of ends was last seen to begin.
-    latest: Table<Key, u64>,
+    joined: Table<Key, (Network, Timestamp)>,
+    /// The named networks in which a pair of ends was last seen to begin, the latest first.
+    latest: Table<Key, [Option<Network>; LATEST]>,
 }
+
+/// Networks remembered of a pair of ends: as many tenants may use it at once.
+const LATEST: usize = 3;
 
 impl Homes {
     /// The key under which a connection is followed; one that `opens` must show anew where it is.
@@ -34,25 +37,40 @@ impl Homes {
 
     /// A connection begins.
     pub(super) fn begin(&mut self, key: &Key, at_most: usize) {
-        if key.network != 0 {
-            while self.latest.len() >= at_most && self.latest.pop_oldest().is_some() {}
-            self.latest.insert(key.within(0), key.network);
+        let network = key.network();
+        if network.is_plain() {
+            return;
         }
+        let ends = key.within(Network::default());
+        if let Some(latest) = self.latest.touch(&ends) {
+            let known = latest.iter().position(|known| *known == Some(network));
+            let last = known.unwrap_or(LATEST.saturating_sub(1));
+            if let Some(upto) = latest.get_mut(..=last) {
+                upto.rotate_right(1);
+            }
+            latest[0] = Some(network);
+            return;
+        }
+        while self.latest.len() >= at_most && self.latest.pop_oldest().is_some() {}
+        self.latest.insert(ends, [Some(network), None, None]);
     }
 
     /// Other networks in which the same ends may be talking.
-    pub(super) fn elsewhere(&mut self, key: &Key) -> impl Iterator<Item = u64> + use<> {
-        let plain = (key.network != 0).then_some(0);
+    pub(super) fn elsewhere(&mut self, key: &Key) -> impl Iterator<Item = Network> + use<> {
+        let own = key.network();
+        let plain = (!own.is_plain()).then_some(Network::default());
         let named = if self.latest.is_empty() {
-            None
+            [None; LATEST]
         } else {
-            self.latest.get_mut(&key.within(0)).copied()
+            let latest = self.latest.get_mut(&key.within(Network::default()));
+            latest.map_or([None; LATEST], |latest| *latest)
         };
-        plain.into_iter().chain(named.filter(|network| *network != key.network))
+        let others = named.into_iter().flatten().filter(move |network| *network != own);
+        others.chain(plain)
     }
 
     /// From now on what is seen under `key` is of the connection in `network`.
-    pub(super) fn join(&mut self, key: Key, network: u64, now: Timestamp, at_most: usize) {
+    pub(super) fn join(&mut self, key: Key, network: Network, now: Timestamp, at_most: usize) {
         while self.joined.len() >= at_most && self.joined.pop_oldest().is_some() {}
         self.joined.insert(key, (network, now));
     }

@@ -8,6 +8,7 @@ mod key;
 
 use crate::link;
 use crate::segment::Segment;
+use crate::source::live;
 use crate::tcp::{StreamCounters, Table};
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -15,15 +16,30 @@ pub use duplicates::Across;
 use duplicates::Seen;
 use flow::Flow;
 use homes::Homes;
-use key::Key;
+use key::{Key, Network};
 use serde::{Deserialize, Serialize};
 use stilt_model::{Exchange, Mark, Timestamp};
 use stilt_protocol::http1;
 
-/// Caps and time-outs of one shard.
+/// `[capture]`: what is captured, and the caps and time-outs of one shard.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
+    /// Interfaces to watch where `-i` names none.
+    pub interfaces: Vec<String>,
+    /// Listeners of cloud mirrors, where `--listen` names none: `vxlan://ADDRESS:PORT`,
+    /// `geneve://ADDRESS:PORT`, with `?vni=N,N` where only these networks are wanted.
+    pub listen: Vec<String>,
+    /// Capture filter in tcpdump's syntax, where `--filter` gives none.
+    pub filter: String,
+    /// Bytes taken of each packet that is captured live.
+    pub snaplen: u32,
+    /// Bytes of packets that the kernel holds for each interface until they are read.
+    pub ring: u64,
+    /// Also take packets that are for others than this machine.
+    pub promiscuous: bool,
+    /// Flow workers where `--threads` gives none; 0: the cores there are.
+    pub workers: usize,
     /// Connections followed at once, shared out evenly among the shards.
     pub flows_max: usize,
     /// Bytes kept of one direction while a hole is waited for.
@@ -62,6 +78,13 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            interfaces: Vec::new(),
+            listen: Vec::new(),
+            filter: String::new(),
+            snaplen: 1 << 18,
+            ring: 64 << 20,
+            promiscuous: true,
+            workers: 0,
             flows_max: 1 << 20,
             hole_bytes_max: 1 << 20,
             waiting_bytes_max: 256 << 20,
@@ -87,6 +110,19 @@ impl Limits {
     #[must_use]
     pub fn link_limits(&self) -> link::Limits {
         link::Limits { checksums: self.checksums, ..self.link.clone() }
+    }
+
+    /// What live ports have to know.
+    #[must_use]
+    pub fn live(&self) -> live::Settings {
+        live::Settings {
+            interfaces: self.interfaces.clone(),
+            listen: self.listen.clone(),
+            filter: Some(self.filter.clone()).filter(|filter| !filter.is_empty()),
+            snaplen: self.snaplen,
+            ring: self.ring,
+            promiscuous: self.promiscuous,
+        }
     }
 
     /// The part of one of `shards` shards.
@@ -281,24 +317,30 @@ impl Assembler {
         if self.opening.remove(&key).is_some() {
             self.counters.flows = self.counters.flows.saturating_sub(1);
         }
-        self.join(key, home.network, segment.head.mark.time);
+        self.join(key, home.network(), segment.head.mark.time);
         true
     }
 
-    /// The network in which the connection is followed that this segment can only be of: it answers
-    /// to the number what was said there, where its own side was never heard.
+    /// The network in which the connection is followed that this segment can only be of: its
+    /// numbers go on where that one's are.
     fn home(&mut self, key: Key, segment: &Segment<'_>) -> Key {
         let across = self.limits.duplicates_across;
+        let own = key.network();
         for network in self.homes.elsewhere(&key) {
             let home = key.within(network);
-            if across == Across::None || across.fixed(network) != across.fixed(key.network) {
+            if !across.joins(network, own) {
                 continue;
             }
             let flow = match self.flows.get_mut(&home) {
                 Some(flow) => Some(flow),
                 None => self.opening.get_mut(&home),
             };
-            if flow.is_some_and(|flow| flow.is_answered_by(segment)) {
+            let fits = flow.is_some_and(|flow| {
+                // Of one network only the way differs, and as a rule it does.
+                let same = network.digest == own.digest;
+                if same { flow.goes_on_with(segment) } else { flow.is_answered_by(segment) }
+            });
+            if fits {
                 self.join(key, network, segment.head.mark.time);
                 return home;
             }
@@ -306,8 +348,10 @@ impl Assembler {
         key
     }
 
-    fn join(&mut self, key: Key, network: u64, now: Timestamp) {
-        self.counters.joined = self.counters.joined.saturating_add(1);
+    fn join(&mut self, key: Key, network: Network, now: Timestamp) {
+        if network.digest != key.network().digest {
+            self.counters.joined = self.counters.joined.saturating_add(1);
+        }
         self.homes.join(key, network, now, self.limits.flows_max);
     }
 
@@ -333,7 +377,7 @@ impl Assembler {
         let waited = flow.is_waiting();
         if !renewed {
             flow.segment(segment, &mut work);
-            if !segment.payload.is_empty() && flow.weigh(&mut self.bodies, limits) {
+            if !segment.payload.is_empty() && flow.weigh(&mut self.bodies, head.mark, &mut work) {
                 work.counters.bodies_shed = work.counters.bodies_shed.saturating_add(1);
             }
         }
@@ -369,7 +413,7 @@ impl Assembler {
         let mut flow = Box::new(Flow::new(head, counters));
         let mut work = Work { limits, counters, out, ends: key.ends() };
         flow.segment(segment, &mut work);
-        if flow.weigh(&mut self.bodies, limits) {
+        if flow.weigh(&mut self.bodies, head.mark, &mut work) {
             work.counters.bodies_shed = work.counters.bodies_shed.saturating_add(1);
         }
         if flow.is_waiting() {
@@ -454,6 +498,12 @@ impl Assembler {
 }
 
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod unsent_tests;
+#[cfg(test)]
+mod way_tests;
 #[cfg(test)]
 mod wire_tests;

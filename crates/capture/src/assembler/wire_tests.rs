@@ -6,21 +6,30 @@ use crate::segment::{SegmentHead, TcpFlags};
 
 /// A segment as a mirror shows it.
 #[derive(Clone, Debug)]
-struct Shown {
-    part: Part,
-    lan: u32,
-    nest: u32,
-    ident: u32,
-    millis: i64,
+pub(super) struct Shown {
+    pub(super) part: Part,
+    pub(super) lan: u32,
+    pub(super) nest: u32,
+    pub(super) way: u32,
+    pub(super) ident: u32,
+    pub(super) millis: i64,
+}
+
+impl Shown {
+    /// The same in a VLAN.
+    pub(super) fn within(self, lan: u32) -> Self {
+        Self { lan, ..self }
+    }
 }
 
 /// Every part once, a millisecond apart, numbered.
-fn shown(parts: &[Part]) -> Vec<Shown> {
+pub(super) fn shown(parts: &[Part]) -> Vec<Shown> {
     let each = parts.iter().zip(1_u32..);
     each.map(|(part, ident)| Shown {
         part: part.clone(),
         lan: 0,
         nest: 0,
+        way: 0,
         ident,
         millis: i64::from(ident),
     })
@@ -32,11 +41,11 @@ fn within(lan: u32, nest: u32, parts: &[Part]) -> Vec<Shown> {
 }
 
 /// One of each in turn.
-fn zip(first: Vec<Shown>, second: Vec<Shown>) -> Vec<Shown> {
+pub(super) fn zip(first: Vec<Shown>, second: Vec<Shown>) -> Vec<Shown> {
     first.into_iter().zip(second).flat_map(|(a, b)| [a, b]).collect()
 }
 
-fn watch(limits: &Limits, seen: &[Shown]) -> (Vec<String>, Counters) {
+pub(super) fn watch(limits: &Limits, seen: &[Shown]) -> (Vec<String>, Counters) {
     let mut assembler = Assembler::new(limits);
     let mut out = Vec::new();
     let (client, server): (SocketAddr, SocketAddr) =
@@ -53,6 +62,7 @@ fn watch(limits: &Limits, seen: &[Shown]) -> (Vec<String>, Counters) {
             missing: part.missing,
             lan: seen.lan,
             nest: seen.nest,
+            way: seen.way,
             ident: seen.ident,
             ..SegmentHead::new(Mark { time, packet }, source, destination)
         };
@@ -64,7 +74,7 @@ fn watch(limits: &Limits, seen: &[Shown]) -> (Vec<String>, Counters) {
     (out.iter().map(show).collect(), *assembler.counters())
 }
 
-fn check(seen: &[Shown], expected: &[&str]) -> Counters {
+pub(super) fn check(seen: &[Shown], expected: &[&str]) -> Counters {
     let (mut told, counters) = watch(&Limits::default(), seen);
     let mut expected = expected.to_vec();
     told.sort();

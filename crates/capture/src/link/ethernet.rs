@@ -1,73 +1,54 @@
-//! Ethernet II, 802.3 with LLC/SNAP, 802.1Q and 802.1ad tags, and what an `EtherType` leads to.
+//! Ethernet II and 802.3 with LLC/SNAP, and how an `EtherType` leads on.
 
-use super::{Layer, LinkSpec, Path, mpls, word};
+use super::{EtherSpec, Layer, LinkSpec, Path, word};
 
 pub(super) const ETHERNET: LinkSpec = LinkSpec { name: "ethernet", types: &[1], decode };
 
-/// Tags in a row that are followed.
-const TAGS_MAX: usize = 8;
+/// IP in either version.
+pub(super) const IP: EtherSpec =
+    EtherSpec { name: "ip", kinds: &[0x0800, 0x86dd], decode: |_, _| (Layer::Ip, 0) };
+
+/// Transparent Ethernet bridging.
+pub(super) const BRIDGED: EtherSpec =
+    EtherSpec { name: "bridged", kinds: &[0x6558], decode: |_, _| (Layer::Ethernet, 0) };
 
 pub(super) fn decode(bytes: &[u8], path: &mut Path) -> (Layer, usize) {
-    let Some(kind) = word(bytes, 12) else { return (Layer::Malformed, 0) };
     path.vlan_count = 0;
-    tagged(kind, bytes, 14, path)
-}
-
-/// Follows tags from `at`, where the payload of type `kind` starts.
-fn tagged(mut kind: u16, bytes: &[u8], mut at: usize, path: &mut Path) -> (Layer, usize) {
-    for _ in 0..TAGS_MAX {
-        match kind {
-            // 802.1Q, 802.1ad, and the types that were used before it.
-            0x8100 | 0x88a8 | 0x9100 | 0x9200 | 0x9300 => {
-                let (Some(tag), Some(next)) = (word(bytes, at), word(bytes, at.saturating_add(2)))
-                else {
-                    return (Layer::Malformed, 0);
-                };
-                path.tag(tag);
-                kind = next;
-                at = at.saturating_add(4);
-            }
-            // VN-Tag and 802.1BR: no VLAN, only skipped.
-            0x8926 | 0x893f => {
-                let skip = if kind == 0x8926 { 4 } else { 6 };
-                let Some(next) = word(bytes, at.saturating_add(skip)) else {
-                    return (Layer::Malformed, 0);
-                };
-                kind = next;
-                at = at.saturating_add(skip).saturating_add(2);
-            }
-            0..=1500 => return llc(bytes, at),
-            _ => return (Layer::Ether(kind), at),
-        }
+    match word(bytes, 12) {
+        Some(kind) => (Layer::Ether(kind), 14),
+        None => (Layer::Malformed, 0),
     }
-    (Layer::Malformed, 0)
 }
 
-/// IEEE 802.2: SNAP names an `EtherType`; SAP 6 is IP.
+/// IEEE 802.2: SNAP names an `EtherType`, or a bridged frame (RFC 2684 §5.2); SAP 6 is IP.
 pub(super) fn llc(bytes: &[u8], at: usize) -> (Layer, usize) {
     let head = bytes.get(at..).unwrap_or_default();
     match head {
-        [0xaa, 0xaa, 0x03, _, _, _, high, low, ..] => {
-            (Layer::Ether(u16::from_be_bytes([*high, *low])), at.saturating_add(8))
+        [0xaa, 0xaa, 0x03, rest @ ..] => {
+            let (layer, skip) = snap(rest);
+            (layer, at.saturating_add(3).saturating_add(skip))
         }
         [0x06, 0x06, 0x03, ..] => (Layer::Ip, at.saturating_add(3)),
         _ => (Layer::NotIp, 0),
     }
 }
 
+/// What follows the numbers of an organisation and of a protocol of it.
+pub(super) fn snap(bytes: &[u8]) -> (Layer, usize) {
+    match bytes {
+        [0x00, 0x80, 0xc2, 0x00, 0x01 | 0x07, ..] => (Layer::Ethernet, 5),
+        [_, _, _, high, low, ..] => (Layer::Ether(u16::from_be_bytes([*high, *low])), 5),
+        _ => (Layer::Malformed, 0),
+    }
+}
+
 /// What stands behind an `EtherType`.
 pub(super) fn payload(kind: u16, bytes: &[u8], path: &mut Path) -> (Layer, usize) {
-    match kind {
-        0x0800 | 0x86dd => (Layer::Ip, 0),
-        0x8847 | 0x8848 => mpls::decode(bytes),
-        // PPPoE session (RFC 2516): version and type, code, session, length, then PPP.
-        0x8864 => match (bytes.first(), word(bytes, 6)) {
-            (Some(0x11), Some(protocol)) => (Layer::Ppp(protocol), 8),
-            _ => (Layer::Malformed, 0),
-        },
-        // Transparent Ethernet bridging.
-        0x6558 => (Layer::Ethernet, 0),
-        0x8100 | 0x88a8 | 0x9100 | 0x9200 => tagged(kind, bytes, 0, path),
-        _ => (Layer::NotIp, 0),
+    if kind <= 1500 {
+        return llc(bytes, 0);
+    }
+    match super::ETHERTYPES.iter().find(|spec| spec.kinds.contains(&kind)) {
+        Some(spec) => (spec.decode)(bytes, path),
+        None => (Layer::NotIp, 0),
     }
 }

@@ -1,6 +1,6 @@
 //! IP fragments put together: the first copy of a byte wins, and what waits is bounded.
 
-use super::Counters;
+use super::counters::{Counters, one};
 use super::ip::Fragment;
 use core::net::IpAddr;
 use core::time::Duration;
@@ -19,7 +19,7 @@ struct Key {
     addresses: (IpAddr, IpAddr),
     id: u32,
     protocol: u8,
-    network: (u32, u32),
+    network: (u32, u32, u32),
 }
 
 #[derive(Debug)]
@@ -65,10 +65,10 @@ impl Fragments {
         out: &mut Vec<u8>,
         counters: &mut Counters,
     ) -> Option<u8> {
-        let data = packet.get(fragment.start..fragment.end.min(packet.len()))?;
+        let data = packet.get(fragment.start..fragment.end.min(packet.len())).unwrap_or_default();
         let end = fragment.offset.saturating_add(data.len());
         if end > DATAGRAM_MAX || data.is_empty() {
-            counters.malformed = counters.malformed.saturating_add(1);
+            one(&mut counters.malformed);
             return None;
         }
         self.expire(now, data.len().saturating_add(PIECE_COST), counters);
@@ -103,6 +103,11 @@ impl Fragments {
         self.drop(key);
         counters.reassembled = counters.reassembled.saturating_add(1);
         Some(fragment.protocol)
+    }
+
+    /// Datagrams that wait for their fragments.
+    pub(super) fn waiting(&self) -> u64 {
+        self.waiting.len() as u64
     }
 
     /// Memory that what waits takes, about.

@@ -15,7 +15,7 @@ fn names(bytes: &[u8]) -> Names {
         let [_, _, _, _, high, middle, low, _] = *head;
         u32::from_be_bytes([0, high, middle, low])
     });
-    ("geneve", network)
+    Names::of("geneve", network)
 }
 
 fn geneve(bytes: &[u8]) -> (Layer, usize) {

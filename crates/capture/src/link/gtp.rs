@@ -5,9 +5,10 @@ use super::{Layer, Names, TunnelSpec};
 pub(super) const GTPU: TunnelSpec =
     TunnelSpec { name: "gtp-u", ports: &[2152], protocol: None, decode: gtpu, names: Some(names) };
 
-/// The tunnel end differs by direction, so it can't name a network.
-fn names(_: &[u8]) -> Names {
-    ("gtp-u", None)
+/// The end of a tunnel is numbered by who receives: each direction has its own.
+fn names(bytes: &[u8]) -> Names {
+    let end = bytes.get(4..).and_then(|rest| rest.first_chunk::<4>());
+    Names::one_way("gtp-u", end.map(|end| u32::from_be_bytes(*end)))
 }
 
 fn gtpu(bytes: &[u8]) -> (Layer, usize) {

@@ -10,6 +10,8 @@ const EXTENSIONS_MAX: usize = 10;
 pub(super) enum Ip {
     Next(Layer, usize),
     Fragment(Fragment),
+    /// Nothing that is followed; it was counted.
+    Nothing,
 }
 
 /// One fragment; its data lies at `start..end` of the IP packet.
@@ -19,7 +21,7 @@ pub(super) struct Fragment {
     pub(super) id: u32,
     pub(super) protocol: u8,
     /// Digests of the tunnels and VLANs around it: tenants number alike.
-    pub(super) network: (u32, u32),
+    pub(super) network: (u32, u32, u32),
     /// Where its data belongs in the datagram.
     pub(super) offset: usize,
     pub(super) more: bool,
@@ -65,7 +67,7 @@ fn v4(bytes: &[u8], at: usize, path: &mut Path) -> Ip {
             addresses,
             id: u32::from(u16::from_be_bytes([i0, i1])),
             protocol,
-            network: (path.nest, path.lan),
+            network: path.network(),
             offset,
             more,
             start: header,
@@ -80,7 +82,7 @@ fn v6(bytes: &[u8], at: usize, path: &mut Path) -> Ip {
         let octets: [u8; 16] = bytes.get(from..from.checked_add(16)?)?.try_into().ok()?;
         Some(IpAddr::V6(Ipv6Addr::from(octets)))
     };
-    let (Some(length), Some(source), Some(destination), Some(mut next)) =
+    let (Some(length), Some(source), Some(destination), Some(next)) =
         (word(bytes, 4), address(8), address(24), bytes.get(6).copied())
     else {
         return Ip::Next(Layer::Malformed, 0);
@@ -90,31 +92,42 @@ fn v6(bytes: &[u8], at: usize, path: &mut Path) -> Ip {
     bound(path, at, 40, total, bytes.len());
     path.addresses = Some((source, destination));
     path.ip_id = 0;
-    let mut skip = 40_usize;
+    extensions(next, bytes, 40, at, path)
+}
+
+/// Whether an IP protocol number is that of an extension header of IPv6.
+pub(super) fn is_extension(protocol: u8) -> bool {
+    matches!(protocol, 0 | 43 | 44 | 60 | 135 | 139 | 140)
+}
+
+/// Passes the extension headers (RFC 8200 §4) that begin with `next` at `skip` of the bytes, which
+/// stand at `at` of the frame.
+pub(super) fn extensions(
+    mut next: u8,
+    bytes: &[u8],
+    mut skip: usize,
+    at: usize,
+    path: &Path,
+) -> Ip {
     for _ in 0..EXTENSIONS_MAX {
         let head = bytes.get(skip..).and_then(|rest| rest.first_chunk::<8>()).copied();
-        match (next, head) {
-            // Hop-by-hop, routing, destination, mobility, HIP, shim6.
-            (0 | 43 | 60 | 135 | 139 | 140, Some([following, length, ..])) => {
-                next = following;
-                skip = skip.saturating_add(usize::from(length).saturating_add(1).saturating_mul(8));
-            }
+        match (next, head, path.addresses) {
             // Authentication header: its length counts words of four bytes, less two.
-            (51, Some([following, length, ..])) => {
+            (51, Some([following, length, ..]), _) => {
                 next = following;
                 skip = skip.saturating_add(usize::from(length).saturating_add(2).saturating_mul(4));
             }
-            (44, Some([following, _, o0, o1, i0, i1, i2, i3])) => {
+            (44, Some([following, _, o0, o1, i0, i1, i2, i3]), Some(addresses)) => {
                 let field = u16::from_be_bytes([o0, o1]);
                 let (offset, more) = (usize::from(field & 0xfff8), field & 1 != 0);
                 skip = skip.saturating_add(8);
                 next = following;
                 if offset > 0 || more {
                     return Ip::Fragment(Fragment {
-                        addresses: (source, destination),
+                        addresses,
                         id: u32::from_be_bytes([i0, i1, i2, i3]),
                         protocol: next,
-                        network: (path.nest, path.lan),
+                        network: path.network(),
                         offset,
                         more,
                         start: skip,
@@ -122,10 +135,15 @@ fn v6(bytes: &[u8], at: usize, path: &mut Path) -> Ip {
                     });
                 }
             }
-            (0 | 43 | 44 | 51 | 60 | 135 | 139 | 140, None) => {
+            // Hop-by-hop, routing, destination, mobility, HIP, shim6.
+            (_, Some([following, length, ..]), _) if is_extension(next) => {
+                next = following;
+                skip = skip.saturating_add(usize::from(length).saturating_add(1).saturating_mul(8));
+            }
+            (_, None, _) if next == 51 || is_extension(next) => {
                 return Ip::Next(Layer::Malformed, 0);
             }
-            (59, _) => return Ip::Next(Layer::NotIp, 0),
+            (59, ..) => return Ip::Next(Layer::NotIp, 0),
             _ => return Ip::Next(Layer::Transport(next), skip),
         }
     }

@@ -14,11 +14,11 @@ pub(super) const AH: TunnelSpec =
     TunnelSpec { name: "ah", ports: &[], protocol: Some(51), decode: ah, names: None };
 
 fn ipip(_: &[u8]) -> Names {
-    ("ipip", None)
+    Names::of("ipip", None)
 }
 
 fn ip6ip(_: &[u8]) -> Names {
-    ("ip6ip", None)
+    Names::of("ip6ip", None)
 }
 
 fn ip(_: &[u8]) -> (Layer, usize) {

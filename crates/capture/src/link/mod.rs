@@ -1,33 +1,49 @@
 //! Links and tunnels undone: from a frame to the TCP segment inside it.
 //!
-//! Decoders are rows of two tables, [`LINKS`] by link type and [`TUNNELS`] by what carries them;
-//! each turns bytes into the next [`Layer`], up to a depth limit. Nothing is copied, but for IP
-//! fragments that must be put together.
+//! Decoders are rows of three tables, [`LINKS`] by link type, [`ETHERTYPES`] by the type of an
+//! Ethernet payload, and [`TUNNELS`] by what of IP carries them; each turns bytes into the
+//! next [`Layer`], up to a depth limit. Nothing is copied, but for IP fragments that must be put
+//! together.
 
+mod chdlc;
 mod checksum;
+mod counters;
+mod etherip;
 mod ethernet;
 mod fragments;
+mod framerelay;
 mod geneve;
 mod gre;
 mod gtp;
 mod ip;
 mod ipip;
+mod l2tp;
 mod linux;
+mod macsec;
 mod mpls;
+mod nsh;
+mod path;
+mod pbb;
+mod porttag;
 mod ppp;
+mod pppoe;
 mod raw;
 mod teredo;
+mod tzsp;
+mod vlan;
 mod vxlan;
 mod wifi;
 
 use crate::segment::{SegmentHead, TcpFlags};
 use crate::source::Frame;
-use core::hash::{BuildHasher, Hash};
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 use core::ops::Range;
+pub use counters::Counters;
+use counters::one;
 use fragments::Fragments;
+use path::digest;
+pub use path::{Names, Path};
 use serde::{Deserialize, Serialize};
-use stilt_model::Tunnel;
 
 /// What is done about checksums.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,70 +74,10 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            depth_max: 12,
+            depth_max: 16,
             fragment_bytes_max: 16 << 20,
             fragment_wait_secs: 30,
             checksums: Checksums::Ignore,
-        }
-    }
-}
-
-/// What the links counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Counters {
-    /// Frames seen.
-    pub frames: u64,
-    /// Bytes captured.
-    pub bytes: u64,
-    /// TCP segments handed over.
-    pub segments: u64,
-    /// UDP datagrams that are no tunnel.
-    pub udp: u64,
-    /// IP packets of other protocols.
-    pub other_ip: u64,
-    /// Frames that carry no IP.
-    pub not_ip: u64,
-    /// Frames whose headers make no sense or are cut off.
-    pub malformed: u64,
-    /// Frames of a link type that is not known.
-    pub unknown_link: u64,
-    /// IP fragments.
-    pub fragments: u64,
-    /// Datagrams put together from fragments.
-    pub reassembled: u64,
-    /// Fragments given up.
-    pub fragments_lost: u64,
-    /// Fragments that overlap with other bytes; the first copy was kept.
-    pub fragments_differing: u64,
-    /// Segments with a wrong checksum, dropped.
-    pub bad_checksums: u64,
-    /// Frames cut by the capture length.
-    pub cut: u64,
-    /// Frames with more layers than are followed.
-    pub too_deep: u64,
-}
-
-impl Counters {
-    /// Adds the counts of another decoder.
-    pub fn add(&mut self, other: &Self) {
-        for (to, from) in [
-            (&mut self.frames, other.frames),
-            (&mut self.bytes, other.bytes),
-            (&mut self.segments, other.segments),
-            (&mut self.udp, other.udp),
-            (&mut self.other_ip, other.other_ip),
-            (&mut self.not_ip, other.not_ip),
-            (&mut self.malformed, other.malformed),
-            (&mut self.unknown_link, other.unknown_link),
-            (&mut self.fragments, other.fragments),
-            (&mut self.reassembled, other.reassembled),
-            (&mut self.fragments_lost, other.fragments_lost),
-            (&mut self.fragments_differing, other.fragments_differing),
-            (&mut self.bad_checksums, other.bad_checksums),
-            (&mut self.cut, other.cut),
-            (&mut self.too_deep, other.too_deep),
-        ] {
-            *to = to.saturating_add(from);
         }
     }
 }
@@ -139,78 +95,14 @@ pub enum Layer {
     Ppp(u16),
     /// A payload named by its IP protocol number.
     Transport(u8),
+    /// One payload of several in an 802.11 frame.
+    Subframe,
     /// Nothing that can carry TCP.
     NotIp,
+    /// What it carries is encrypted.
+    Encrypted,
     /// Headers make no sense.
     Malformed,
-}
-
-/// What the decoders write down as they go through a frame.
-#[derive(Clone, Copy, Debug)]
-pub struct Path {
-    /// Digest of every VLAN tag on the way, 0 where there were none.
-    pub lan: u32,
-    /// Digest of every tunnel on the way, 0 where there was none.
-    pub nest: u32,
-    /// The innermost tunnel.
-    pub tunnel: Option<Tunnel>,
-    /// Identification of the innermost IPv4 header, 0 elsewhere.
-    pub ip_id: u16,
-    /// VLAN tags since the last IP header.
-    pub vlan: [u16; 4],
-    /// How many of them.
-    pub vlan_count: u8,
-    /// Addresses of the innermost IP header.
-    pub addresses: Option<(IpAddr, IpAddr)>,
-    /// End of the innermost IP payload in the bytes that were captured.
-    pub end: usize,
-    /// Bytes of that payload that were on the wire but not captured.
-    pub missing: usize,
-    /// Bytes of the frame that were on the wire but not captured.
-    pub cut: usize,
-}
-
-impl Path {
-    fn new(frame: &Frame, len: usize) -> Self {
-        Self {
-            lan: 0,
-            nest: 0,
-            tunnel: None,
-            ip_id: 0,
-            vlan: [0; 4],
-            vlan_count: 0,
-            addresses: None,
-            end: len,
-            missing: 0,
-            cut: (frame.wire_len as usize).saturating_sub(len),
-        }
-    }
-
-    /// Notes a VLAN tag.
-    pub fn tag(&mut self, tag: u16) {
-        self.lan = digest(&(self.lan, tag & 0x0fff));
-        if let Some(slot) = self.vlan.get_mut(usize::from(self.vlan_count)) {
-            *slot = tag & 0x0fff;
-            self.vlan_count = self.vlan_count.saturating_add(1);
-        }
-    }
-}
-
-impl Path {
-    /// Notes that a tunnel begins between the present addresses.
-    fn enter(&mut self, spec: &TunnelSpec, bytes: &[u8]) {
-        let (Some(names), Some((from, to))) = (spec.names, self.addresses) else { return };
-        let (kind, id) = names(bytes);
-        let tunnel = Tunnel { kind, id, outer: [from.min(to), from.max(to)] };
-        self.nest = digest(&(self.nest, tunnel));
-        self.tunnel = Some(tunnel);
-    }
-}
-
-/// A digest that is the same in every run, and never 0.
-fn digest(what: &impl Hash) -> u32 {
-    let hash = foldhash::quality::FixedState::with_seed(0x11_4c).hash_one(what);
-    u32::try_from(hash >> 32).unwrap_or(0).max(1)
 }
 
 /// A link type that can be undone.
@@ -237,8 +129,15 @@ pub struct TunnelSpec {
     pub names: Option<fn(&[u8]) -> Names>,
 }
 
-/// How a tunnel is called, and the network identifier in it (VNI, key).
-pub type Names = (&'static str, Option<u32>);
+/// What an `EtherType` leads to.
+pub struct EtherSpec {
+    /// Name.
+    pub name: &'static str,
+    /// Its types.
+    pub kinds: &'static [u16],
+    /// Gives the next layer and where it starts.
+    pub decode: fn(&[u8], &mut Path) -> (Layer, usize),
+}
 
 /// Link types that are known.
 pub const LINKS: &[&LinkSpec] = &[
@@ -248,9 +147,31 @@ pub const LINKS: &[&LinkSpec] = &[
     &linux::SLL2,
     &raw::NULL,
     &ppp::PPP,
+    &ppp::PPP_DIRECTED,
+    &pppoe::PPP_ETHER,
+    &chdlc::CHDLC,
+    &chdlc::CHDLC_DIRECTED,
+    &framerelay::FRAME_RELAY,
+    &framerelay::FRAME_RELAY_DIRECTED,
     &wifi::RADIOTAP,
     &wifi::IEEE802_11,
+    &wifi::PPI,
+    &wifi::PRISM,
     &linux::NFLOG,
+];
+
+/// Payloads of Ethernet that are known, the most frequent first.
+pub const ETHERTYPES: &[&EtherSpec] = &[
+    &ethernet::IP,
+    &vlan::VLAN,
+    &mpls::MPLS,
+    &pppoe::PPPOE,
+    &ethernet::BRIDGED,
+    &porttag::VNTAG,
+    &porttag::ETAG,
+    &pbb::PBB,
+    &nsh::NSH,
+    &macsec::MACSEC,
 ];
 
 /// Tunnels that are known.
@@ -264,6 +185,10 @@ pub const TUNNELS: &[&TunnelSpec] = &[
     &geneve::GENEVE,
     &gtp::GTPU,
     &teredo::TEREDO,
+    &mpls::MPLS_IN_IP,
+    &etherip::ETHERIP,
+    &l2tp::L2TP,
+    &tzsp::TZSP,
 ];
 
 /// A TCP segment found in a frame.
@@ -282,7 +207,24 @@ pub struct Decoder {
     limits: Limits,
     fragments: Fragments,
     whole: Vec<u8>,
+    /// Where the next payload of the present frame begins, where it has several.
+    after: Option<(usize, Path)>,
     counters: Counters,
+}
+
+/// Where the decoder stands in a frame.
+struct Place {
+    layer: Layer,
+    at: usize,
+    path: Path,
+    depth: usize,
+}
+
+/// What going on from a place came to.
+enum Step {
+    Found(Option<Decoded>),
+    /// Fragments have made a whole datagram: the way goes on inside it.
+    Datagram(Box<Place>),
 }
 
 impl Decoder {
@@ -293,14 +235,18 @@ impl Decoder {
             limits: limits.clone(),
             fragments: Fragments::new(limits.fragment_bytes_max, limits.fragment_wait_secs),
             whole: Vec::new(),
+            after: None,
             counters: Counters::default(),
         }
     }
 
-    /// What was counted.
+    /// What was counted; fragments that wait still are counted as given up.
     #[must_use]
-    pub fn counters(&self) -> &Counters {
-        &self.counters
+    pub fn counters(&self) -> Counters {
+        let mut counters = self.counters;
+        let waiting = self.fragments.waiting();
+        counters.fragments_lost = counters.fragments_lost.saturating_add(waiting);
+        counters
     }
 
     /// The datagram that was last put together.
@@ -309,121 +255,154 @@ impl Decoder {
         &self.whole
     }
 
-    /// Finds the TCP segment in a frame, if there is one.
+    /// Finds the TCP segment in a frame, if there is one. Others in the same frame are given by
+    /// [`Decoder::more`].
     pub fn decode(&mut self, frame: &Frame, bytes: &[u8]) -> Option<Decoded> {
-        self.counters.frames = self.counters.frames.saturating_add(1);
+        one(&mut self.counters.frames);
         self.counters.bytes = self.counters.bytes.saturating_add(bytes.len() as u64);
         if (frame.wire_len as usize) > bytes.len() {
-            self.counters.cut = self.counters.cut.saturating_add(1);
+            one(&mut self.counters.cut);
         }
+        self.after = None;
         let mut path = Path::new(frame, bytes.len());
         let Some(spec) = LINKS.iter().find(|spec| spec.types.contains(&frame.link)) else {
-            self.counters.unknown_link = self.counters.unknown_link.saturating_add(1);
+            one(&mut self.counters.unknown_link);
             return None;
         };
         let (layer, at) = (spec.decode)(bytes, &mut path);
-        match self.follow(frame, bytes, layer, at, path, 0) {
-            Ok(decoded) => decoded,
-            Err(datagram) => {
-                // The fragments make a datagram: go on inside it.
-                let Datagram { protocol, path, depth } = *datagram;
-                let whole = core::mem::take(&mut self.whole);
-                let layer = Layer::Transport(protocol);
-                let found = self.follow(frame, &whole, layer, 0, path, depth).ok().flatten();
-                self.whole = whole;
-                found.map(|decoded| Decoded { reassembled: true, ..decoded })
+        let found = self.walk(frame, bytes, Place { layer, at, path, depth: 0 });
+        found.or_else(|| self.more(frame, bytes))
+    }
+
+    /// Finds the next segment in a frame that carries several payloads.
+    pub fn more(&mut self, frame: &Frame, bytes: &[u8]) -> Option<Decoded> {
+        while let Some((at, path)) = self.after.take() {
+            let place = Place { layer: Layer::Subframe, at, path, depth: 0 };
+            let found = self.walk(frame, bytes, place);
+            if found.is_some() {
+                return found;
+            }
+        }
+        None
+    }
+
+    fn walk(&mut self, frame: &Frame, bytes: &[u8], place: Place) -> Option<Decoded> {
+        let mut step = self.follow(frame, bytes, place);
+        let mut reassembled = false;
+        loop {
+            match step {
+                Step::Found(found) => {
+                    return found.map(|decoded| Decoded { reassembled, ..decoded });
+                }
+                Step::Datagram(place) => {
+                    reassembled = true;
+                    let whole = core::mem::take(&mut self.whole);
+                    step = self.follow(frame, &whole, *place);
+                    if matches!(step, Step::Found(_)) {
+                        self.whole = whole;
+                    }
+                }
             }
         }
     }
 
-    fn follow(
-        &mut self,
-        frame: &Frame,
-        bytes: &[u8],
-        mut layer: Layer,
-        mut at: usize,
-        mut path: Path,
-        mut depth: usize,
-    ) -> Result<Option<Decoded>, Box<Datagram>> {
+    fn follow(&mut self, frame: &Frame, bytes: &[u8], place: Place) -> Step {
+        let Place { mut layer, mut at, mut path, mut depth } = place;
         loop {
             depth = depth.saturating_add(1);
             if depth > self.limits.depth_max {
-                self.counters.too_deep = self.counters.too_deep.saturating_add(1);
-                return Ok(None);
+                one(&mut self.counters.too_deep);
+                return Step::Found(None);
             }
             let rest = bytes.get(at..path.end).unwrap_or_default();
-            let (next, skip) = match layer {
-                Layer::Ether(kind) => ethernet::payload(kind, rest, &mut path),
-                Layer::Ethernet => ethernet::decode(rest, &mut path),
-                Layer::Ppp(protocol) => ppp::payload(protocol, rest),
-                Layer::Ip => match ip::decode(rest, at, &mut path) {
-                    ip::Ip::Next(layer, skip) => (layer, skip),
-                    ip::Ip::Fragment(fragment) => {
-                        self.counters.fragments = self.counters.fragments.saturating_add(1);
-                        let whole = self.fragments.add(
-                            fragment,
-                            rest,
-                            frame.mark.time,
-                            &mut self.whole,
-                            &mut self.counters,
-                        );
-                        let Some(protocol) = whole else { return Ok(None) };
-                        path.end = self.whole.len();
-                        path.missing = 0;
-                        return Err(Box::new(Datagram { protocol, path, depth }));
+            let next = match layer {
+                Layer::Ether(kind) => next(ethernet::payload(kind, rest, &mut path)),
+                Layer::Ethernet => next(ethernet::decode(rest, &mut path)),
+                Layer::Ppp(protocol) => next(ppp::payload(protocol, rest, &mut path)),
+                Layer::Ip => ip::decode(rest, at, &mut path),
+                Layer::Subframe => {
+                    let (layer, skip, whole) = wifi::subframe(rest);
+                    if whole > 0 && whole < rest.len() {
+                        self.after = Some((at.saturating_add(whole), path));
                     }
-                },
-                Layer::Transport(6) => return Ok(self.tcp(frame, rest, at, &path)),
-                Layer::Transport(17) => match udp(rest) {
-                    Some((spec, layer, skip)) => {
-                        path.enter(spec, rest.get(8..).unwrap_or_default());
-                        (layer, skip)
-                    }
-                    None => {
-                        self.counters.udp = self.counters.udp.saturating_add(1);
-                        return Ok(None);
-                    }
-                },
-                Layer::Transport(protocol) => {
-                    match TUNNELS.iter().find(|spec| spec.protocol == Some(protocol)) {
-                        Some(spec) => {
-                            path.enter(spec, rest);
-                            (spec.decode)(rest)
-                        }
-                        None => {
-                            self.counters.other_ip = self.counters.other_ip.saturating_add(1);
-                            return Ok(None);
-                        }
-                    }
+                    next((layer, skip))
                 }
-                Layer::NotIp => {
-                    self.counters.not_ip = self.counters.not_ip.saturating_add(1);
-                    return Ok(None);
+                Layer::Transport(6) => {
+                    return Step::Found(self.tcp(frame, rest, at, &path));
                 }
-                Layer::Malformed => {
-                    self.counters.malformed = self.counters.malformed.saturating_add(1);
-                    return Ok(None);
+                Layer::Transport(protocol) => self.transport(protocol, rest, at, &mut path),
+                Layer::NotIp | Layer::Encrypted | Layer::Malformed => {
+                    one(match layer {
+                        Layer::NotIp => &mut self.counters.not_ip,
+                        Layer::Encrypted => &mut self.counters.encrypted,
+                        _ => &mut self.counters.malformed,
+                    });
+                    return Step::Found(None);
                 }
             };
-            layer = next;
-            at = at.saturating_add(skip);
+            match next {
+                ip::Ip::Next(to, skip) => {
+                    layer = to;
+                    at = at.saturating_add(skip);
+                }
+                ip::Ip::Fragment(fragment) => {
+                    one(&mut self.counters.fragments);
+                    let (time, counters) = (frame.mark.time, &mut self.counters);
+                    let whole = self.fragments.add(fragment, rest, time, &mut self.whole, counters);
+                    let Some(protocol) = whole else { return Step::Found(None) };
+                    (path.end, path.missing, path.cut) = (self.whole.len(), 0, 0);
+                    let layer = Layer::Transport(protocol);
+                    return Step::Datagram(Box::new(Place { layer, at: 0, path, depth }));
+                }
+                ip::Ip::Nothing => return Step::Found(None),
+            }
+        }
+    }
+
+    /// What an IP protocol other than TCP leads to.
+    fn transport(&mut self, protocol: u8, rest: &[u8], at: usize, path: &mut Path) -> ip::Ip {
+        let v6 = path.addresses.is_some_and(|(source, _)| source.is_ipv6());
+        match protocol {
+            17 => match udp(rest) {
+                Some((spec, layer, skip)) => {
+                    path.enter(spec, rest.get(8..).unwrap_or_default());
+                    ip::Ip::Next(layer, skip)
+                }
+                None => {
+                    one(&mut self.counters.udp);
+                    ip::Ip::Nothing
+                }
+            },
+            // Encapsulating security payload.
+            50 => ip::Ip::Next(Layer::Encrypted, 0),
+            _ if v6 && ip::is_extension(protocol) => ip::extensions(protocol, rest, 0, at, path),
+            _ => match TUNNELS.iter().find(|spec| spec.protocol == Some(protocol)) {
+                Some(spec) => {
+                    path.enter(spec, rest);
+                    next((spec.decode)(rest))
+                }
+                None => {
+                    one(&mut self.counters.other_ip);
+                    ip::Ip::Nothing
+                }
+            },
         }
     }
 
     fn tcp(&mut self, frame: &Frame, rest: &[u8], at: usize, path: &Path) -> Option<Decoded> {
         let header = tcp_header(rest);
         let (Some((head, skip)), Some((source, destination))) = (header, path.addresses) else {
-            self.counters.malformed = self.counters.malformed.saturating_add(1);
+            one(&mut self.counters.malformed);
             return None;
         };
         if self.limits.checksums == Checksums::Verify
             && path.missing == 0
             && !checksum::is_right(source, destination, rest)
         {
-            self.counters.bad_checksums = self.counters.bad_checksums.saturating_add(1);
+            one(&mut self.counters.bad_checksums);
             return None;
         }
-        self.counters.segments = self.counters.segments.saturating_add(1);
+        one(&mut self.counters.segments);
         let start = at.saturating_add(skip).min(path.end);
         Some(Decoded {
             head: SegmentHead {
@@ -440,6 +419,7 @@ impl Decoder {
                 ident: ident(path.ip_id, rest.get(20..skip).unwrap_or_default()),
                 lan: path.lan,
                 nest: path.nest,
+                way: path.way,
                 tunnel: path.tunnel,
             },
             payload: start..path.end,
@@ -448,11 +428,9 @@ impl Decoder {
     }
 }
 
-/// Fragments have made a whole datagram.
-struct Datagram {
-    protocol: u8,
-    path: Path,
-    depth: usize,
+/// A step that stays in the same bytes.
+const fn next((layer, skip): (Layer, usize)) -> ip::Ip {
+    ip::Ip::Next(layer, skip)
 }
 
 struct TcpHeader {

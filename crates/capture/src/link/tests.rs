@@ -1,4 +1,5 @@
 use super::*;
+use core::net::IpAddr;
 use stilt_model::{Mark, Timestamp};
 
 fn frame(link: u16, bytes: &[u8]) -> Frame {
@@ -269,84 +270,6 @@ fn what_the_capture_cut_is_told_as_missing() {
     assert_eq!((decoded.payload.len(), decoded.head.missing), (5, 6));
 }
 
-/// A fragment of the datagram `whole`.
-fn piece(whole: &[u8], range: Range<usize>) -> Vec<u8> {
-    let more = range.end < whole.len();
-    let field = u16::try_from(range.start / 8).unwrap() | if more { 0x2000 } else { 0 };
-    let mut ip = ipv4(6, &whole[range]);
-    ip[6..8].copy_from_slice(&field.to_be_bytes());
-    ip
-}
-
-/// The payload that these packets give, and what was counted.
-fn put_together(packets: &[Vec<u8>]) -> (Vec<Vec<u8>>, Counters) {
-    let mut decoder = Decoder::new(&Limits::default());
-    let mut found = Vec::new();
-    for packet in packets {
-        if let Some(decoded) = decoder.decode(&frame(101, packet), packet) {
-            assert!(decoded.reassembled);
-            found.push(decoder.reassembled()[decoded.payload].to_vec());
-        }
-    }
-    (found, *decoder.counters())
-}
-
-#[test]
-fn fragments_are_put_together_in_any_order() {
-    let whole = tcp(b"hello, this is cut");
-    let pieces = [piece(&whole, 0..16), piece(&whole, 16..32), piece(&whole, 32..38)];
-    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
-        let (found, counters) = put_together(&order.map(|at| pieces[at].clone()));
-        assert_eq!(found, [b"hello, this is cut"], "{order:?}");
-        assert_eq!((counters.reassembled, counters.fragments_differing), (1, 0));
-    }
-    let mut six = ipv6(44, &with(&[6, 0, 0, 0, 0, 0, 0, 7], &whole[16..]));
-    six[43] = 16;
-    let mut first = ipv6(44, &with(&[6, 0, 0, 1, 0, 0, 0, 7], &whole[..16]));
-    first[43] = 1;
-    assert_eq!(put_together(&[six, first]).0, [b"hello, this is cut"]);
-}
-
-#[test]
-fn of_overlapping_fragments_the_first_copy_wins_and_others_are_told() {
-    let whole = tcp(b"hello, this is cut");
-    let mut forged = whole.clone();
-    forged[16..].fill(b'X');
-    let packets = [piece(&whole, 16..32), piece(&forged, 8..38), piece(&whole, 0..16)];
-    let (found, counters) = put_together(&packets);
-    assert_eq!(found, [[&whole[20..32], b"XXXXXX"].concat()]);
-    assert_eq!(counters.fragments_differing, 1);
-    // The same bytes again are no lie.
-    let packets = [piece(&whole, 0..32), piece(&whole, 16..32), piece(&whole, 32..38)];
-    assert_eq!(put_together(&packets).1.fragments_differing, 0);
-}
-
-#[test]
-fn fragments_of_tenants_never_meet() {
-    let whole = tcp(b"hello, this is cut");
-    let wrap = |vni: u8, ip: Vec<u8>| {
-        ipv4(17, &udp_to(4789, &with(&[8, 0, 0, 0, 0, 0, vni, 0], &ether(0x0800, &ip))))
-    };
-    let packets = [wrap(1, piece(&whole, 0..16)), wrap(2, piece(&whole, 16..38))];
-    assert_eq!(put_together(&packets).1.reassembled, 0);
-}
-
-#[test]
-fn a_flood_of_fragments_stays_within_bounds() {
-    let limits = Limits { fragment_bytes_max: 100_000, ..Limits::default() };
-    let whole = [7; 65_528];
-    let mut decoder = Decoder::new(&limits);
-    for at in 0..65_535_u16 {
-        // All overlap, none ends; every hundredth is of another datagram.
-        let start = usize::from(at % 8000) * 8;
-        let mut packet = piece(&whole, start..start + 16);
-        packet[4..6].copy_from_slice(&(at / 100).to_be_bytes());
-        assert!(decoder.decode(&frame(101, &packet), &packet).is_none());
-        assert!(decoder.fragments.held() <= 100_000);
-    }
-    assert!(decoder.counters().fragments_lost > 500);
-}
-
 #[test]
 fn tunnels_inside_tunnels_end_at_the_depth_limit() {
     let mut bytes = ipv4(6, &tcp(b"hello"));
@@ -358,15 +281,22 @@ fn tunnels_inside_tunnels_end_at_the_depth_limit() {
     assert_eq!(decoder.counters().too_deep, 1);
 }
 
+mod fragments;
+mod links;
+
 proptest::proptest! {
     #[test]
-    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(0_u8.., 0..200), at in 0..16_usize) {
-        let links = [1, 101, 113, 276, 0, 108, 9, 50, 105, 127, 239, 12, 228, 229, 14, 77];
+    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(0_u8.., 0..200), at in 0..64_usize) {
+        let links: Vec<u16> = LINKS.iter().flat_map(|spec| spec.types).copied().chain([77]).collect();
+        let link = links[at % links.len()];
         let mut decoder = Decoder::new(&Limits::default());
-        if let Some(found) = decoder.decode(&frame(links[at], &bytes), &bytes)
-            && !found.reassembled
-        {
-            proptest::prop_assert!(bytes.get(found.payload).is_some());
+        let frame = frame(link, &bytes);
+        let mut found = decoder.decode(&frame, &bytes);
+        while let Some(decoded) = found {
+            if !decoded.reassembled {
+                proptest::prop_assert!(bytes.get(decoded.payload).is_some());
+            }
+            found = decoder.more(&frame, &bytes);
         }
     }
 }

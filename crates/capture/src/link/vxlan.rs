@@ -24,11 +24,11 @@ fn network(bytes: &[u8]) -> Option<u32> {
 }
 
 fn vxlan_names(bytes: &[u8]) -> Names {
-    ("vxlan", network(bytes))
+    Names::of("vxlan", network(bytes))
 }
 
 fn gpe_names(bytes: &[u8]) -> Names {
-    ("vxlan-gpe", network(bytes))
+    Names::of("vxlan-gpe", network(bytes))
 }
 
 fn vxlan(bytes: &[u8]) -> (Layer, usize) {
@@ -45,6 +45,8 @@ fn gpe(bytes: &[u8]) -> (Layer, usize) {
         // Without the P flag it is plain VXLAN.
         (0x08, _) | (0x0c, 3) => (Layer::Ethernet, 8),
         (0x0c, 1 | 2) => (Layer::Ip, 8),
+        (0x0c, 4) => (Layer::Ether(0x894f), 8),
+        (0x0c, 5) => (Layer::Ether(0x8847), 8),
         _ => (Layer::NotIp, 0),
     }
 }

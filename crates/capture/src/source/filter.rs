@@ -1,6 +1,7 @@
 //! Capture filters in tcpdump's syntax, applied to packets of files.
 
 use super::SourceError;
+use crate::link::LINKS;
 use pcap::{BpfProgram, Capture, Linktype};
 use std::collections::BTreeMap;
 
@@ -11,10 +12,15 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    /// Checks the expression on Ethernet.
+    /// Checks the expression on Ethernet, and compiles it for every link type that is known: once a
+    /// run has begun, no file is there any more to look names of ports up in.
     pub(super) fn new(text: &str) -> Result<Self, SourceError> {
         let mut filter = Self { text: text.to_owned(), programs: BTreeMap::new() };
         filter.program(1)?;
+        for link in LINKS.iter().flat_map(|spec| spec.types) {
+            // What makes no sense there is told when such a packet comes.
+            let _ = filter.program(*link);
+        }
         Ok(filter)
     }
 

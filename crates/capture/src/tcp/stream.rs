@@ -77,9 +77,13 @@ impl Piece {
 /// Segments of which a digest is kept, to tell a retransmission that differs.
 const RECENT: usize = 6;
 /// A segment further ahead than this belongs to no window that is in use.
-const WINDOW_MAX: i64 = 64 << 20;
+const WINDOW_MAX: u64 = 64 << 20;
 /// After so many of them in a row the stream has moved on.
 const STRAYS_MAX: u8 = 8;
+
+/// Further ahead than this only what the other side has acknowledged is believed, where it
+/// acknowledges at all.
+const LEAP_MAX: u64 = 1 << 20;
 
 /// What a stream needs only while something is missing; most never do.
 #[derive(Debug, Default)]
@@ -144,6 +148,18 @@ impl Stream {
         self.hole.is_some()
     }
 
+    /// How far a sequence number is ahead of the next byte; negative where it is behind.
+    #[must_use]
+    pub fn distance(&self, seq: SeqNumber) -> Option<i64> {
+        Some(seq.ahead_of(self.at?))
+    }
+
+    /// The other side has acknowledged up to here before anything was seen of this one.
+    #[must_use]
+    pub fn was_promised(&self, first: SeqNumber) -> bool {
+        self.at.is_none() && self.other == Some(first)
+    }
+
     /// The stream offset of a sequence number, near the present one.
     #[must_use]
     pub fn offset_of(&self, seq: SeqNumber) -> Option<u64> {
@@ -177,8 +193,11 @@ impl Stream {
 
     /// The other side acknowledges up to `seq`.
     pub fn acknowledge(&mut self, seq: SeqNumber) {
+        if self.at.is_none() {
+            self.other = Some(seq);
+        }
         if let Some(offset) = self.offset_of(seq)
-            && offset <= self.next.saturating_add(WINDOW_MAX.unsigned_abs())
+            && offset <= self.next.saturating_add(WINDOW_MAX)
         {
             self.acked = self.acked.max(offset);
         }
@@ -186,8 +205,11 @@ impl Stream {
 
     /// The sender closes at the end of this segment.
     pub fn finish_at(&mut self, seq: SeqNumber, payload: u64) {
-        if let Some(offset) = self.offset_of(seq) {
-            self.fin.get_or_insert(offset.saturating_add(payload));
+        let Some(ahead) = self.distance(seq) else { return };
+        // An end before bytes that have come, or behind another end, is not the sender's.
+        if ahead.saturating_add_unsigned(payload) >= 0 {
+            let end = self.next.saturating_add_signed(ahead.saturating_add_unsigned(payload));
+            self.fin = Some(self.fin.map_or(end, |fin| fin.min(end)));
         }
     }
 
@@ -214,10 +236,10 @@ impl Stream {
             self.other = None;
         }
         let ahead = seq.ahead_of(at);
-        if ahead > WINDOW_MAX {
+        if ahead.unsigned_abs() > WINDOW_MAX {
             counters.out_of_window = counters.out_of_window.saturating_add(1);
             self.strays = self.strays.saturating_add(1);
-            if self.strays < STRAYS_MAX {
+            if ahead < 0 || self.strays < STRAYS_MAX {
                 return;
             }
         }
@@ -275,6 +297,10 @@ impl Stream {
         }
         self.pass(fresh, missing, head.mark, known == 0, ack, counters, out);
         self.drain(counters, out);
+        if let Some(hole) = &mut self.hole {
+            // The sender has not come to the hole yet.
+            hole.noticed = None;
+        }
     }
 
     #[expect(clippy::too_many_arguments, reason = "what a chunk says")]
@@ -387,6 +413,9 @@ impl Stream {
         let first = self.hole.as_ref().and_then(|hole| hole.pieces.first());
         let Some(first) = first.map(|piece| piece.offset) else { return };
         let bytes = first.saturating_sub(self.next);
+        if bytes > LEAP_MAX && self.acked > 0 && self.acked < first {
+            return self.forget_strays(counters);
+        }
         if bytes > 0 {
             counters.gaps = counters.gaps.saturating_add(1);
             counters.lost_bytes = counters.lost_bytes.saturating_add(bytes);
@@ -394,6 +423,15 @@ impl Stream {
             out(Chunk::Gap { bytes, snaplen: false, end: self.next });
         }
         self.drain(counters, out);
+        self.settle();
+    }
+
+    /// What waits is far from what the two sides are talking about: somebody else sent it.
+    fn forget_strays(&mut self, counters: &mut StreamCounters) {
+        let Some(hole) = self.hole.take() else { return };
+        let pieces = hole.pieces.len() as u64;
+        counters.out_of_window = counters.out_of_window.saturating_add(pieces);
+        counters.waiting_bytes = counters.waiting_bytes.saturating_sub(hole.bytes as u64);
         self.settle();
     }
 

@@ -20,14 +20,19 @@ struct Account {
 
 /// Accounts of one service.
 #[derive(Debug, Default)]
-pub(super) struct Accounts {
+pub(in crate::ato) struct Accounts {
     known: HashMap<u64, Account, RandomState>,
     refused: BTreeMap<u64, Timestamp>,
 }
 
 impl Accounts {
     /// Notes a success.
-    pub(super) fn succeeded(&mut self, account: u64, secret: Option<Pseudonym>, max: usize) {
+    pub(in crate::ato) fn succeeded(
+        &mut self,
+        account: u64,
+        secret: Option<Pseudonym>,
+        max: usize,
+    ) {
         // Somebody gets in: sign-in works, and who was refused has an old secret.
         for (refused, _) in core::mem::take(&mut self.refused) {
             if let Some(known) = self.known.get_mut(&refused) {
@@ -46,12 +51,12 @@ impl Accounts {
     }
 
     /// The account has signed in before.
-    pub(super) fn is_known(&self, account: u64) -> bool {
+    pub(in crate::ato) fn is_known(&self, account: u64) -> bool {
         self.known.contains_key(&account)
     }
 
     /// A refusal of a secret that was right before: no guess, whatever it is.
-    pub(super) fn is_own_secret(
+    pub(in crate::ato) fn is_own_secret(
         &mut self,
         now: Timestamp,
         account: u64,
@@ -70,7 +75,7 @@ impl Accounts {
 
     /// Sign-in is broken now: right secrets of several accounts were refused, and none accepted
     /// since.
-    pub(super) fn outage(&self, now: Timestamp) -> bool {
+    pub(in crate::ato) fn outage(&self, now: Timestamp) -> bool {
         self.refused.values().filter(|at| now.since(**at) <= OUTAGE_SPAN).count() >= OUTAGE_ACCOUNTS
     }
 }
