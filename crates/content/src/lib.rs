@@ -11,6 +11,7 @@ mod cookie;
 mod credential;
 mod header_names;
 mod headers;
+pub mod jwks;
 mod jwt;
 mod leaves;
 pub mod mask;

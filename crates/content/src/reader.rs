@@ -6,7 +6,7 @@ use crate::header_names::HeaderNames;
 use crate::leaves::paths::Paths;
 use crate::leaves::{Sink, form, graphql, html, json, multipart, protobuf, xml};
 use crate::mask::{Masker, Tally, credential_kind, scheme_off};
-use crate::{cookie, credential, headers, jwt, method, shape, target};
+use crate::{cookie, credential, headers, jwks, jwt, method, shape, target};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -207,7 +207,13 @@ impl Reader {
             sensitive.merge(&counted.counts);
             shown
         });
+        let keys = if head.status == 200 && jwks::may_be(path) {
+            jwks::parse(&message.body.kept, false)
+        } else {
+            Vec::new()
+        };
         Response {
+            keys,
             status: head.status,
             shape: shape::shape(&leaves, media.as_deref(), message.body.bytes),
             content_type: media,
