@@ -130,7 +130,7 @@ pub(crate) fn decode(masker: &mut Masker, value: &str, max: usize) -> Option<Jwt
         let shown = masker
             .class(name)
             .and_then(|class| masker.by_name(class, &text, false))
-            .map_or_else(|| masker.text_max(&text, 128).into_owned(), |mark| mark.to_string());
+            .map_or_else(|| masker.text_max(&text, 128).into_owned(), |(mark, _)| mark.to_string());
         jwt.claims.insert(masker.text_max(name, 64).into_owned(), shown);
     }
     Some(jwt)

@@ -14,6 +14,8 @@ mod headers;
 mod jwt;
 mod leaves;
 pub mod mask;
+mod method;
+mod path_words;
 mod reader;
 mod shape;
 mod target;
@@ -21,5 +23,5 @@ mod target;
 mod tests;
 
 pub use config::Config;
-pub use mask::Masker;
+pub use mask::{Masker, What};
 pub use reader::Reader;

@@ -5,8 +5,8 @@ use crate::config::Config;
 use crate::header_names::HeaderNames;
 use crate::leaves::paths::Paths;
 use crate::leaves::{Sink, form, graphql, html, json, multipart};
-use crate::mask::{Masker, credential_kind, scheme_off};
-use crate::{cookie, credential, headers, jwt, shape, target};
+use crate::mask::{Masker, Tally, credential_kind, scheme_off};
+use crate::{cookie, credential, headers, jwt, method, shape, target};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -102,6 +102,10 @@ impl Reader {
             self.config.jwt_max,
         );
         let path = target::mask_path(&mut self.masker, parts.path, self.config.target_max);
+        let mut counted = Tally::default();
+        if matches!(path, Cow::Owned(_)) {
+            target::count_path(&self.masker, parts.path, &mut counted);
+        }
         let query = parts.query.map(|query| target::mask_query(&mut self.masker, query, '&', auth));
         let user_agent = head.header("user-agent").map(|agent| self.agent(agent));
         let mut sink = sink(&mut self.masker, &mut self.paths, &self.config, auth, false);
@@ -115,6 +119,8 @@ impl Reader {
         if let Some(document) = sink.document.take() {
             graphql::read(&document, &mut sink);
         }
+        let mut sensitive = sink.tally.counts;
+        sensitive.merge(&counted.counts);
         let (leaves, leaves_cut, email) = (sink.leaves, sink.cut, sink.email);
         let is_password = |mark: Pseudonym| mark.kind == SecretKind::Password;
         let signs_in =
@@ -143,7 +149,7 @@ impl Reader {
             None => (shown_target, None),
         };
         Request {
-            method: clean(&crate::bytes::lossy(head.method()), 32),
+            method: method::shown(&self.masker, &crate::bytes::lossy(head.method())),
             host,
             target,
             path: path.into_owned(),
@@ -158,6 +164,7 @@ impl Reader {
             credentials,
             leaves,
             leaves_cut,
+            sensitive,
             login_name,
             on_behalf: headers::on_behalf(head).map(|user| clean(&user, 128)),
             request_id: headers::REQUEST_IDS
@@ -190,11 +197,15 @@ impl Reader {
         if media.as_deref().is_some_and(|media| media.contains("html")) && sink.leaves.is_empty() {
             html::read(&message.body.kept, path, &mut sink);
         }
-        let (leaves, leaves_cut) = (sink.leaves, sink.cut);
+        let (leaves, leaves_cut, mut sensitive) = (sink.leaves, sink.cut, sink.tally.counts);
         issued.extend(sink.issued.unwrap_or_default());
         issued.truncate(self.config.credentials_max);
         let location = headers::text(head, "location").map(|location| {
-            target::mask_url(&mut self.masker, location.trim(), self.config.target_max)
+            let shown = target::mask_url(&mut self.masker, location.trim(), self.config.target_max);
+            let mut counted = Tally::default();
+            self.masker.count(&location, &mut counted);
+            sensitive.merge(&counted.counts);
+            shown
         });
         Response {
             status: head.status,
@@ -204,6 +215,7 @@ impl Reader {
             start: message.start.time,
             leaves,
             leaves_cut,
+            sensitive,
             issued,
             location,
         }
@@ -281,6 +293,7 @@ fn sink<'a>(
         masker,
         paths,
         leaves: Vec::new(),
+        tally: Tally::default(),
         issued: response.then(Vec::new),
         cut: false,
         max: if response { config.leaves_response_max } else { config.leaves_request_max },

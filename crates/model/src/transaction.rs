@@ -4,6 +4,7 @@ use crate::flow::Flow;
 use crate::id::{FlowId, TransactionId};
 use crate::leaf::Leaf;
 use crate::pseudonym::Pseudonym;
+use crate::sensitive::SensitiveCounts;
 use crate::time::Timestamp;
 use crate::wire::{Anomaly, HttpVersion};
 use core::net::{IpAddr, SocketAddr};
@@ -196,6 +197,8 @@ pub struct Request {
     pub leaves: Vec<Leaf>,
     /// There were more leaves than were kept, or the body was cut.
     pub leaves_cut: bool,
+    /// Sensitive data in path, query and body, whatever was kept of it as leaves.
+    pub sensitive: SensitiveCounts,
     /// The e-mail address that was given as a user name beside a password, in clear: leaves hold
     /// its
     /// mark. For naming the principal only; no record shows it outside `user.id`.
@@ -224,6 +227,8 @@ pub struct Response {
     pub leaves: Vec<Leaf>,
     /// There were more leaves than were kept, or the body was cut.
     pub leaves_cut: bool,
+    /// Sensitive data in body and `Location`.
+    pub sensitive: SensitiveCounts,
     /// Credentials handed out.
     pub issued: Vec<Issued>,
     /// `Location`, secrets masked.

@@ -10,11 +10,11 @@ pub(crate) mod paths;
 use crate::bytes::{length, prefix};
 use crate::jwt;
 use crate::mask::names::NameClass;
-use crate::mask::{Masker, credential_kind, scheme_off};
+use crate::mask::{Masker, Tally, What, credential_kind, scheme_off};
 use paths::{Node, PathId, Paths};
 use std::borrow::Cow;
 use std::sync::Arc;
-use stilt_model::{CredentialKind, Issued, Leaf, Place, SecretKind, SmolStr, Value};
+use stilt_model::{CredentialKind, Issued, Leaf, Place, SecretKind, Sensitive, SmolStr, Value};
 
 /// One scalar before masking.
 pub(crate) enum Scalar<'a> {
@@ -30,6 +30,8 @@ pub(crate) struct Sink<'a> {
     pub(crate) masker: &'a mut Masker,
     pub(crate) paths: &'a mut Paths,
     pub(crate) leaves: Vec<Leaf>,
+    /// Sensitive data met.
+    pub(crate) tally: Tally,
     /// Credentials the body hands out; `None` in requests.
     pub(crate) issued: Option<Vec<Issued>>,
     pub(crate) cut: bool,
@@ -68,6 +70,7 @@ impl Sink<'_> {
         }
         let mut taken = Taken {
             masker: self.masker,
+            tally: &mut self.tally,
             issued: self.issued.as_mut(),
             email: &mut self.email,
             auth: self.auth,
@@ -81,7 +84,8 @@ impl Sink<'_> {
             Scalar::Number(text) => taken.number(node, text),
             Scalar::Text(text) => taken.text(place, node, &text),
         };
-        self.leaves.push(Leaf { place, path: node.path.clone(), record, value });
+        let sensitive = self.tally.take();
+        self.leaves.push(Leaf { place, path: node.path.clone(), record, value, sensitive });
         true
     }
 
@@ -99,6 +103,7 @@ impl Sink<'_> {
 /// What a scalar is read with, apart from the paths.
 struct Taken<'a> {
     masker: &'a mut Masker,
+    tally: &'a mut Tally,
     issued: Option<&'a mut Vec<Issued>>,
     email: &'a mut Option<String>,
     auth: bool,
@@ -108,7 +113,7 @@ struct Taken<'a> {
 }
 
 impl Taken<'_> {
-    fn number(&self, node: &Node, text: &str) -> Value {
+    fn number(&mut self, node: &Node, text: &str) -> Value {
         let class = node.class;
         let digits = text.bytes().filter(u8::is_ascii_digit).count();
         let secret = match class {
@@ -123,14 +128,16 @@ impl Taken<'_> {
         };
         if secret
             && let Some(class) = class
-            && let Some(mark) = self.masker.by_name(class, text, self.auth)
+            && let Some((mark, what)) = self.masker.by_name(class, text, self.auth)
         {
+            self.tally.add(what);
             return Value::Masked { mark, length: length(text.len()) };
         }
         if digits >= 9
             && !node.is_id
             && !text.contains(['.', 'e', 'E'])
-            && let masked @ Value::Masked { .. } = self.masker.value(text, self.text_max)
+            && let masked @ Value::Masked { .. } =
+                self.masker.value(text, self.text_max, self.tally)
         {
             return masked;
         }
@@ -148,11 +155,15 @@ impl Taken<'_> {
         }
         // A `code` in an answer is most often an error's or a product's.
         let auth = self.auth && self.issued.is_none();
-        let mark = class.and_then(|class| self.masker.by_name(class, text, auth));
+        let named = class.and_then(|class| self.masker.by_name(class, text, auth));
         let bare = scheme_off(text);
-        let value = match mark {
-            Some(mark) => Value::Masked { mark, length: length(text.len()) },
+        let value = match named {
+            Some((mark, what)) => {
+                self.tally.add(what);
+                Value::Masked { mark, length: length(text.len()) }
+            }
             None if bare.len() >= 16 && credential_kind(bare) == SecretKind::Jwt => {
+                self.tally.add(What::of(Sensitive::Jwt));
                 Value::Masked { mark: self.masker.credential(bare), length: length(text.len()) }
             }
             None if place != Place::Json && number_like(text) => {
@@ -161,7 +172,7 @@ impl Taken<'_> {
             None if node.is_id && text.bytes().all(|b| b.is_ascii_digit()) => {
                 Value::Text(prefix(text, self.text_max).into())
             }
-            None => self.masker.value(text, self.text_max),
+            None => self.masker.value(text, self.text_max, self.tally),
         };
         if let Value::Masked { mark, .. } = value
             && mark.kind == SecretKind::Email
