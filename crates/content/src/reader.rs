@@ -4,7 +4,7 @@ use crate::bytes::{percent_decode, prefix};
 use crate::config::Config;
 use crate::header_names::HeaderNames;
 use crate::leaves::paths::Paths;
-use crate::leaves::{Sink, form, graphql, html, json, multipart};
+use crate::leaves::{Sink, form, graphql, html, json, multipart, protobuf, xml};
 use crate::mask::{Masker, Tally, credential_kind, scheme_off};
 use crate::{cookie, credential, headers, jwt, method, shape, target};
 use std::borrow::Cow;
@@ -116,9 +116,8 @@ impl Reader {
             sink.auth = auth;
         }
         read_body(message, self.config.depth_max, &mut sink, true);
-        if let Some(document) = sink.document.take() {
-            graphql::read(&document, &mut sink);
-        }
+        let documents = core::mem::take(&mut sink.documents);
+        let graphql = graphql::read(&documents, &mut sink);
         let mut sensitive = sink.tally.counts;
         sensitive.merge(&counted.counts);
         let (leaves, leaves_cut, email) = (sink.leaves, sink.cut, sink.email);
@@ -165,6 +164,7 @@ impl Reader {
             leaves,
             leaves_cut,
             sensitive,
+            graphql,
             login_name,
             on_behalf: headers::on_behalf(head).map(|user| clean(&user, 128)),
             request_id: headers::REQUEST_IDS
@@ -302,7 +302,8 @@ fn sink<'a>(
         jwt_max: config.jwt_max,
         auth,
         email: None,
-        document: None,
+        documents: Vec::new(),
+        nested: 0,
     }
 }
 
@@ -321,16 +322,51 @@ fn read_body(message: &Message, depth: usize, sink: &mut Sink<'_>, request: bool
         }
     } else if media == "application/x-www-form-urlencoded" && !json::looks_like(body) {
         form::read(crate::bytes::lossy(body).trim_end(), Place::Form, whole, sink);
+    } else if let Some(framed) = protobuf::is_media(&media) {
+        protobuf::read(body, framed, sink);
+    } else if (media.contains("xml") && !media.contains("html") && !media.contains("svg"))
+        || (media.is_empty() && request && xml::looks_like(body))
+    {
+        xml::read(body, depth, sink);
     } else if media == "text/event-stream" {
         json::read_events(body, depth, sink);
     } else if media.contains("json") || json::looks_like(body) {
         json::read(body, depth, sink);
     } else if request && media.is_empty() && body.is_ascii() && body.contains(&b'=') {
         form::read(crate::bytes::lossy(body).trim_end(), Place::Form, whole, sink);
-    } else if !request && body.len() <= sink.jwt_max {
-        bare_token(body, sink);
+    } else {
+        if !request && body.len() <= sink.jwt_max {
+            bare_token(body, sink);
+        }
+        text_of(body, &media, sink);
     }
     sink.cut |= !whole;
+}
+
+/// Bytes of a text without fields in which sensitive data is looked for.
+const TEXT_MAX: usize = 65_536;
+/// Bytes that are looked at at once.
+const PIECE: usize = 4096;
+
+/// Counts the sensitive data in a text that has no fields: a page, a table, a log.
+fn text_of(body: &[u8], media: &str, sink: &mut Sink<'_>) {
+    const BINARY: [&str; 6] = ["image/", "video/", "audio/", "font/", "octet-stream", "zip"];
+    const CODE: [&str; 3] = ["javascript", "css", "wasm"];
+    if BINARY.iter().chain(&CODE).any(|kind| media.contains(kind)) {
+        return;
+    }
+    let mut rest = crate::bytes::lossy(body.get(..TEXT_MAX).unwrap_or(body)).into_owned();
+    while !rest.is_empty() {
+        let seen = prefix(&rest, PIECE);
+        // Cut where a line ends, so that nothing is cut in two.
+        let end = if seen.len() < rest.len() {
+            seen.rfind(['\n', ' ']).filter(|at| *at > 0).unwrap_or(seen.len())
+        } else {
+            seen.len()
+        };
+        sink.masker.count(rest.get(..end).unwrap_or_default(), &mut sink.tally);
+        rest.drain(..end.max(1).min(rest.len()));
+    }
 }
 
 /// A response that is nothing but a signed token.

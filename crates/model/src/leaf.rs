@@ -16,6 +16,10 @@ pub enum Place {
     Form,
     /// A JSON body.
     Json,
+    /// An XML body.
+    Xml,
+    /// A protobuf message, fields by number.
+    Protobuf,
     /// A link of a page.
     Html,
     /// A header.

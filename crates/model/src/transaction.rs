@@ -163,6 +163,24 @@ impl core::fmt::Debug for LoginName {
     }
 }
 
+/// What the GraphQL documents of a request ask for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct GraphQl {
+    /// Documents: more than one where requests are batched.
+    pub documents: u32,
+    /// Fields selected, those of fragments once each.
+    pub fields: u32,
+    /// Fields that are given another name.
+    pub aliases: u32,
+    /// Deepest nesting of selections, fragments put in their places.
+    pub depth: u32,
+    /// Estimated number of values asked for: the sum over fields, each times the sizes of the lists
+    /// above it (`first`, `last`, `limit`, …).
+    pub cost: u64,
+    /// It asks for the schema (`__schema`, `__type`).
+    pub introspection: bool,
+}
+
 /// What the client asked.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Request {
@@ -199,6 +217,8 @@ pub struct Request {
     pub leaves_cut: bool,
     /// Sensitive data in path, query and body, whatever was kept of it as leaves.
     pub sensitive: SensitiveCounts,
+    /// What its GraphQL documents ask for.
+    pub graphql: Option<GraphQl>,
     /// The e-mail address that was given as a user name beside a password, in clear: leaves hold
     /// its
     /// mark. For naming the principal only; no record shows it outside `user.id`.

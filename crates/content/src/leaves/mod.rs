@@ -3,14 +3,19 @@
 pub(crate) mod form;
 pub(crate) mod graphql;
 pub(crate) mod html;
+mod inner;
 pub(crate) mod json;
 pub(crate) mod multipart;
 pub(crate) mod paths;
+pub(crate) mod protobuf;
+mod selection;
+pub(crate) mod xml;
 
 use crate::bytes::{length, prefix};
 use crate::jwt;
 use crate::mask::names::NameClass;
 use crate::mask::{Masker, Tally, What, credential_kind, scheme_off};
+use inner::Inner;
 use paths::{Node, PathId, Paths};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -43,9 +48,14 @@ pub(crate) struct Sink<'a> {
     pub(crate) auth: bool,
     /// The first value of a request that is an e-mail address as a whole.
     pub(crate) email: Option<String>,
-    /// A GraphQL document.
-    pub(crate) document: Option<String>,
+    /// GraphQL documents: several where requests are batched.
+    pub(crate) documents: Vec<String>,
+    /// How often what is read now was decoded.
+    pub(crate) nested: u8,
 }
+
+/// How often a value is decoded: JSON in a string in JSON, base64 of JSON.
+const NESTED_MAX: u8 = 3;
 
 impl Sink<'_> {
     /// Adds a leaf; `false` where no more are taken.
@@ -62,12 +72,17 @@ impl Sink<'_> {
         }
         let Some(node) = self.paths.node(path) else { return true };
         if let Scalar::Text(text) = &scalar
-            && node.path == "query"
+            && matches!(node.path.as_str(), "query" | "[].query")
             && self.issued.is_none()
             && graphql::looks_like(text)
         {
-            self.document = Some(text.to_string());
+            self.documents.push(text.to_string());
         }
+        let inner = match &scalar {
+            Scalar::Text(text) if self.nested < NESTED_MAX => inner::of(text),
+            _ => None,
+        };
+        let before = self.tally.counts;
         let mut taken = Taken {
             masker: self.masker,
             tally: &mut self.tally,
@@ -84,9 +99,41 @@ impl Sink<'_> {
             Scalar::Number(text) => taken.number(node, text),
             Scalar::Text(text) => taken.text(place, node, &text),
         };
-        let sensitive = self.tally.take();
-        self.leaves.push(Leaf { place, path: node.path.clone(), record, value, sensitive });
+        let mut leaf =
+            Leaf { place, path: node.path.clone(), record, value, sensitive: self.tally.take() };
+        match inner {
+            // Its leaves are read as any other: nothing is counted twice.
+            Some(Inner::Json(json)) if !matches!(leaf.value, Value::Masked { .. }) => {
+                self.tally.counts = before;
+                self.leaves.push(leaf);
+                self.nested = self.nested.saturating_add(1);
+                json::read_at(json.as_bytes(), path, self);
+                self.nested = self.nested.saturating_sub(1);
+                return true;
+            }
+            Some(Inner::Text(text)) if leaf.sensitive.is_none() => {
+                self.hide_encoded(&mut leaf, &text);
+            }
+            _ => {}
+        }
+        self.leaves.push(leaf);
         true
+    }
+
+    /// A value that holds something secret once it is decoded is hidden as a whole.
+    fn hide_encoded(&mut self, leaf: &mut Leaf, decoded: &str) {
+        if matches!(leaf.value, Value::Masked { .. }) {
+            return;
+        }
+        let found = self.masker.inspect(decoded);
+        let Some((range, what)) = found.first() else { return };
+        let secret = decoded.get(range.clone()).unwrap_or_default();
+        let mark = self.masker.mark(what.mark, secret);
+        leaf.value = Value::Masked { mark, length: length(decoded.len()) };
+        for (_, what) in &found {
+            self.tally.add(*what);
+        }
+        leaf.sensitive = self.tally.take();
     }
 
     /// The path of a value under `key` in an object.
