@@ -91,8 +91,9 @@ impl Tokens {
         for issued in issued {
             any = true;
             let key = tell::secret(issued.mark);
-            let token = || Token { given_to: Some((place, now)), user: user.clone() };
-            *self.known.touch(now, key, token) = token();
+            self.known.remove(&key);
+            self.known
+                .touch(now, key, || Token { given_to: Some((place, now)), user: user.clone() });
             if issued.kind == CredentialKind::Cookie && login.is_some() {
                 self.cookie(&sighting.service, &issued.name);
             }

@@ -18,7 +18,7 @@ mod linux {
     use std::fs::{self, File};
     use std::io::{self, Error, Write};
     use std::net::{SocketAddrV4, UdpSocket};
-    use std::os::fd::{AsRawFd, OwnedFd};
+    use std::os::fd::OwnedFd;
     use std::os::unix::process::CommandExt;
     use std::path::{Path, PathBuf};
     use std::process::{Command, ExitCode};
@@ -46,7 +46,7 @@ mod linux {
                     .transpose()
                     .map_err(Error::other)?,
                 writes: vec![before.folder.clone()],
-                sockets: before.packets.iter().map(AsRawFd::as_raw_fd).collect(),
+                sockets_from: before.packets.is_some().then_some(DESCRIPTOR_MIN),
                 reopens: what.starts_with("reopen"),
                 ..Plan::default()
             };
@@ -90,7 +90,8 @@ mod linux {
     /// Of no protocol and bound to no interface: it sees nothing, and what is sent needs a name.
     fn packet_socket() -> io::Result<OwnedFd> {
         let flags = SocketFlags::CLOEXEC;
-        Ok(socket_with(AddressFamily::PACKET, SocketType::RAW, flags, None)?)
+        let made = socket_with(AddressFamily::PACKET, SocketType::RAW, flags, None)?;
+        Ok(rustix::io::fcntl_dupfd_cloexec(made, DESCRIPTOR_MIN)?)
     }
 
     fn attempt(what: &str, before: Before) -> io::Result<()> {
@@ -147,6 +148,7 @@ mod linux {
         }
     }
 
+    const DESCRIPTOR_MIN: i32 = 64;
     const FRAME: [u8; 60] = [0; 60];
 
     fn with(

@@ -150,7 +150,7 @@ fn enter_sandbox(options: &Options, source: &dyn Source) -> Result<Vec<String>, 
         user: sandbox.user.clone(),
         reads: source.reads().iter().map(PathBuf::from).filter(|path| path.exists()).collect(),
         writes: options.save_baseline.iter().map(|path| replaced_in(path)).collect(),
-        sockets: source.sockets(),
+        sockets_from: source.sockets_from(),
         reopens: options.live.as_ref().is_some_and(|live| !live.interfaces.is_empty()),
     };
     let shortfalls = guard::enter(&plan)?;

@@ -160,9 +160,11 @@ fn no_frame_leaves_a_socket_that_packets_come_from() {
     if !in_force(&scratch) || !apart() {
         return;
     }
-    for what in ["send-frame", "write-frame"] {
-        killed(&scratch, APART, what);
-    }
+    killed(&scratch, APART, "send-frame");
+    let output = ask(&scratch, APART, "write-frame", &[]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(told.contains("not permitted"), "{told}");
 }
 
 #[test]

@@ -186,9 +186,10 @@ pub trait Source: Send {
         Losses::default()
     }
 
-    /// Sockets that packets come from, by number: nothing may be written to them.
-    fn sockets(&self) -> Vec<i32> {
-        Vec::new()
+    /// Sockets that packets come from have descriptors from this number on, so that writing to
+    /// any of them can be forbidden; `None` where a source has no such socket.
+    fn sockets_from(&self) -> Option<i32> {
+        None
     }
 
     /// Files and folders that are read later, beside what is open.

@@ -6,7 +6,7 @@
 
 use super::Plan;
 use seccompiler::SeccompCmpArgLen::{Dword, Qword};
-use seccompiler::SeccompCmpOp::{Eq, MaskedEq, Ne};
+use seccompiler::SeccompCmpOp::{Eq, Lt, MaskedEq};
 use seccompiler::{
     BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition,
     SeccompFilter, SeccompRule, TargetArch, apply_filter_all_threads,
@@ -172,7 +172,7 @@ pub(super) fn restrict(plan: &Plan) -> Vec<String> {
     // What is allowed comes last, because setting filters is no part of it.
     let filters = [
         (Ok(absent()), SeccompAction::Allow, SeccompAction::Errno(libc::ENOSYS as u32)),
-        (Ok(deadly(plan)), SeccompAction::Allow, SeccompAction::KillProcess),
+        (Ok(deadly()), SeccompAction::Allow, SeccompAction::KillProcess),
         (allowed(plan), SeccompAction::Errno(libc::EPERM as u32), SeccompAction::Allow),
     ];
     let done = filters.into_iter().try_for_each(|(rules, otherwise, then)| {
@@ -207,19 +207,15 @@ fn number(value: i32) -> u64 {
 }
 
 fn allowed(plan: &Plan) -> Result<Rules, BackendError> {
-    let live = plan.reopens || !plan.sockets.is_empty();
+    let live = plan.reopens || plan.sockets_from.is_some();
     let mut rules: Rules = ALLOWED.iter().chain(OLDER).map(|call| (*call, Vec::new())).collect();
     if live {
         rules.extend(PACKETS.iter().map(|call| (*call, Vec::new())));
     }
-    // Written is to anything but the sockets that packets come from.
+    // A write to a packet socket is a frame on the wire.
     for call in [libc::SYS_write, libc::SYS_writev, libc::SYS_pwrite64] {
-        let mut conditions = Vec::new();
-        for socket in &plan.sockets {
-            conditions.push(when(0, Dword, Ne, number(*socket))?);
-        }
-        let rule = if conditions.is_empty() { vec![] } else { vec![SeccompRule::new(conditions)?] };
-        rules.insert(call, rule);
+        let below = |from: i32| SeccompRule::new(vec![when(0, Dword, Lt, number(from))?]);
+        rules.insert(call, plan.sockets_from.map(below).transpose()?.into_iter().collect());
     }
     // No memory becomes code.
     let exec = number(libc::PROT_EXEC);
@@ -256,26 +252,16 @@ fn allowed(plan: &Plan) -> Result<Rules, BackendError> {
     }
     rules.insert(libc::SYS_ioctl, any_of(1, &requests)?);
     if plan.reopens {
-        rules.insert(libc::SYS_socket, any_of(0, &[number(libc::AF_PACKET)])?);
+        // Packets; and what devices are asked through, which can neither connect nor send.
+        let families = [libc::AF_PACKET, libc::AF_UNIX];
+        rules.insert(libc::SYS_socket, any_of(0, &families.map(number))?);
         rules.insert(libc::SYS_bind, Vec::new());
     }
     Ok(rules)
 }
 
-fn deadly(plan: &Plan) -> Rules {
-    let mut rules: Rules = DEADLY.iter().map(|call| (*call, Vec::new())).collect();
-    // A write to a packet socket is a packet on the wire.
-    let onto: Vec<SeccompRule> = plan
-        .sockets
-        .iter()
-        .filter_map(|socket| SeccompRule::new(vec![when(0, Dword, Eq, number(*socket)).ok()?]).ok())
-        .collect();
-    if !onto.is_empty() {
-        for call in [libc::SYS_write, libc::SYS_writev, libc::SYS_pwrite64, libc::SYS_pwritev] {
-            rules.insert(call, onto.clone());
-        }
-    }
-    rules
+fn deadly() -> Rules {
+    DEADLY.iter().map(|call| (*call, Vec::new())).collect()
 }
 
 fn absent() -> Rules {

@@ -34,9 +34,9 @@ pub struct Plan {
     pub reads: Vec<PathBuf>,
     /// Files that are written in place later, and folders in which files are made and replaced.
     pub writes: Vec<PathBuf>,
-    /// Sockets that packets come from (their numbers): reading them goes on, writing to them ends
-    /// the process.
-    pub sockets: Vec<i32>,
+    /// Sockets that packets come from have descriptors from this number on: they are read, and
+    /// nothing is written to them.
+    pub sockets_from: Option<i32>,
     /// A device that went away is opened again: `CAP_NET_RAW` is kept, and packet sockets may be
     /// made.
     pub reopens: bool,

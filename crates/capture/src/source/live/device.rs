@@ -6,7 +6,7 @@ use super::port::Queue;
 use crate::source::{Losses, SourceError};
 use core::time::Duration;
 use pcap::{Active, Capture, Precision, Stat};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 use stilt_model::Timestamp;
 
@@ -14,6 +14,9 @@ use stilt_model::Timestamp;
 const RETRY: Duration = Duration::from_millis(500);
 /// Milliseconds that the kernel gathers packets into a block before it hands it over.
 const BLOCK_MS: i32 = 1;
+/// The lowest descriptor of a packet socket. A write to one is a frame on the wire: that numbers
+/// tell them from files lets the sandbox forbid it, for those that are opened again too.
+pub(super) const DESCRIPTOR_MIN: i32 = 64;
 /// The interface that is all of them.
 const ANY: &str = "any";
 /// The number of raw IP in libpcap, and as it is registered.
@@ -38,8 +41,21 @@ pub(super) struct Device {
     pub(super) losses: Losses,
 }
 
+/// Takes the low descriptors, for as long as it is held: the kernel gives the lowest that is free.
+fn low_descriptors() -> Vec<OwnedFd> {
+    let mut held = Vec::new();
+    while let Ok(one) = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stderr(), 0) {
+        if one.as_raw_fd() >= DESCRIPTOR_MIN {
+            break;
+        }
+        held.push(one);
+    }
+    held
+}
+
 /// Opens a handle that does not wait.
 fn open(name: &str, settings: &Settings) -> Result<Capture<Active>, pcap::Error> {
+    let _low = low_descriptors();
     let capture = Capture::from_device(name)?
         // All interfaces at once can't be promiscuous.
         .promisc(settings.promiscuous && name != ANY)

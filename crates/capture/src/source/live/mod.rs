@@ -17,7 +17,6 @@ use listen::Listener;
 pub use listen::parse as parse_listener;
 use port::Port;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use std::os::fd::AsRawFd;
 use std::time::Instant;
 use stilt_model::Timestamp;
 
@@ -244,9 +243,8 @@ impl Source for Live {
         core::mem::take(&mut self.notices)
     }
 
-    fn sockets(&self) -> Vec<i32> {
-        let open = self.ports.iter().filter_map(Port::descriptor);
-        open.map(|descriptor| descriptor.as_raw_fd()).collect()
+    fn sockets_from(&self) -> Option<i32> {
+        Some(device::DESCRIPTOR_MIN)
     }
 
     /// Where the kernel tells what interfaces dropped.
