@@ -159,7 +159,7 @@ pub(crate) fn of(
         return None;
     }
     let writes = matches!(request.method.as_str(), "POST" | "PUT" | "PATCH");
-    if !writes && !(about.check || about.reset || about.code) {
+    if !(writes || about.check || about.reset || about.code) {
         return None;
     }
     let held = held(request, about);

@@ -261,7 +261,7 @@ impl PasswordResetAbuse {
         let Some(secret) = login.secret.filter(|_| before) else { return };
         let key = tell::secret(secret) ^ tell::key(&context.sighting.service, "");
         let Some(set) = self.set.get(&key) else { return };
-        let own = set.by.iter().any(|name| *name == login.user);
+        let own = set.by.contains(&login.user);
         let same = set.place.ip == Place::of(context).ip;
         if own || set.by.is_empty() || !same || now.since(set.at) > DAY {
             return;
