@@ -40,12 +40,12 @@ pub(crate) fn carve(asked: &Carve) -> Done {
     let Carved { rule, packets, of, scope } = done?;
     if !common.quiet {
         let what = match scope {
-            Scope::Addresses => "the connections of its addresses",
-            Scope::Servers => {
-                "all connections of the server: with those of its addresses alone it does not \
-                 come back, because it rests on what others did"
-            }
-            Scope::Whole => "all packets: it does not come back with fewer connections",
+            Scope::Addresses => "the connections of its addresses".to_owned(),
+            Scope::Others(part) => format!(
+                "the connections of its addresses and, because it rests on what others did, of \
+                 {part} % of those who asked the same server until then"
+            ),
+            Scope::Whole => "everything: it does not come back with less".to_owned(),
         };
         let out = asked.output.display();
         say::line(&format!("{out}: {packets} of {of} packets, {what}"));

@@ -2,17 +2,19 @@
 //!
 //! An alert rests on more than its own requests: on what its actor did before, and on what others
 //! do usually. So whole connections are taken, of the alert's addresses first; what was carved is
-//! replayed at once, and where the same alert (`event.id`) does not come back, more is taken: all
-//! that the same servers were asked, at last the whole capture.
+//! replayed at once, and where the same alert (`event.id`) does not come back, more is taken: of
+//! what others asked the same servers until then a sixteenth, a quarter, all; at last everything.
 
 use crate::config::Config;
 use crate::error::{Error, plain};
 use crate::guard::{self, Plan, Sandbox};
 use crate::outputs::Target;
 use crate::run::{Options, Watcher, run};
+use foldhash::fast::FixedState;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File, OpenOptions};
+use std::hash::BuildHasher;
 use std::io::{self, BufWriter, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -28,8 +30,9 @@ use stilt_model::Key;
 pub enum Scope {
     /// The connections of the alert's addresses.
     Addresses,
-    /// All connections of the servers that were asked.
-    Servers,
+    /// With them those of so many of a hundred other addresses that asked the same servers until
+    /// the alert's last packet.
+    Others(u8),
     /// All packets.
     Whole,
 }
@@ -83,7 +86,8 @@ pub fn carve(
     })?;
     let wanted = Wanted::of(&alert);
     let draft = Draft::beside(out)?;
-    for scope in [Scope::Addresses, Scope::Servers, Scope::Whole] {
+    let others = [6, 25, 100].map(Scope::Others);
+    for scope in [Scope::Addresses].into_iter().chain(others).chain([Scope::Whole]) {
         let packets = draft.fill(config, options, &wanted, scope, stop)?;
         let (again, _) = find(vec![draft.path.clone()], None)?;
         let again: Option<Value> = again;
@@ -119,6 +123,8 @@ fn folder(out: &Path) -> PathBuf {
 struct Wanted {
     clients: BTreeSet<IpAddr>,
     servers: BTreeSet<SocketAddr>,
+    /// Its last packet; others' connections that begin later can't have had a part in it.
+    last: u64,
 }
 
 impl Wanted {
@@ -136,16 +142,48 @@ impl Wanted {
             let source = one["source"].as_str().and_then(|text| text.parse::<SocketAddr>().ok());
             clients.extend(source.map(|source| source.ip()));
         }
-        Self { clients, servers: end(&alert["destination"]).into_iter().collect() }
+        let evidence = list(&alert["stilt"]["evidence"]);
+        let packets = evidence.iter().map(|one| &one["packets"][1]);
+        let packets = packets.chain([&alert["stilt"]["wire"]["last_packet"]]);
+        let last = packets.filter_map(Value::as_u64).max().unwrap_or(u64::MAX);
+        Self { clients, servers: end(&alert["destination"]).into_iter().collect(), last }
     }
 
     fn holds(&self, head: &SegmentHead, scope: Scope) -> bool {
         let ends = [head.source, head.destination];
         match scope {
             Scope::Addresses => ends.iter().any(|end| self.clients.contains(&end.ip())),
-            Scope::Servers => ends.iter().any(|end| self.servers.contains(end)),
+            Scope::Others(part) => {
+                self.holds(head, Scope::Addresses)
+                    || ends.iter().any(|end| self.servers.contains(end))
+                        && ends.iter().all(|end| self.servers.contains(end) || drawn(end, part))
+            }
             Scope::Whole => true,
         }
+    }
+}
+
+/// Whether an address is among so many of a hundred; all its connections are, or none.
+fn drawn(end: &SocketAddr, part: u8) -> bool {
+    FixedState::with_seed(0x0ca7_4e).hash_one(end.ip()) % 100 < u64::from(part)
+}
+
+/// Connections that have begun.
+#[derive(Default)]
+struct Begun(HashSet<(SocketAddr, SocketAddr)>);
+
+impl Begun {
+    /// Whether a segment is wanted, of a connection that began in time.
+    fn wants(&mut self, head: &SegmentHead, wanted: &Wanted, scope: Scope) -> bool {
+        let own = wanted.holds(head, Scope::Addresses);
+        if own || !wanted.holds(head, scope) {
+            return own;
+        }
+        let early = head.mark.packet <= wanted.last;
+        if early {
+            self.0.insert(head.pair());
+        }
+        early || self.0.contains(&head.pair())
     }
 }
 
@@ -197,13 +235,13 @@ impl Draft {
         let how = source::Options { filter: options.filter.clone(), ..source::Options::default() };
         let mut source = source::open(&options.captures, &how)?;
         let mut decoder = Decoder::new(&config.capture.link_limits());
-        let mut batch = Batch::default();
+        let (mut batch, mut begun) = (Batch::default(), Begun::default());
         while source.fill(&mut batch)? && !stop.load(Ordering::Relaxed) {
             for frame in &batch.frames {
                 let bytes = batch.bytes(frame);
                 let found = decoder.decode(frame, bytes);
                 let whole = scope == Scope::Whole;
-                if whole || found.is_some_and(|found| wanted.holds(&found.head, scope)) {
+                if whole || found.is_some_and(|found| begun.wants(&found.head, wanted, scope)) {
                     writer.packet(frame, bytes).map_err(failed)?;
                 }
             }
