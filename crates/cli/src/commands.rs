@@ -13,7 +13,7 @@ use stilt_engine::guard::{Account, Sandbox};
 use stilt_engine::{Collected, Config, Options, Summary, Target, open_key, run};
 use stilt_model::{Key, SessionRecord};
 
-type Done = Result<u8, Failure>;
+pub(crate) type Done = Result<u8, Failure>;
 
 fn config_of(path: Option<&Path>) -> Result<Config, Failure> {
     match path {
@@ -41,18 +41,19 @@ fn threads(common: &Common, config: &Config) -> usize {
     common.threads.map(usize::from).or(configured).unwrap_or_else(cores)
 }
 
-fn options_of(input: &Input) -> Options {
+pub(crate) fn options_of(input: &Input) -> Options {
     Options { captures: input.captures.clone(), ..Options::default() }
 }
 
-struct Ran {
+/// What a run came to.
+pub(crate) struct Ran {
     summary: Summary,
-    collected: Collected,
+    pub(crate) collected: Collected,
     names: Names,
-    code: u8,
+    pub(crate) code: u8,
 }
 
-fn go(input: &Input, options: &Options) -> Result<Ran, Failure> {
+pub(crate) fn go(input: &Input, options: &Options) -> Result<Ran, Failure> {
     let common = &input.common;
     let config = config_of(common.config.as_deref())?;
     refuse_twice(input)?;
@@ -169,6 +170,7 @@ fn told(output: Output, options: Options) -> Result<Options, Failure> {
         transactions: lines(output.transactions),
         sessions: lines(output.sessions),
         baseline: output.baseline,
+        openapi: output.openapi,
         save_baseline: output.save_baseline,
         ..options
     })

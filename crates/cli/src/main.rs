@@ -5,6 +5,8 @@
 
 mod args;
 mod commands;
+mod inventory;
+mod inventory_table;
 mod say;
 mod signals;
 mod table;
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
         Command::Replay(replay) => commands::replay(replay),
         Command::Watch(watch) => commands::watch(watch),
         Command::Sessions(sessions) => commands::sessions(&sessions),
+        Command::Inventory(inventory) => inventory::show(&inventory),
         Command::Learn(learn) => commands::learn(learn),
         Command::Detections { id } => commands::detections(id.as_deref()),
         Command::Schema { record } => commands::schema(&record),

@@ -9,6 +9,7 @@ mod bytes;
 mod config;
 mod cookie;
 mod credential;
+mod exposure;
 mod header_names;
 mod headers;
 mod jwt;

@@ -5,6 +5,7 @@
 //! the round run side by side and give the same bytes.
 
 pub mod config;
+mod documents;
 mod error;
 mod front;
 pub mod guard;

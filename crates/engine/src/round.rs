@@ -2,6 +2,7 @@
 //! and session, score, detection, alert; and only then learning, so that nothing flagged teaches.
 
 use crate::config::Config;
+use crate::documents;
 use crate::error::Error;
 use crate::outputs::{Collected, Outputs, Target};
 use crate::run::Options;
@@ -11,7 +12,7 @@ use stilt_alert::record::TransactionContext;
 use stilt_alert::{Alerts, record};
 use stilt_baseline::{Baseline, Score};
 use stilt_detect::{Context, DETECTORS, Detectors, Observation};
-use stilt_inventory::{Inventory, Sighting};
+use stilt_inventory::{Inventory, Sighting, Who};
 use stilt_model::{Finding, Key, Rule, SessionRecord, Timestamp, Transaction};
 use stilt_session::objects::Objects;
 use stilt_session::{Seen, Sessions};
@@ -59,9 +60,11 @@ impl Round {
             interface: options.live.as_ref().map(|live| live.interfaces.join(",")),
             format: options.format,
         };
+        let mut inventory = Inventory::new(&config.services);
+        inventory.document(documents::read(&options.openapi)?);
         let outputs = Outputs::open(&options.alerts, &options.transactions, &options.sessions)?;
         Ok(Self {
-            inventory: Inventory::new(&config.services),
+            inventory,
             sessions: Sessions::new(&config.identity, key.clone()),
             objects: Objects::new(&config.objects),
             baseline,
@@ -157,6 +160,7 @@ impl Round {
             rate: rate.as_ref(),
             score: &score,
             objects: &self.objects,
+            inventory: &self.inventory,
         };
         self.detectors.observe(&Observation::Transaction(&context), &mut self.findings);
         let flagged = self.findings.iter().any(|finding| !finding.posture);
@@ -168,6 +172,9 @@ impl Round {
             self.objects.learn(tx, sighting, seen);
         }
         self.baseline.learn(tx, sighting, seen, flagged);
+        let who =
+            Who { actor: seen.actor.id, authenticated: seen.authenticated, roles: &seen.roles };
+        self.inventory.learn(tx, sighting, who, flagged);
         Ok(score)
     }
 
@@ -248,6 +255,8 @@ impl Round {
         summary.gap_transactions = self.gaps;
         summary.cut_off = self.cut_off;
         summary.actors_forgotten = self.objects.forgotten();
+        self.inventory.settle();
+        self.outputs.collected.inventory = options.inventory.then_some(self.inventory);
         Ok(self.outputs.collected)
     }
 }
