@@ -13,13 +13,20 @@ pub(crate) const WHY_MAX: usize = 20;
 /// Transactions a story remembers, to tell a new one from one that is told again.
 const SEEN_MAX: usize = 256;
 
-/// What names a story: rule, actor (none for posture), service, endpoint.
+/// What names a story: rule, actor (none for posture), service, endpoint, and for posture the
+/// weakness, which is what its first signal is called.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct StoryKey {
     rule: &'static str,
     actor: Option<u64>,
     service: String,
     endpoint: String,
+    weakness: Option<String>,
+}
+
+/// What a posture finding is about.
+fn weakness(finding: &Finding) -> Option<&str> {
+    finding.why.first().filter(|_| finding.posture).map(|why| why.signal.as_str())
 }
 
 impl StoryKey {
@@ -30,6 +37,7 @@ impl StoryKey {
             actor: (!finding.posture).then_some(finding.actor.id.0),
             service: finding.service.clone(),
             endpoint: finding.endpoint.clone(),
+            weakness: weakness(finding).map(str::to_owned),
         }
     }
 }
@@ -39,7 +47,8 @@ impl StoryKey {
 pub(crate) fn event_id(finding: &Finding, closed: Option<Timestamp>) -> Option<u64> {
     if finding.posture {
         let id = IdBuilder::new("posture").text(finding.rule);
-        return Some(id.text(&finding.service).text(&finding.endpoint).finish());
+        let id = id.text(&finding.service).text(&finding.endpoint);
+        return Some(id.text(weakness(finding).unwrap_or_default()).finish());
     }
     let fresh = |time: Timestamp| closed.is_none_or(|closed| time > closed);
     let id = IdBuilder::new("alert").text(finding.rule).number(finding.actor.id.0);

@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Doctor(Doctor),
     /// Shows each actor's sequence of actions
     Sessions(Sessions),
+    /// Shows the services and endpoints that were seen, and what is known of them
+    Inventory(Inventory),
     /// Learns a baseline and raises no alert
     Learn(Learn),
     /// Lists the detections, or explains one
@@ -151,6 +153,9 @@ pub(crate) struct Output {
     /// Write what was learned at the end
     #[arg(long, value_name = "FILE")]
     pub(crate) save_baseline: Option<PathBuf>,
+    /// The documented API (OpenAPI 3.0 or 3.1, JSON or YAML); what departs from it is told
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub(crate) openapi: Vec<PathBuf>,
     /// Detections by id or family; none: transactions and sessions only
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
@@ -210,6 +215,21 @@ pub(crate) struct Sessions {
 }
 
 #[derive(Debug, ClapArgs)]
+pub(crate) struct Inventory {
+    #[command(flatten)]
+    pub(crate) input: Input,
+    /// One service; an OpenAPI document is always about one
+    #[arg(long, value_name = "NAME")]
+    pub(crate) service: Option<String>,
+    /// Shape of the output
+    #[arg(long, default_value = "table")]
+    pub(crate) format: InventoryShape,
+    /// Short values that were seen may be shown in the OpenAPI document
+    #[arg(long)]
+    pub(crate) examples: bool,
+}
+
+#[derive(Debug, ClapArgs)]
 pub(crate) struct Learn {
     #[command(flatten)]
     pub(crate) input: Input,
@@ -227,6 +247,16 @@ pub(crate) enum Shape {
     Table,
     /// One JSON object per line.
     Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InventoryShape {
+    /// For people.
+    Table,
+    /// One JSON object per line and endpoint.
+    Json,
+    /// An OpenAPI 3.1 document.
+    Openapi,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -45,14 +45,15 @@ pub(crate) fn options_of(input: &Input) -> Options {
     Options { captures: input.captures.clone(), ..Options::default() }
 }
 
-struct Ran {
+/// What a run came to.
+pub(crate) struct Ran {
     summary: Summary,
-    collected: Collected,
+    pub(crate) collected: Collected,
     names: Names,
-    code: u8,
+    pub(crate) code: u8,
 }
 
-fn go(input: &Input, options: &Options) -> Result<Ran, Failure> {
+pub(crate) fn go(input: &Input, options: &Options) -> Result<Ran, Failure> {
     let common = &input.common;
     let config = config_of(common.config.as_deref())?;
     refuse_twice(input)?;
@@ -169,6 +170,7 @@ fn told(output: Output, options: Options) -> Result<Options, Failure> {
         transactions: lines(output.transactions),
         sessions: lines(output.sessions),
         baseline: output.baseline,
+        openapi: output.openapi,
         save_baseline: output.save_baseline,
         ..options
     })

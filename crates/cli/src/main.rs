@@ -7,6 +7,8 @@ mod args;
 mod carve;
 mod commands;
 mod doctor;
+mod inventory;
+mod inventory_table;
 mod say;
 mod signals;
 mod table;
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         Command::Carve(asked) => carve::carve(&asked),
         Command::Doctor(doctor) => doctor::doctor(&doctor),
         Command::Sessions(sessions) => commands::sessions(&sessions),
+        Command::Inventory(inventory) => inventory::show(&inventory),
         Command::Learn(learn) => commands::learn(learn),
         Command::Detections { id } => commands::detections(id.as_deref()),
         Command::Schema { record } => commands::schema(&record),

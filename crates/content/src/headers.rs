@@ -101,6 +101,19 @@ pub(crate) fn text<'a>(head: &'a Head, name: &str) -> Option<std::borrow::Cow<'a
     head.header(name).map(crate::bytes::lossy)
 }
 
+/// What a SOAP request asks for: `SOAPAction` (SOAP 1.1), or `action` of the media type (SOAP 1.2).
+pub(crate) fn soap_action(head: &Head) -> Option<String> {
+    let media = head.header("content-type")?;
+    memchr::memmem::find(media, b"xml")?;
+    let header = text(head, "soapaction").map(|value| value.into_owned());
+    let action = header.or_else(|| {
+        let media = crate::bytes::lossy(media).into_owned();
+        media.split(';').find_map(|part| Some(part.trim().strip_prefix("action=")?.to_owned()))
+    })?;
+    let action = action.trim().trim_matches('"');
+    (!action.is_empty()).then(|| action.to_owned())
+}
+
 /// Media type without parameters, lower case.
 pub(crate) fn media_type(head: &Head, max: usize) -> Option<String> {
     let value = text(head, "content-type")?;

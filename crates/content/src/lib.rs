@@ -10,6 +10,7 @@ mod bytes;
 mod config;
 mod cookie;
 mod credential;
+mod exposure;
 mod header_names;
 mod headers;
 pub mod jwks;

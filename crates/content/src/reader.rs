@@ -6,7 +6,7 @@ use crate::header_names::HeaderNames;
 use crate::leaves::paths::Paths;
 use crate::leaves::{Sink, form, graphql, html, json, multipart, protobuf, xml};
 use crate::mask::{Masker, Tally, credential_kind, scheme_off};
-use crate::{as_sent, cookie, credential, headers, jwks, jwt, method, shape, target};
+use crate::{as_sent, cookie, credential, exposure, headers, jwks, jwt, method, shape, target};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -80,7 +80,10 @@ impl Reader {
             version: first.map(|message| message.head.version).unwrap_or_default(),
             lost_bytes: messages().map(|m| m.body.lost).fold(0, u64::saturating_add),
             request: exchange.request.as_ref().map(|message| self.request(message, auth)),
-            response: exchange.response.as_ref().map(|message| self.response(message, auth, &path)),
+            response: exchange.response.as_ref().map(|message| {
+                let asked = exchange.request.as_ref().map(|message| &message.head);
+                self.response(message, asked, auth, &path)
+            }),
             flow: exchange.flow,
             flags,
             anomalies,
@@ -167,6 +170,7 @@ impl Reader {
             sensitive,
             graphql,
             login_name,
+            soap_action: headers::soap_action(head).map(|action| clean(&action, 256)),
             on_behalf: headers::on_behalf(head).map(|user| clean(&user, 128)),
             request_id: headers::REQUEST_IDS
                 .iter()
@@ -188,7 +192,13 @@ impl Reader {
         shown
     }
 
-    fn response(&mut self, message: &Message, auth: bool, path: &str) -> Response {
+    fn response(
+        &mut self,
+        message: &Message,
+        asked: Option<&Head>,
+        auth: bool,
+        path: &str,
+    ) -> Response {
         let head = &message.head;
         let media = headers::media_type(head, self.config.header_max)
             .map(|media| self.masker.text_max(&media, self.config.header_max).into_owned());
@@ -217,6 +227,9 @@ impl Reader {
             keys,
             status: head.status,
             shape: shape::shape(&leaves, media.as_deref(), message.body.bytes),
+            exposed: exposure::read(asked, message, media.as_deref()),
+            echoed_origin: exposure::echoed_origin(asked, head)
+                .map(|origin| self.masker.text_max(&origin, self.config.header_max).into_owned()),
             content_type: media,
             body_bytes: message.body.bytes,
             as_sent: as_sent::read(message, &self.masker, &mut self.names, self.config.header_max),

@@ -1,7 +1,7 @@
 //! What a detector is shown.
 
 use stilt_baseline::{RateStatus, Score};
-use stilt_inventory::Sighting;
+use stilt_inventory::{Inventory, Sighting};
 use stilt_model::{
     Actor, Evidence, Finding, Observed, Outcome, Severity, Subject, Timestamp, Transaction,
 };
@@ -23,6 +23,8 @@ pub struct Context<'a> {
     pub score: &'a Score,
     /// What each actor was shown, and whose it is.
     pub objects: &'a Objects,
+    /// What is known of endpoints, and the documented API.
+    pub inventory: &'a Inventory,
 }
 
 impl Context<'_> {

@@ -18,6 +18,7 @@ mod registry;
 mod settings;
 mod spec;
 pub mod stats;
+mod surface;
 mod tale;
 mod tell;
 #[cfg(test)]

@@ -21,6 +21,9 @@ pub const DETECTORS: &[&Spec] = &[
     &crate::auth::jwt_tampering::SPEC,
     &crate::authz::bola_enumeration::SPEC,
     &crate::baseline::request_rate::SPEC,
+    &crate::surface::misconfiguration::SPEC,
+    &crate::surface::schema_drift::SPEC,
+    &crate::surface::undocumented_endpoint::SPEC,
 ];
 
 /// A name given to `--only` or `--skip` that is no detection and no family.

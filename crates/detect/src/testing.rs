@@ -9,8 +9,9 @@ use core::net::IpAddr;
 use core::time::Duration;
 use std::collections::BTreeMap;
 use stilt_baseline::Baseline;
-use stilt_inventory::Inventory;
+use stilt_inventory::openapi::Documents;
 use stilt_inventory::test_support::{EPOCH, Tx, World, get, jwt, post};
+use stilt_inventory::{Inventory, Who};
 use stilt_model::{
     ActorId, Finding, IdBuilder, Key, Outcome, SessionRecord, Severity, Timestamp, Transaction,
 };
@@ -63,6 +64,21 @@ impl Town {
         }
     }
 
+    /// The API is documented so.
+    pub(crate) fn document(&mut self, documents: &[&str]) {
+        let files = documents.iter().map(|text| ("api.yaml".to_owned(), (*text).to_owned()));
+        let files: Vec<(String, String)> = files.collect();
+        self.inventory.document(Documents::read(&files).unwrap());
+    }
+
+    /// Runs what is planned; time passes by transactions only.
+    pub(crate) fn run_without_ticks(&mut self) {
+        for (at, tx) in core::mem::take(&mut self.plan) {
+            let tx = self.world.tx(tx.at(at));
+            self.observe(&tx);
+        }
+    }
+
     /// Plans an exchange, `at` seconds from the start.
     pub(crate) fn at(&mut self, at: f64, tx: Tx) {
         self.plan.push((at, tx));
@@ -92,6 +108,7 @@ impl Town {
             rate: rate.as_ref(),
             score: &score,
             objects: &self.objects,
+            inventory: &self.inventory,
         };
         let before = self.findings.len();
         self.detectors.observe(&Observation::Transaction(&context), &mut self.findings);
@@ -100,6 +117,9 @@ impl Town {
             self.objects.learn(tx, &sighting, &seen);
         }
         self.baseline.learn(tx, &sighting, &seen, flagged);
+        let who =
+            Who { actor: seen.actor.id, authenticated: seen.authenticated, roles: &seen.roles };
+        self.inventory.learn(tx, &sighting, who, flagged);
     }
 
     fn tick(&mut self, until: i64) {

@@ -23,6 +23,14 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// An OpenAPI document that cannot be used.
+    #[error("{}: {why}", path.display())]
+    Document {
+        /// The document.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
     /// A capture that cannot be read.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -52,7 +60,7 @@ impl Error {
     #[must_use]
     pub fn is_usage(&self) -> bool {
         match self {
-            Self::Config(_) | Self::Usage(_) => true,
+            Self::Config(_) | Self::Usage(_) | Self::Document { .. } => true,
             Self::Source(error) => error.is_usage(),
             _ => false,
         }

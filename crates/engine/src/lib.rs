@@ -7,6 +7,7 @@
 pub mod carve;
 pub mod config;
 pub mod doctor;
+mod documents;
 mod error;
 mod front;
 pub mod guard;

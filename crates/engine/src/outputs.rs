@@ -4,6 +4,7 @@ use crate::error::Error;
 use std::path::PathBuf;
 use stilt_alert::sink::{self, Sink};
 use stilt_alert::{Names, record};
+use stilt_inventory::Inventory;
 use stilt_model::SessionRecord;
 
 /// What becomes of one sort of record.
@@ -27,6 +28,8 @@ pub struct Collected {
     pub sessions: Vec<SessionRecord>,
     /// Each time the alert that was asked for was told.
     pub alerts: Vec<String>,
+    /// Services and endpoints.
+    pub inventory: Option<Inventory>,
 }
 
 /// Open outputs. Records of several sorts that go to one place go through one sink, so that no

@@ -2,6 +2,7 @@
 //! and session, score, detection, alert; and only then learning, so that nothing flagged teaches.
 
 use crate::config::Config;
+use crate::documents;
 use crate::error::Error;
 use crate::outputs::{Collected, Outputs, Target};
 use crate::run::Options;
@@ -14,7 +15,7 @@ use stilt_alert::record::TransactionContext;
 use stilt_alert::{Alerts, record};
 use stilt_baseline::{Baseline, Score};
 use stilt_detect::{Context, DETECTORS, Detectors, Observation};
-use stilt_inventory::{Inventory, Sighting};
+use stilt_inventory::{Inventory, Sighting, Who};
 use stilt_model::{Finding, Key, Rule, SessionRecord, SigningKey, Timestamp, Transaction};
 use stilt_session::objects::Objects;
 use stilt_session::{Seen, Sessions};
@@ -82,9 +83,11 @@ impl Round {
         if let Some(path) = &config.identity.jwks {
             sessions.trust(&signing_keys(path)?);
         }
+        let mut inventory = Inventory::new(&config.services);
+        inventory.document(documents::read(&options.openapi)?);
         let outputs = Outputs::open(&options.alerts, &options.transactions, &options.sessions)?;
         Ok(Self {
-            inventory: Inventory::new(&config.services),
+            inventory,
             sessions,
             objects: Objects::new(&config.objects),
             baseline,
@@ -180,6 +183,7 @@ impl Round {
             rate: rate.as_ref(),
             score: &score,
             objects: &self.objects,
+            inventory: &self.inventory,
         };
         self.detectors.observe(&Observation::Transaction(&context), &mut self.findings);
         let flagged = self.findings.iter().any(|finding| !finding.posture);
@@ -191,6 +195,9 @@ impl Round {
             self.objects.learn(tx, sighting, seen);
         }
         self.baseline.learn(tx, sighting, seen, flagged);
+        let who =
+            Who { actor: seen.actor.id, authenticated: seen.authenticated, roles: &seen.roles };
+        self.inventory.learn(tx, sighting, who, flagged);
         Ok(score)
     }
 
@@ -271,6 +278,8 @@ impl Round {
         summary.gap_transactions = self.gaps;
         summary.cut_off = self.cut_off;
         summary.actors_forgotten = self.objects.forgotten();
+        self.inventory.settle();
+        self.outputs.collected.inventory = options.inventory.then_some(self.inventory);
         Ok(self.outputs.collected)
     }
 }

@@ -56,6 +56,10 @@ pub struct Options {
     /// What is given up once everything is open; nothing where there is none. It is given up by
     /// the whole process, for good.
     pub sandbox: Option<Sandbox>,
+    /// The documented API: OpenAPI documents.
+    pub openapi: Vec<PathBuf>,
+    /// What was learned of services and endpoints is given with the summary.
+    pub inventory: bool,
 }
 
 impl Default for Options {
@@ -75,6 +79,8 @@ impl Default for Options {
             baseline: None,
             save_baseline: None,
             sandbox: None,
+            openapi: Vec::new(),
+            inventory: false,
         }
     }
 }

@@ -1,12 +1,15 @@
 //! The table of services and endpoints.
 
+use crate::fallback::{MIXED, Shows};
 use crate::hosts::Hosts;
+use crate::knowledge::{Knowledge, Who};
 use crate::login;
 use crate::objects::{self, Asked};
+use crate::openapi::Documents;
 use crate::operation;
 use crate::outcome::{self, Verdict};
 use crate::path::Path;
-use crate::record::Records;
+use crate::record::{Record, Records};
 use crate::service::{Request, Service};
 use crate::sighting::{EndpointKind, Sighting, Slot};
 use crate::tree::Method;
@@ -31,6 +34,8 @@ pub struct Config {
     pub unconfirmed_max: usize,
     /// …and how far those may fill up with paths that are not there (404, 405).
     pub missing_max: usize,
+    /// Parameters and fields of bodies that are remembered of all endpoints together.
+    pub fields_max: usize,
 }
 
 impl Default for Config {
@@ -42,6 +47,7 @@ impl Default for Config {
             hosts_max: 32,
             unconfirmed_max: 256,
             missing_max: 100,
+            fields_max: 200_000,
         }
     }
 }
@@ -77,6 +83,34 @@ pub struct Endpoint {
     pub requests: u64,
 }
 
+impl Endpoint {
+    /// Its path, and the function it is of those at that path (`/rpc`, `order.read`).
+    #[must_use]
+    pub fn address(&self) -> (&str, Option<&str>) {
+        match self.template.find(['#', '?']) {
+            Some(at) => {
+                let (path, function) = self.template.split_at(at);
+                (path, function.strip_prefix('#').or(Some(function)))
+            }
+            None => (&self.template, None),
+        }
+    }
+
+    /// Where it stands in lists: service, template, method.
+    fn place(&self) -> (&str, &str, &str) {
+        (&self.service, &self.template, &self.method)
+    }
+}
+
+/// One endpoint with what is known of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// The endpoint.
+    pub endpoint: &'a Endpoint,
+    /// Parameters, schemas, callers, times.
+    pub knowledge: &'a Knowledge,
+}
+
 /// How full the table is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
@@ -99,6 +133,7 @@ pub struct Inventory {
     hosts: Hosts,
     services: Vec<Service>,
     records: Records,
+    documents: Documents,
     folded: u64,
     path: Path,
     slots: Vec<usize>,
@@ -119,11 +154,23 @@ impl Inventory {
             },
             hosts: Hosts::default(),
             services: Vec::new(),
-            records: Records::default(),
+            records: Records::new(config.fields_max),
+            documents: Documents::default(),
             folded: 0,
             path: Path::default(),
             slots: Vec::new(),
         }
+    }
+
+    /// The documented API; each request is told by what it says from now on.
+    pub fn document(&mut self, documents: Documents) {
+        self.documents = documents;
+    }
+
+    /// The documented API.
+    #[must_use]
+    pub fn documents(&self) -> &Documents {
+        &self.documents
     }
 
     /// Files a transaction under its endpoint, and reads what it asked for and what came of it.
@@ -137,9 +184,15 @@ impl Inventory {
         let verdict = outcome::judge(tx);
         let mut path = core::mem::take(&mut self.path);
         let mut slots = core::mem::take(&mut self.slots);
-        let sighting = self.sight(service, tx, verdict, &mut path, &mut slots);
+        let mut sighting = self.sight(service, tx, verdict, &mut path, &mut slots);
         self.path = path;
         self.slots = slots;
+        if let (false, Some(request)) = (self.documents.is_empty(), &tx.request) {
+            let answered = sighting.outcome == Outcome::Success;
+            let (service, method) = (&sighting.service, request.method.as_str());
+            sighting.documented =
+                self.documents.find(service, host, method, &request.path, answered);
+        }
         sighting
     }
 
@@ -161,18 +214,32 @@ impl Inventory {
         };
         path.parse(&request.path);
         let method = Method::of(&request.method);
+        let shows = match &tx.response {
+            Some(response) if method == Method::GET => {
+                service.fallback.see(path, request, response)
+            }
+            _ => Shows::Own(MIXED),
+        };
+        if let Shows::Any(page, true) = shows {
+            service.demote(&mut self.records, page);
+        }
+        let own = matches!(shows, Shows::Own(_));
         let asked = Request {
             path,
             sample: &request.path,
             method,
-            confirms: outcome::confirms(tx.response.as_ref(), verdict),
-            missing: matches!(tx.status(), Some(404 | 405 | 501)),
+            confirms: own && outcome::confirms(tx.response.as_ref(), verdict),
+            missing: !own || matches!(tx.status(), Some(404 | 405 | 501)),
         };
         let mut filed = service.file(&mut self.records, &self.limits, asked, slots);
-        if let Some(response) = &tx.response
+        if let Shows::Own(page) = shows
+            && let Some(response) = &tx.response
             && verdict.outcome() == Outcome::Success
             && !filed.folded
         {
+            if let Some(record) = self.records.get_mut(filed.record) {
+                record.note_page(page);
+            }
             filed =
                 service.succeeded(&mut self.records, &self.limits, asked, response, filed, slots);
             if method.changes_state() {
@@ -182,6 +249,7 @@ impl Inventory {
         self.folded = self.folded.saturating_add(u64::from(filed.folded));
         let operation = (slots.is_empty() && !filed.folded).then(|| operation::of(request));
         let operation = operation.flatten();
+        service.settle_in_time(&mut self.records);
         if let Some(operation) = &operation {
             let max = self.limits.endpoints_max;
             filed.record = self.records.function(filed.record, operation, max);
@@ -218,7 +286,63 @@ impl Inventory {
             step: assessed.step,
             login: assessed.login,
             merged: core::mem::take(&mut record.pending),
+            documented: None,
         }
+    }
+
+    /// Takes in what a transaction shows of its endpoint, after it was judged; `flagged`: it
+    /// belongs to an attack, and is counted only.
+    pub fn learn(&mut self, tx: &Transaction, sighting: &Sighting, who: Who<'_>, flagged: bool) {
+        let Some((record, room)) = self.records.by_id_mut(sighting.endpoint) else { return };
+        if record.bucket {
+            return;
+        }
+        let slots = &record.endpoint.slots;
+        let path = (!slots.is_empty()).then_some((&mut self.path, slots.as_slice()));
+        record.knowledge.learn(tx, sighting.outcome, who, flagged, path, room);
+    }
+
+    /// Looks once more at everything that was learned of paths: what came later may have shown that
+    /// words are values. Afterwards the order in which actors came makes no difference.
+    pub fn settle(&mut self) {
+        for service in &mut self.services {
+            service.settle(&mut self.records);
+        }
+    }
+
+    /// Everything known of the endpoints that exist, sorted by service, template, method. Paths
+    /// that were only ever refused are none, nor is what did not fit the table.
+    #[must_use]
+    pub fn known(&self) -> Vec<Known<'_>> {
+        let exists =
+            |record: &&Record| record.confirmed && !record.bucket && record.knowledge.requests > 0;
+        let mut known: Vec<Known<'_>> = self
+            .records
+            .iter()
+            .filter(exists)
+            .map(|record| Known { endpoint: &record.endpoint, knowledge: &record.knowledge })
+            .collect();
+        known.sort_unstable_by(|a, b| a.endpoint.place().cmp(&b.endpoint.place()));
+        known
+    }
+
+    /// The endpoint has answered as something that exists.
+    #[must_use]
+    pub fn exists(&self, id: EndpointId) -> bool {
+        self.records.by_id(id).is_some_and(|record| record.confirmed && !record.bucket)
+    }
+
+    /// One endpoint with what is known of it.
+    #[must_use]
+    pub fn known_endpoint(&self, id: EndpointId) -> Option<Known<'_>> {
+        let record = self.records.by_id(id)?;
+        Some(Known { endpoint: &record.endpoint, knowledge: &record.knowledge })
+    }
+
+    /// Paths that were asked for, and only ever refused.
+    #[must_use]
+    pub fn refused(&self) -> usize {
+        self.records.iter().filter(|record| !record.confirmed && !record.bucket).count()
     }
 
     /// An endpoint by id (ids that were merged away lead to the merged one).
@@ -231,9 +355,7 @@ impl Inventory {
     #[must_use]
     pub fn endpoints(&self) -> Vec<&Endpoint> {
         let mut endpoints: Vec<_> = self.records.iter().map(|record| &record.endpoint).collect();
-        endpoints.sort_unstable_by(|a, b| {
-            (&a.service, &a.template, &a.method).cmp(&(&b.service, &b.template, &b.method))
-        });
+        endpoints.sort_unstable_by(|a, b| a.place().cmp(&b.place()));
         endpoints
     }
 
@@ -267,6 +389,7 @@ fn nothing(service: Arc<str>, verdict: Verdict) -> Sighting {
         login: None,
         step: None,
         merged: Vec::new(),
+        documented: None,
     }
 }
 

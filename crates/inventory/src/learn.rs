@@ -20,6 +20,13 @@ const ALIKE_BELOW: usize = 5;
 /// …and where their names were seen as names of things in messages.
 const ALIKE_DISCLOSED: usize = 2;
 
+/// Steps from the end of a path to the word that may be a value.
+const LEVELS: usize = 4;
+/// Sorts of answers of one slot from which on it answers in many ways.
+pub(crate) const MANY_SHAPES: usize = 4;
+/// Rounds of settling: each may make slots that show more words to be values.
+const ROUNDS: usize = 8;
+
 /// A sort of answer an endpoint gave for the first time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct News {
@@ -36,7 +43,7 @@ impl Service {
         let Some(node) = records.get(news.record).map(|record| record.node) else { return false };
         let mut child = node;
         let mut below = String::new();
-        for _ in 0..2 {
+        for level in 0..LEVELS {
             let Some((parent, name, slot)) = self
                 .tree
                 .node(child)
@@ -47,9 +54,11 @@ impl Service {
             if parent == NONE {
                 return false;
             }
-            if !slot && !is_function(&name) && !is_version(&name) {
+            // What a slot follows is a collection's name more often than a value; far up, always.
+            let collection = level >= 2 && below.starts_with("/{}");
+            if !slot && !collection && !is_function(&name) && !is_version(&name) {
                 let feature = feature(&below, news);
-                let alike = self.tree.note(parent, feature, child);
+                let alike = self.tree.note(parent, (feature, news, &below), child);
                 if self.known_below_slot(records, parent, &below, news) {
                     return self.merge(records, parent, &[child]);
                 }
@@ -150,6 +159,73 @@ impl Service {
         self.relabel(records, slot, 0);
         self.sweep_unconfirmed(records);
         true
+    }
+
+    /// Looks at all that was noted once more, until nothing changes.
+    pub(crate) fn settle(&mut self, records: &mut Records) {
+        for _ in 0..ROUNDS {
+            let mut changed = false;
+            for parent in 0..self.tree.size() {
+                changed |= self.settle_alike(records, parent) | self.settle_beside(records, parent);
+            }
+            if !changed {
+                break;
+            }
+        }
+    }
+
+    /// Children that answered alike, which by now are known to be values.
+    fn settle_alike(&mut self, records: &mut Records, parent: u32) -> bool {
+        let Some(node) = self.tree.node(parent) else { return false };
+        let mut noted: Vec<(u64, News, Box<str>)> =
+            node.alike.iter().map(|(key, one)| (*key, one.news, one.below.clone())).collect();
+        noted.sort_unstable_by_key(|(feature, ..)| *feature);
+        let mut changed = false;
+        for (feature, news, below) in noted {
+            let alike = self.tree.still(parent, feature);
+            if !alike.is_empty() && self.vary(records, parent, &alike, news, &below) {
+                changed |= self.merge(records, parent, &alike);
+            }
+        }
+        changed
+    }
+
+    /// Words beside a slot that takes words: values too, where all that was asked of them was asked
+    /// of others as well and was answered alike.
+    fn settle_beside(&mut self, records: &mut Records, parent: u32) -> bool {
+        let Some(slot) = self.tree.node(parent).map(|node| node.slot) else { return false };
+        if !self.tree.node(slot).is_some_and(|slot| slot.open) {
+            return false;
+        }
+        let children = self.tree.children(parent).into_iter();
+        let values: Vec<u32> = children
+            .filter(|(name, _)| !is_function(name) && !is_version(name))
+            .filter(|(_, child)| self.same_below(records, *child, slot, 0))
+            .map(|(_, child)| child)
+            .collect();
+        !values.is_empty() && self.merge(records, parent, &values)
+    }
+
+    /// Everything below `one` is below `other` as well, and answers as that does.
+    fn same_below(&self, records: &Records, one: u32, other: u32, depth: usize) -> bool {
+        let (Some(one), Some(other)) = (self.tree.node(one), self.tree.node(other)) else {
+            return false;
+        };
+        let record = |at: &u32| records.get(*at);
+        let known = |(method, own): &(Method, u32)| {
+            let Some(there) = other.record(*method).as_ref().and_then(record) else { return false };
+            let many = there.shapes.len() > MANY_SHAPES;
+            record(own).is_some_and(|own| {
+                many || own.shapes.iter().all(|shape| there.shapes.contains(shape))
+            })
+        };
+        depth < 16
+            && one.methods.iter().all(known)
+            && (one.slot == NONE || self.same_below(records, one.slot, other.slot, depth + 1))
+            && one.children.iter().all(|(name, child)| {
+                let there = other.children.get(name).copied().unwrap_or(other.slot);
+                self.same_below(records, *child, there, depth + 1)
+            })
     }
 
     /// Moves all of `from` under `to`, joining what both have.

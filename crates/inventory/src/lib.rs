@@ -3,15 +3,20 @@
 
 mod disclosed;
 mod envelope;
+mod fallback;
+mod function;
 mod hosts;
 mod inventory;
+pub mod knowledge;
 mod learn;
 mod login;
 mod objects;
+pub mod openapi;
 mod operation;
 mod outcome;
 mod path;
 mod record;
+pub mod report;
 mod service;
 pub mod sighting;
 mod template;
@@ -23,5 +28,7 @@ mod tests;
 mod tree;
 mod words;
 
-pub use inventory::{Config, Counters, Endpoint, Inventory};
+pub use function::{Function, functions};
+pub use inventory::{Config, Counters, Endpoint, Inventory, Known};
+pub use knowledge::{Knowledge, Who};
 pub use sighting::{EndpointKind, Login, ObjectRef, Sighting, Slot, SlotKind, Step, StepKind};

@@ -1,8 +1,8 @@
 //! One address for many functions: which of them a request names.
 //!
-//! GraphQL, JSON-RPC 2.0, and pages that take an `action`. The function belongs to the endpoint,
-//! for nothing that is learned of one of them holds for another. GraphQL is told by its first root
-//! field: the operation's name is the client's to choose.
+//! GraphQL, JSON-RPC 2.0 (MCP among it), SOAP, and pages that take an `action`. The function belongs
+//! to the endpoint, for nothing that is learned of one of them holds for another. GraphQL is told by
+//! its first root field: the operation's name is the client's to choose.
 
 use crate::login::steps::About;
 use crate::template::{Hint, Part, Template};
@@ -51,7 +51,17 @@ pub(crate) fn of(request: &Request) -> Option<Operation> {
     };
     if leaves().any(|leaf| leaf.path == "jsonrpc") {
         let name = text("method").filter(|name| is_name(name))?;
-        return Some(Operation::new('#', "", name, true));
+        // Tools and prompts of a Model Context Protocol server are functions of their own.
+        let of_many = matches!(name, "tools/call" | "prompts/get");
+        return Some(match text("params.name").filter(|tool| of_many && is_name(tool)) {
+            Some(tool) => Operation::new('#', &format!("{name}:"), tool, true),
+            None => Operation::new('#', "", name, true),
+        });
+    }
+    if let Some(action) = request.soap_action.as_deref()
+        && let Some(name) = action.rsplit(['/', '#', ':']).find(|part| is_name(part))
+    {
+        return Some(Operation::new('#', "", name, false));
     }
     if let Some(query) = text("query")
         && let Some(field) = root_field(query)
@@ -77,7 +87,7 @@ pub(crate) fn of(request: &Request) -> Option<Operation> {
 
 impl Operation {
     fn new(mark: char, parameter: &str, name: &str, numbered: bool) -> Self {
-        let equals = if parameter.is_empty() { "" } else { "=" };
+        let equals = if parameter.is_empty() || mark == '#' { "" } else { "=" };
         let suffix = format!("{mark}{parameter}{equals}{name}");
         Self { suffix, name: name.to_owned(), numbered }
     }
@@ -184,6 +194,17 @@ mod tests {
         check(graph("not a query"), None, None);
         let call = r#"{"jsonrpc":"2.0","id":7,"method":"order.read","params":{"id":5}}"#;
         check(post("/rpc").json(call), Some("#order.read"), Some("order"));
+        let tool =
+            r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"get_order"}}"#;
+        check(post("/mcp").json(tool), Some("#tools/call:get_order"), Some("order"));
+        let soap = post("/ws").header("Content-Type", "text/xml");
+        let soap = soap.header("SOAPAction", "\"http://shop.test/orders/GetOrder\"");
+        check(soap, Some("#GetOrder"), Some("order"));
+        let soap = post("/ws").header(
+            "Content-Type",
+            "application/soap+xml; charset=utf-8; action=\"urn:ListItems\"",
+        );
+        check(soap, Some("#ListItems"), Some("item"));
         check(get("/index.php?action=login&x=1"), Some("?action=login"), None);
         check(post("/ajax").json(r#"{"cmd":"listUsers"}"#), Some("?cmd=listUsers"), Some("user"));
     }

@@ -1,6 +1,8 @@
 //! What is kept of each endpoint, and the table of them.
 
+use crate::fallback::{MIXED, NO_PAGE};
 use crate::inventory::Endpoint;
+use crate::knowledge::Knowledge;
 use crate::login::stats::LoginStats;
 use crate::login::steps::About;
 use crate::operation::Operation;
@@ -26,6 +28,8 @@ pub(crate) struct Record {
     pub(crate) endpoint: Endpoint,
     /// It answered as something that exists.
     pub(crate) confirmed: bool,
+    /// It counts what fits nowhere, and is no endpoint.
+    pub(crate) bucket: bool,
     /// Resource class of each slot.
     pub(crate) classes: Vec<Arc<str>>,
     /// Resource the endpoint is about.
@@ -34,6 +38,8 @@ pub(crate) struct Record {
     pub(crate) hint: Hint,
     /// What its words are about.
     pub(crate) about: About,
+    /// The one sort of page that all its answers were, where there is one.
+    pub(crate) page: u64,
     /// Sorts of successful answers.
     pub(crate) shapes: Vec<u64>,
     /// Successful answers.
@@ -48,9 +54,16 @@ pub(crate) struct Record {
     pub(crate) functions: u32,
     /// What its sign-in attempts taught.
     pub(crate) login: Option<Box<LoginStats>>,
+    /// Everything else that is known of it.
+    pub(crate) knowledge: Knowledge,
 }
 
 impl Record {
+    /// Notes an answer of a sort.
+    pub(crate) fn note_page(&mut self, page: u64) {
+        self.page = if matches!(self.page, NO_PAGE) || self.page == page { page } else { MIXED };
+    }
+
     /// Adds a sort of successful answer; `true` where it is new.
     pub(crate) fn learn_shape(&mut self, shape: u64) -> bool {
         let new = !self.shapes.contains(&shape) && self.shapes.len() < SHAPES_MAX;
@@ -90,9 +103,22 @@ pub(crate) struct Records {
     forwards: HashMap<EndpointId, EndpointId, RandomState>,
     /// Endpoints merged into others so far.
     pub(crate) merged: u64,
+    /// Fields that may still be learned, of all endpoints together.
+    pub(crate) room: usize,
 }
 
 impl Records {
+    /// An empty table that learns so many fields at most.
+    pub(crate) fn new(room: usize) -> Self {
+        Self { room, ..Self::default() }
+    }
+
+    /// The record of an id that leads to one.
+    pub(crate) fn by_id_mut(&mut self, id: EndpointId) -> Option<(&mut Record, &mut usize)> {
+        let at = *self.by_id.get(&id)?;
+        Some((self.list.get_mut(at as usize)?.as_mut()?, &mut self.room))
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.by_id.len()
     }
@@ -141,10 +167,12 @@ impl Records {
                 requests: 0,
             },
             confirmed: false,
+            bucket: false,
             classes: Vec::new(),
             resource: Arc::from(""),
             hint: Hint::None,
             about: About::default(),
+            page: NO_PAGE,
             shapes: Vec::new(),
             successes: 0,
             node: u32::MAX,
@@ -152,6 +180,7 @@ impl Records {
             pending: Vec::new(),
             functions: 0,
             login: None,
+            knowledge: Knowledge::default(),
         };
         record.relabel(template);
         let id = record.endpoint.id;
@@ -211,6 +240,9 @@ impl Records {
         record.successes = record.successes.saturating_add(gone.successes);
         record.confirmed |= gone.confirmed;
         record.endpoint.kind = record.endpoint.kind.max(gone.endpoint.kind);
+        if gone.page != NO_PAGE {
+            record.note_page(gone.page);
+        }
         for shape in &gone.shapes {
             record.learn_shape(*shape);
         }
@@ -220,6 +252,9 @@ impl Records {
         record.pending.extend(gone.pending);
         record.pending.push(gone.endpoint.id);
         record.pending.truncate(PENDING_MAX);
+        let fields = record.knowledge.fields().saturating_add(gone.knowledge.fields());
+        record.knowledge.absorb(gone.knowledge);
+        self.room = self.room.saturating_add(fields.saturating_sub(record.knowledge.fields()));
         let id = record.endpoint.id;
         self.forward(gone.endpoint.id, id);
     }

@@ -2,8 +2,9 @@
 
 use crate::disclosed::Disclosed;
 use crate::envelope::Envelope;
+use crate::fallback::Fallback;
 use crate::inventory::Limits;
-use crate::learn::News;
+use crate::learn::{MANY_SHAPES, News};
 use crate::login::basic::Basic;
 use crate::login::cookies::Cookies;
 use crate::objects::Names;
@@ -26,6 +27,8 @@ pub(crate) struct Service {
     pub(crate) basic: Basic,
     pub(crate) envelope: Envelope,
     pub(crate) names: Names,
+    pub(crate) fallback: Fallback,
+    requests: u64,
     /// Paths that were only ever refused, by method and template: they may not exist.
     unconfirmed: HashMap<Box<str>, u32, RandomState>,
     /// Where what does not fit any more is counted, by method.
@@ -71,6 +74,8 @@ impl Service {
             basic: Basic::default(),
             envelope: Envelope::default(),
             names: Names::default(),
+            fallback: Fallback::default(),
+            requests: 0,
             unconfirmed: HashMap::default(),
             buckets: BTreeMap::new(),
         }
@@ -167,9 +172,32 @@ impl Service {
         let record = *self.buckets.entry(method).or_insert_with(|| {
             let mut template = Template::new(&[]);
             "/{unknown path}".clone_into(&mut template.text);
-            records.add(name, method.name(), template, "")
+            let bucket = records.add(name, method.name(), template, "");
+            if let Some(record) = records.get_mut(bucket) {
+                record.bucket = true;
+            }
+            bucket
         });
         Filed { record, folded: true, soft: false }
+    }
+
+    /// Settles what was learned, now and then: after 256 requests, 512, 1,024 and so on.
+    pub(crate) fn settle_in_time(&mut self, records: &mut Records) {
+        self.requests = self.requests.saturating_add(1);
+        if self.requests >= 256 && self.requests.is_power_of_two() {
+            self.settle(records);
+        }
+    }
+
+    /// Endpoints that only ever gave the answer that any path gets are none.
+    pub(crate) fn demote(&mut self, records: &mut Records, page: u64) {
+        for (node, method, record) in self.tree.records() {
+            if records.get(record).is_some_and(|record| record.page == page) {
+                let bucket = self.fold(records, method).record;
+                self.tree.forget(node, method);
+                records.absorb(bucket, record);
+            }
+        }
     }
 
     /// Paths kept apart that a new slot takes now join it.
@@ -220,7 +248,9 @@ impl Service {
             self.names.learn(&response.leaves);
         }
         let new = records.get_mut(filed.record).is_some_and(|record| record.learn_shape(shape));
-        if !new || filed.folded {
+        // Methods of a gRPC service answer alike and are names all the same.
+        let grpc = response.content_type.as_deref().is_some_and(|media| media.contains("grpc"));
+        if !new || filed.folded || grpc {
             return filed;
         }
         let news = News {
@@ -252,8 +282,8 @@ impl Service {
         !filed.folded
             && slots.last() == Some(&last)
             && request.path.kind(last).is_none()
-            && record.successes >= 8
-            && record.shapes.len() <= 4
+            && !record.shapes.is_empty()
+            && record.shapes.len() <= MANY_SHAPES
             && !response.leaves.is_empty()
             && record.node != NONE
             && !self.disclosed.contains(request.path.segment(last))

@@ -1,5 +1,6 @@
 //! What the inventory says of one transaction.
 
+use crate::openapi::Found;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use stilt_model::{EndpointId, Outcome, Pseudonym};
@@ -129,4 +130,6 @@ pub struct Sighting {
     pub step: Option<Step>,
     /// Endpoint ids that this sighting has just merged into `endpoint` (a template was learned).
     pub merged: Vec<EndpointId>,
+    /// What the documented API says of it; `None` where no document is about the service.
+    pub documented: Option<Found>,
 }

@@ -4,9 +4,11 @@ use crate::test_support::{Tx, World, delete, get, jwt, post, put};
 use crate::{Config, EndpointKind, Inventory, Sighting};
 use stilt_model::{Outcome, SecretKind};
 
+mod knowledge;
 mod learning;
 mod logins;
 mod objects;
+mod routes;
 
 /// A world with the table that watches it.
 struct Watched {

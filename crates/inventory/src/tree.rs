@@ -1,5 +1,6 @@
 //! The tree of paths of one service: plain names and slots, learned as they are asked for.
 
+use crate::learn::News;
 use crate::path::Path;
 use crate::sighting::SlotKind;
 use crate::template::{Part, Template};
@@ -45,9 +46,12 @@ impl Method {
 }
 
 /// Children that gave the same sort of answer.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Alike {
     pub(crate) children: Vec<u32>,
+    /// The answer the first of them gave, and at which path below.
+    pub(crate) news: News,
+    pub(crate) below: Box<str>,
 }
 
 /// One step of a path.
@@ -283,19 +287,54 @@ impl Tree {
     }
 
     /// Notes that `child` of `parent` gave an answer of that sort; gives back all that did.
-    pub(crate) fn note(&mut self, parent: u32, feature: u64, child: u32) -> Vec<u32> {
+    pub(crate) fn note(
+        &mut self,
+        parent: u32,
+        (feature, news, below): (u64, News, &str),
+        child: u32,
+    ) -> Vec<u32> {
         let Some(node) = self.node_mut(parent) else { return Vec::new() };
         if node.alike.len() >= FEATURES_MAX && !node.alike.contains_key(&feature) {
             return Vec::new();
         }
-        let alike = node.alike.entry(feature).or_default();
+        let alike = node.alike.entry(feature).or_insert_with(|| Alike {
+            children: Vec::new(),
+            news,
+            below: below.into(),
+        });
         if !alike.children.contains(&child) && alike.children.len() < CHILDREN_MAX {
             alike.children.push(child);
         }
-        let children = alike.children.clone();
-        let still = |child: &u32| {
+        self.still(parent, feature)
+    }
+
+    /// Children noted as alike that are names below that parent yet.
+    pub(crate) fn still(&self, parent: u32, feature: u64) -> Vec<u32> {
+        let alike = self.node(parent).and_then(|node| node.alike.get(&feature));
+        let named = |child: &u32| {
             self.node(*child).is_some_and(|node| node.parent == parent && node.slot_kind.is_none())
         };
-        children.into_iter().filter(still).collect()
+        alike.iter().flat_map(|alike| &alike.children).copied().filter(named).collect()
+    }
+
+    /// All records: node, method, record.
+    pub(crate) fn records(&self) -> Vec<(u32, Method, u32)> {
+        let all = self.nodes.iter().enumerate().flat_map(|(at, node)| {
+            let at = u32::try_from(at).unwrap_or(NONE);
+            node.methods.iter().map(move |(method, record)| (at, *method, *record))
+        });
+        all.collect()
+    }
+
+    /// Takes a method off a node.
+    pub(crate) fn forget(&mut self, at: u32, method: Method) {
+        if let Some(node) = self.node_mut(at) {
+            node.methods.retain(|(known, _)| *known != method);
+        }
+    }
+
+    /// How many nodes there are, free ones among them.
+    pub(crate) fn size(&self) -> u32 {
+        u32::try_from(self.nodes.len()).unwrap_or(NONE)
     }
 }

@@ -4,6 +4,7 @@
 //! thread boundary is owned, bounded and serialisable.
 
 pub mod actor;
+pub mod exposure;
 pub mod finding;
 pub mod flow;
 pub mod id;
@@ -17,6 +18,7 @@ pub mod transaction;
 pub mod wire;
 
 pub use actor::{Actor, ActorId, ActorKind};
+pub use exposure::{Exposure, Exposures};
 pub use finding::{
     Evidence, Finding, Observed, Outcome, Rule, SessionRef, Severity, Signal, Subject,
 };

@@ -1,5 +1,6 @@
 //! A finished transaction: what crosses from the flow workers to everything above.
 
+use crate::exposure::Exposures;
 use crate::flow::Flow;
 use crate::id::{FlowId, TransactionId};
 use crate::leaf::Leaf;
@@ -307,6 +308,9 @@ pub struct Request {
     pub login_name: Option<LoginName>,
     /// The user that the caller says it asks for (`X-User-Id` and the like), masked where personal.
     pub on_behalf: Option<String>,
+    /// Action of a SOAP call (SOAP 1.1 §6.1.1 header, or the media type's parameter of 1.2),
+    /// without quotes.
+    pub soap_action: Option<String>,
     /// `X-Request-Id` or like.
     pub request_id: Option<String>,
     /// Trace id of `traceparent`.
@@ -341,6 +345,10 @@ pub struct Response {
     pub location: Option<String>,
     /// Hash of the set of (leaf path, kind), array lengths left out: which sort of answer it was.
     pub shape: u64,
+    /// What it gives away of the application behind it.
+    pub exposed: Exposures,
+    /// The request's `Origin`, where the answer lets just that one read it with credentials.
+    pub echoed_origin: Option<String>,
 }
 
 /// A request with its response, understood and masked.

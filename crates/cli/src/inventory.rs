@@ -1,0 +1,64 @@
+//! `stilt inventory`: services and endpoints that were seen.
+
+use crate::args::{Inventory as Asked, InventoryShape};
+use crate::commands::{Done, Ran, go, options_of};
+use crate::inventory_table;
+use crate::say;
+use crate::talk::Failure;
+use std::collections::BTreeSet;
+use stilt_engine::Options;
+use stilt_inventory::{Known, openapi, report};
+
+/// Runs the captures and shows what was learned of services and endpoints.
+pub(crate) fn show(asked: &Asked) -> Done {
+    let options = Options { inventory: true, ..options_of(&asked.input) };
+    let Ran { collected, code, .. } = go(&asked.input, &options)?;
+    let Some(inventory) = collected.inventory else { return Ok(code) };
+    let known = inventory.known();
+    let services: BTreeSet<&str> = known.iter().map(|known| &*known.endpoint.service).collect();
+    if let Some(name) = &asked.service
+        && !services.contains(name.as_str())
+    {
+        return Err(Failure::Usage(format!(
+            "no endpoint of a service `{name}` was seen; there are: {}",
+            listed(&services)
+        )));
+    }
+    let wanted = |known: &&Known<'_>| {
+        asked.service.as_deref().is_none_or(|name| *known.endpoint.service == *name)
+    };
+    let known: Vec<Known<'_>> = known.iter().filter(wanted).copied().collect();
+    match asked.format {
+        InventoryShape::Table => {
+            let width = inventory_table::width();
+            say::out(&inventory_table::write(&known, inventory.refused(), width))?;
+        }
+        InventoryShape::Json => {
+            for one in known {
+                say::out(&format!("{}\n", report::endpoint(one)))?;
+            }
+        }
+        InventoryShape::Openapi => {
+            let service = match (&asked.service, services.len()) {
+                (Some(name), _) => name.as_str(),
+                (None, 0 | 1) => services.first().copied().unwrap_or_default(),
+                (None, _) => {
+                    return Err(Failure::Usage(format!(
+                        "an OpenAPI document is about one service: name it with --service; seen \
+                         were {}",
+                        listed(&services)
+                    )));
+                }
+            };
+            let options = openapi::Options { examples: asked.examples };
+            say::out(&format!("{:#}\n", openapi::write(service, &known, options)))?;
+        }
+    }
+    Ok(code)
+}
+
+fn listed(services: &BTreeSet<&str>) -> String {
+    let all: Vec<&str> = services.iter().copied().take(20).collect();
+    let more = if services.len() > all.len() { ", …" } else { "" };
+    if all.is_empty() { "none".to_owned() } else { format!("{}{more}", all.join(", ")) }
+}

@@ -1,0 +1,58 @@
+//! The surface an application shows: what is documented of it, and what it gives away of itself.
+
+pub(crate) mod misconfiguration;
+pub(crate) mod schema_drift;
+pub(crate) mod undocumented_endpoint;
+
+use crate::context::Context;
+use core::time::Duration;
+use std::collections::BTreeSet;
+use stilt_model::{ActorId, Finding, Severity, Signal};
+
+/// Actors and stretches of time that are told apart of one weakness.
+const ACTORS_MAX: usize = 16;
+const TIMES_MAX: usize = 8;
+/// What happens within it happens at one time.
+const TIME: Duration = Duration::from_secs(300);
+
+/// How well borne out a weakness is: by how many, how often, and over how long.
+#[derive(Clone, Debug, Default)]
+struct Support {
+    count: u64,
+    actors: BTreeSet<ActorId>,
+    times: BTreeSet<i64>,
+}
+
+impl Support {
+    fn add(&mut self, context: &Context<'_>) {
+        self.count = self.count.saturating_add(1);
+        if self.actors.len() < ACTORS_MAX {
+            self.actors.insert(context.seen.actor.id);
+        }
+        if self.times.len() < TIMES_MAX {
+            let time = i64::try_from(TIME.as_secs()).unwrap_or(i64::MAX);
+            self.times.insert(context.at().secs().div_euclid(time));
+        }
+    }
+}
+
+/// A weakness of the application: nobody's act, told once per endpoint and `why`.
+fn weakness(
+    context: &Context<'_>,
+    rule: &'static str,
+    severity: Severity,
+    why: Vec<Signal>,
+) -> Finding {
+    let actor = (*context.seen.actor).clone();
+    let mut finding = context.finding(rule, severity, actor);
+    finding.posture = true;
+    finding.session = None;
+    finding.outcome = context.sighting.outcome;
+    finding.related_ips = Vec::new();
+    finding.why = why;
+    finding
+}
+
+fn signal(signal: impl Into<String>, observed: String, expected: impl Into<String>) -> Signal {
+    Signal { signal: signal.into(), observed, expected: expected.into() }
+}

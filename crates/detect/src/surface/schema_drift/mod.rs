@@ -1,0 +1,206 @@
+//! Messages that depart from their documented schema (OWASP API8:2023, API9:2023, API3:2023).
+//!
+//! A field the document does not have, one that is missing, another type, null where there should
+//! be none, or a value outside its list: told once per endpoint and field, where at least one in a
+//! hundred messages shows it and at least five callers sent or got it. What one client makes up is
+//! no drift.
+
+#[cfg(test)]
+mod tests;
+
+use super::{Support, signal, weakness};
+use crate::context::{Context, Observation};
+use crate::settings::{Settings, SettingsError};
+use crate::spec::{Detector, Spec, Tuning};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use stilt_inventory::openapi::{Departure, Operation, Shape};
+use stilt_model::{CredentialKind, Finding, Outcome, Place, Rule, Severity};
+
+pub(crate) const SPEC: Spec = Spec {
+    rule: Rule {
+        id: "surface.schema_drift",
+        title: "Messages depart from their documented schema",
+        owasp: &["API8:2023", "API9:2023", "API3:2023"],
+        attack: &[],
+        references: &["CWE-1059"],
+    },
+    severity: Severity::Low,
+    looks_for: "Fields in requests or answers that the OpenAPI document does not have, required \
+                ones that are missing, values of another type, null, or outside a documented list; in \
+                at least 1 % of an operation's messages, and with at least five callers.",
+    needs: "Documents (--openapi FILE…) that are about the service, and answers that tell success.",
+    look_alikes: "One client's made-up fields; attacks that are refused; alternatives (oneOf, \
+                  anyOf) and objects that a document leaves open; bodies that were seen in part.",
+    tuning: &[
+        Tuning { key: "share_min", meaning: "share of an operation's messages" },
+        Tuning { key: "actors_min", meaning: "callers whose messages show it" },
+    ],
+    build: |settings| Ok(Box::new(SchemaDrift::new(settings)?)),
+};
+
+/// Operations watched at most, departures of one, and how many of them are told.
+const OPERATIONS_MAX: usize = 4096;
+const DEPARTURES_MAX: usize = 64;
+const TOLD_MAX: usize = 16;
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Limits {
+    share_min: f64,
+    actors_min: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { share_min: 0.01, actors_min: 5 }
+    }
+}
+
+/// Which part of an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    Query,
+    Request,
+    Response(u16),
+}
+
+impl Part {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Query => "query",
+            Self::Request => "request",
+            Self::Response(_) => "response",
+        }
+    }
+}
+
+#[derive(Default)]
+struct Messages {
+    count: u64,
+    departures: BTreeMap<Departure, (Support, bool)>,
+    told: usize,
+}
+
+struct SchemaDrift {
+    limits: Limits,
+    seen: BTreeMap<(usize, usize, Part), Messages>,
+}
+
+impl SchemaDrift {
+    fn new(settings: &Settings) -> Result<Self, SettingsError> {
+        Ok(Self { limits: settings.own()?, seen: BTreeMap::new() })
+    }
+
+    fn judge(&mut self, context: &Context<'_>, findings: &mut Vec<Finding>) {
+        let Some(found) = context.sighting.documented else { return };
+        // Functions of one address share a schema that is true of none of them.
+        if context.sighting.outcome != Outcome::Success || context.sighting.name.contains('#') {
+            return;
+        }
+        let document = context.inventory.documents().get(found.document);
+        let operation =
+            document.zip(found.operation).and_then(|(document, at)| document.operations().get(at));
+        let (Some(operation), Some(at)) = (operation, found.operation) else { return };
+        for (part, departures) in parts(context, operation) {
+            let key = (found.document, at, part);
+            if self.seen.len() >= OPERATIONS_MAX && !self.seen.contains_key(&key) {
+                continue;
+            }
+            let messages = self.seen.entry(key).or_default();
+            messages.count = messages.count.saturating_add(1);
+            for departure in departures {
+                messages.depart(context, part, departure, &self.limits, findings);
+            }
+        }
+    }
+}
+
+impl Messages {
+    fn depart(
+        &mut self,
+        context: &Context<'_>,
+        part: Part,
+        departure: Departure,
+        limits: &Limits,
+        findings: &mut Vec<Finding>,
+    ) {
+        if self.departures.len() >= DEPARTURES_MAX && !self.departures.contains_key(&departure) {
+            return;
+        }
+        let (support, told) = self.departures.entry(departure.clone()).or_default();
+        support.add(context);
+        #[expect(clippy::cast_precision_loss, reason = "counts of messages")]
+        let share = support.count as f64 / self.count as f64;
+        if *told
+            || self.told >= TOLD_MAX
+            || support.actors.len() < limits.actors_min
+            || share < limits.share_min
+        {
+            return;
+        }
+        *told = true;
+        self.told += 1;
+        let (observed, expected) = departure.told();
+        let signals = vec![
+            signal(format!("{} {}", part.name(), departure.field()), observed.clone(), expected),
+            signal("messages", support.count.to_string(), format!("0 of {}", self.count)),
+            signal("actors", support.actors.len().to_string(), "none"),
+        ];
+        let mut finding = weakness(context, SPEC.rule.id, SPEC.severity, signals);
+        finding.message = format!(
+            "{}: {observed} in {} of {} {} messages",
+            context.sighting.name,
+            support.count,
+            self.count,
+            part.name()
+        );
+        finding.count = support.count;
+        finding.evidence = vec![context.evidence(observed)];
+        finding.remediation = "bring the document and the application together again".to_owned();
+        findings.push(finding);
+    }
+}
+
+/// Each part of an exchange that is documented, with its departures.
+fn parts(
+    context: &Context<'_>,
+    operation: &Operation,
+) -> Vec<(Part, std::collections::BTreeSet<Departure>)> {
+    let mut found = Vec::new();
+    let Some(request) = &context.tx.request else { return found };
+    // Keys in the query are documented as ways to sign in, not as parameters.
+    let is_key = |name: &str| {
+        let key = CredentialKind::ApiKey;
+        request.credentials.iter().any(|one| one.kind == key && one.name.eq_ignore_ascii_case(name))
+    };
+    let leaves = || request.leaves.iter();
+    let whole = !request.leaves_cut;
+    let query = leaves().filter(|leaf| leaf.place == Place::Query && !is_key(&leaf.path));
+    found.push((Part::Query, operation.query.departures(query, whole)));
+    let body = &operation.body;
+    if request.body_bytes > 0 && !body.is_empty() && body.is_for(request.content_type.as_deref()) {
+        let leaves = leaves().filter(|leaf| matches!(leaf.place, Place::Json | Place::Form));
+        found.push((Part::Request, body.departures(leaves, whole)));
+    }
+    let Some(response) = &context.tx.response else { return found };
+    let documented: Option<&Shape> = operation.answer(response.status);
+    if let Some(shape) = documented
+        && response.body_bytes > 0
+        && !shape.is_empty()
+        && shape.is_for(response.content_type.as_deref())
+    {
+        let leaves = response.leaves.iter().filter(|leaf| leaf.place == Place::Json);
+        let departures = shape.departures(leaves, !response.leaves_cut);
+        found.push((Part::Response(response.status), departures));
+    }
+    found
+}
+
+impl Detector for SchemaDrift {
+    fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
+        if let Observation::Transaction(context) = observation {
+            self.judge(context, findings);
+        }
+    }
+}

@@ -1,0 +1,141 @@
+use crate::testing::{DAY, Town};
+use stilt_inventory::test_support::{Tx, delete, get, post};
+
+const SHOP: &str = r##"
+openapi: 3.0.3
+info: {title: Shop, version: "2.0"}
+servers: [{url: "https://app.test/api"}]
+paths:
+  /orders:
+    get: {responses: {"200": {description: ok}}}
+  /orders/{id}:
+    get: {responses: {"200": {description: ok}}}
+  /v2/rates:
+    get: {responses: {"200": {description: ok}}}
+  /carts:
+    get: {deprecated: true, responses: {"200": {description: ok}}}
+"##;
+
+fn town(documents: &[&str]) -> Town {
+    let mut town = Town::new("surface.undocumented_endpoint");
+    town.document(documents);
+    town
+}
+
+/// The same request by several callers, minutes apart.
+fn often(town: &mut Town, tx: Tx) {
+    for caller in 0..3 {
+        let from = format!("10.3.0.{}", 1 + caller);
+        town.at(f64::from(caller) * 400.0, tx.clone().from(&from).agent(&from));
+    }
+}
+
+fn check(tx: Tx, expected: Option<(&str, &str)>) {
+    let shown = format!("{tx:?}");
+    let mut town = town(&[SHOP]);
+    often(&mut town, get("/api/orders").answer(r#"{"items":[]}"#));
+    often(&mut town, tx);
+    town.run();
+    let told: Vec<(&str, &str)> = town
+        .notices()
+        .iter()
+        .map(|one| (one.why[0].signal.as_str(), one.endpoint.as_str()))
+        .collect();
+    assert_eq!(told, expected.into_iter().collect::<Vec<_>>(), "{shown}");
+}
+
+fn json(tx: Tx) -> Tx {
+    tx.answer(r#"{"a":1}"#)
+}
+
+#[test]
+fn what_no_document_has_is_a_shadow() {
+    check(json(get("/api/debug/users")), Some(("shadow", "GET /api/debug/users")));
+    check(json(delete("/api/orders/17")), Some(("shadow", "DELETE /api/orders/{id}")));
+    check(post("/api/carts").status(204), Some(("shadow", "POST /api/carts")));
+}
+
+#[test]
+fn what_is_documented_is_none() {
+    check(json(get("/api/orders/17?x=1")), None);
+    check(json(get("/api/v2/rates")), None);
+    check(Tx::new("HEAD", "/api/orders"), None);
+    check(Tx::new("OPTIONS", "/api/anything").status(204), None);
+}
+
+#[test]
+fn what_was_left_behind_is_a_zombie() {
+    check(json(get("/api/carts")), Some(("zombie", "GET /api/carts")));
+    check(json(get("/api/v1/rates")), Some(("zombie", "GET /api/v1/rates")));
+}
+
+#[test]
+fn guesses_that_are_refused_and_pages_are_none() {
+    check(get("/api/.env").status(404), None);
+    check(get("/api/admin").status(403), None);
+    check(get("/api/app").html("<html></html>"), None);
+    check(get("/static/app.js").answer_header("Content-Type", "text/javascript"), None);
+}
+
+#[test]
+fn one_caller_or_one_moment_says_little() {
+    let mut alone = town(&[SHOP]);
+    let mut moment = town(&[SHOP]);
+    for n in 0..9 {
+        let from = format!("10.3.0.{}", 1 + n);
+        alone.at(f64::from(n) * 400.0, json(get("/api/hidden")));
+        moment.at(f64::from(n), json(get("/api/hidden")).from(&from).agent(&from));
+    }
+    alone.run();
+    moment.run();
+    assert!(alone.notices().is_empty() && moment.notices().is_empty());
+}
+
+#[test]
+fn a_later_document_retires_what_it_drops() {
+    let old = SHOP.replace("\"2.0\"", "\"1.9\"").replace("  /carts:", "  /baskets:");
+    let mut town = town(&[SHOP, &old]);
+    often(&mut town, json(get("/api/baskets")));
+    often(&mut town, json(get("/api/orders")));
+    town.run();
+    let told: Vec<&str> = town.notices().iter().map(|one| one.why[0].signal.as_str()).collect();
+    assert_eq!(told, ["zombie"]);
+}
+
+#[test]
+fn a_document_of_another_host_is_about_who_answers_its_operations() {
+    let elsewhere = SHOP.replace("app.test", "api.shop.example");
+    let mut stranger = town(&[&elsewhere]);
+    often(&mut stranger, json(get("/api/hidden")));
+    often(&mut stranger, json(get("/api/orders")));
+    stranger.run();
+    assert!(stranger.notices().is_empty());
+    assert_eq!(stranger.not_evaluated().len(), 1);
+    let mut same = town(&[&elsewhere]);
+    for path in ["/api/orders", "/api/orders/17", "/api/v2/rates", "/api/hidden"] {
+        often(&mut same, json(get(path)));
+    }
+    for caller in 0..3 {
+        let from = format!("10.4.0.{}", 1 + caller);
+        same.at(2000.0 + f64::from(caller) * 400.0, json(get("/api/hidden")).from(&from));
+    }
+    same.run();
+    let told: Vec<&str> = same.notices().iter().map(|one| one.endpoint.as_str()).collect();
+    assert_eq!(told, ["GET /api/hidden"]);
+}
+
+#[test]
+fn what_nobody_asks_for_in_a_month_is_an_orphan() {
+    let run = |days: u32| {
+        let mut town = town(&[SHOP]);
+        for day in 0..days {
+            for path in ["/api/orders", "/api/orders/5", "/api/v2/rates"] {
+                town.at(f64::from(day) * DAY, json(get(path)));
+            }
+        }
+        town.run_without_ticks();
+        town.notices().iter().map(|one| one.endpoint.clone()).collect::<Vec<_>>()
+    };
+    assert!(run(25).is_empty());
+    assert_eq!(run(40), ["GET /carts"]);
+}

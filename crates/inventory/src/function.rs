@@ -1,0 +1,267 @@
+//! What business an endpoint does, where that is worth guarding; told from what its messages
+//! carry and who may ask, and from words only beside such evidence.
+
+use crate::inventory::Known;
+use crate::knowledge::class::Class;
+use crate::knowledge::field::Field;
+use crate::knowledge::{Level, Schema};
+use crate::sighting::EndpointKind;
+use crate::words::{has_word, words};
+use stilt_model::SecretKind;
+
+/// Records of one answer, and bytes, from which on it is a bulk list.
+const BULK_RECORDS: u64 = 100;
+const BULK_BYTES: u64 = 1 << 20;
+
+/// A sensitive business function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Function {
+    /// Signing in and out, tokens.
+    Authentication,
+    /// Accounts and personal records of people.
+    Account,
+    /// Money moves.
+    Payment,
+    /// For few roles only.
+    Admin,
+    /// Hands out much at once.
+    Export,
+    /// Sends something to somebody.
+    Messaging,
+    /// Talks to a language model or its tools.
+    Ai,
+}
+
+impl Function {
+    /// In a word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Authentication => "authentication",
+            Self::Account => "account",
+            Self::Payment => "payment",
+            Self::Admin => "admin",
+            Self::Export => "export",
+            Self::Messaging => "messaging",
+            Self::Ai => "ai",
+        }
+    }
+}
+
+/// The sensitive functions of an endpoint, each with the evidence for it.
+#[must_use]
+pub fn functions(known: Known<'_>) -> Vec<(Function, &'static str)> {
+    let evidence: [(Function, Option<&'static str>); 7] = [
+        (Function::Authentication, authentication(known)),
+        (Function::Account, account(known)),
+        (Function::Payment, payment(known)),
+        (Function::Admin, admin(known)),
+        (Function::Export, export(known)),
+        (Function::Messaging, messaging(known)),
+        (Function::Ai, ai(known)),
+    ];
+    evidence.into_iter().filter_map(|(function, why)| Some((function, why?))).collect()
+}
+
+fn changes(known: Known<'_>) -> bool {
+    matches!(known.endpoint.method.as_str(), "POST" | "PUT" | "PATCH" | "DELETE")
+}
+
+/// Fields of requests: query and body.
+fn asked(known: Known<'_>) -> impl Iterator<Item = (&str, &Field)> {
+    let (query, body) = (&known.knowledge.query, &known.knowledge.body);
+    query.fields.iter().chain(&body.fields).map(|(path, field)| (&**path, field))
+}
+
+/// Fields of answers that tell success.
+fn told(known: Known<'_>) -> impl Iterator<Item = (&str, &Field)> {
+    known
+        .knowledge
+        .answers
+        .iter()
+        .filter(|answer| answer.status / 100 == 2)
+        .flat_map(|answer| answer.schema.fields.iter().map(|(path, field)| (&**path, field)))
+}
+
+fn holds(field: &Field, kinds: &[SecretKind]) -> bool {
+    field.secrets().any(|kind| kinds.contains(&kind))
+}
+
+fn last(path: &str) -> &str {
+    path.rsplit('.').next().unwrap_or(path).trim_end_matches("[]")
+}
+
+fn authentication(known: Known<'_>) -> Option<&'static str> {
+    let knowledge = known.knowledge;
+    match known.endpoint.kind {
+        EndpointKind::Login => return Some("takes a user and a secret and hands out a token"),
+        EndpointKind::Signup => return Some("takes a user and a new secret"),
+        EndpointKind::Refresh => return Some("renews a token"),
+        EndpointKind::Logout => return Some("ends a session"),
+        EndpointKind::Other => {}
+    }
+    let secret = [SecretKind::Password, SecretKind::Code];
+    if changes(known) && asked(known).any(|(_, field)| holds(field, &secret)) {
+        return Some("takes a password or code");
+    }
+    let tokens = [SecretKind::Token, SecretKind::Jwt];
+    let always_hands_out = knowledge.successes > 0
+        && knowledge.issued.saturating_mul(2) >= knowledge.successes
+        && told(known).any(|(_, field)| holds(field, &tokens));
+    always_hands_out.then_some("its answers hand out tokens")
+}
+
+fn account(known: Known<'_>) -> Option<&'static str> {
+    const PERSONAL: &[SecretKind] = &[SecretKind::Email, SecretKind::Phone, SecretKind::NationalId];
+    // A record of a person, not a list in which some address occurs.
+    let single = |path: &str| !path.contains("[]");
+    let people = has_word(&known.endpoint.template, crate::words::PEOPLE)
+        || words(&known.endpoint.template)
+            .iter()
+            .any(|word| crate::words::PEOPLE.contains(&crate::words::singular(word).as_str()));
+    let tells = told(known).any(|(path, field)| single(path) && holds(field, PERSONAL));
+    let takes = changes(known) && asked(known).any(|(_, field)| holds(field, PERSONAL));
+    let secret = changes(known)
+        && asked(known).any(|(_, field)| holds(field, &[SecretKind::Password]))
+        && known.endpoint.kind == EndpointKind::Other;
+    if secret {
+        Some("changes a password")
+    } else if takes && people {
+        Some("takes personal data of people")
+    } else if tells && people {
+        Some("tells personal data of a person")
+    } else {
+        None
+    }
+}
+
+fn payment(known: Known<'_>) -> Option<&'static str> {
+    const AMOUNT: &[&str] = &[
+        "amount", "sum", "total", "price", "value", "betrag", "summe", "montant", "importe",
+        "monto", "valor", "importo", "cents",
+    ];
+    const AROUND: &[&str] = &[
+        "currency",
+        "iban",
+        "account",
+        "recipient",
+        "beneficiary",
+        "payee",
+        "card",
+        "payment",
+        "transfer",
+        "debtor",
+        "creditor",
+        "wallet",
+        "coupon",
+        "refund",
+        "reference",
+    ];
+    if !changes(known) {
+        return None;
+    }
+    let bank = [SecretKind::Card, SecretKind::Iban];
+    if asked(known).any(|(_, field)| holds(field, &bank)) {
+        return Some("takes a card or account number");
+    }
+    let number = |field: &Field| {
+        field.integers > 0
+            || field.numbers > 0
+            || field.texts_of(Class::Decimal) > 0
+            || field.texts_of(Class::Integer) > 0
+    };
+    let amount = asked(known).any(|(path, field)| number(field) && has_word(last(path), AMOUNT));
+    let around = asked(known).any(|(path, _)| has_word(last(path), AROUND))
+        || words(&known.endpoint.template)
+            .iter()
+            .any(|word| AROUND.contains(&crate::words::singular(word).as_str()));
+    (amount && around).then_some("takes an amount and where it goes")
+}
+
+fn admin(known: Known<'_>) -> Option<&'static str> {
+    let roles = &known.knowledge.actors.roles;
+    let passed = |role: &&crate::knowledge::Role| role.passed > 0;
+    let shut = |role: &&crate::knowledge::Role| role.refused > 0 && role.passed == 0;
+    if roles.iter().any(|role| passed(&role)) && roles.iter().any(|role| shut(&role)) {
+        return Some("lets some roles through and refuses others");
+    }
+    let telling = |name: &str| {
+        has_word(name, &["admin", "administrator", "root", "superuser", "staff", "operator"])
+    };
+    let only = !roles.is_empty() && roles.iter().filter(passed).all(|role| telling(&role.name));
+    if only && roles.iter().any(|role| passed(&role)) {
+        return Some("only administrators get through");
+    }
+    let named = words(&known.endpoint.template)
+        .iter()
+        .any(|word| matches!(word.as_str(), "admin" | "administration" | "backoffice"));
+    let guarded = known.knowledge.auth.level() == Level::Always
+        && known.knowledge.answers.iter().any(|answer| matches!(answer.status, 401 | 403));
+    (named && guarded).then_some("called so, and refuses callers")
+}
+
+fn export(known: Known<'_>) -> Option<&'static str> {
+    const FILES: &[&str] =
+        &["csv", "spreadsheet", "ms-excel", "zip", "x-ndjson", "x-tar", "gzip", "parquet"];
+    for answer in known.knowledge.answers_of(2) {
+        let file = |media: &str| FILES.iter().any(|part| media.contains(part));
+        if answer.media.iter().any(|media| file(media)) {
+            return Some("hands out a file of records");
+        }
+        let json = answer.media.iter().any(|media| media.contains("json"));
+        if answer.records_max >= BULK_RECORDS || (json && answer.bytes_max >= BULK_BYTES) {
+            return Some("one answer holds a hundred records or more");
+        }
+    }
+    None
+}
+
+fn messaging(known: Known<'_>) -> Option<&'static str> {
+    const TO: &[&str] = &[
+        "to",
+        "recipient",
+        "recipients",
+        "receiver",
+        "phone",
+        "mobile",
+        "msisdn",
+        "channel",
+        "email",
+        "destination",
+    ];
+    const SAYS: &[&str] =
+        &["message", "text", "body", "content", "subject", "template", "html", "sms"];
+    if !changes(known) {
+        return None;
+    }
+    let body: &Schema = &known.knowledge.body;
+    let to = body.fields.iter().any(|(path, field)| {
+        has_word(last(path), TO) && holds(field, &[SecretKind::Email, SecretKind::Phone])
+    });
+    let says = body
+        .fields
+        .iter()
+        .any(|(path, field)| has_word(last(path), SAYS) && field.text_count() > 0);
+    (to && says).then_some("takes a recipient and a text")
+}
+
+fn ai(known: Known<'_>) -> Option<&'static str> {
+    let body = &known.knowledge.body;
+    let asks = |path: &str| body.fields.contains_key(path);
+    let of = |head: &str| body.fields.keys().any(|path| path.starts_with(head));
+    let tokens = told(known).any(|(path, _)| {
+        let words = words(last(path));
+        words.iter().any(|word| word == "tokens") || words.iter().any(|word| word == "token_count")
+    });
+    if asks("jsonrpc") && known.endpoint.template.contains("#tools/") {
+        return Some("lists or calls tools of a model (MCP)");
+    }
+    let chat = of("messages[].role") && of("messages[].content") && asks("model");
+    let prompt = asks("prompt") && (asks("model") || tokens);
+    let gemini = of("contents[].parts[]");
+    if chat || prompt || gemini {
+        return Some("takes a prompt for a model");
+    }
+    (changes(known) && tokens && (asks("model") || asks("input")))
+        .then_some("counts tokens of a model")
+}

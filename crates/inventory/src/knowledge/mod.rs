@@ -1,0 +1,247 @@
+//! What is known of an endpoint beyond its path: parameters, schemas, callers, times.
+//!
+//! Everything is bounded. Counts are of every request; what a message says in detail is looked at
+//! for the first [`DETAILED`] of each sort and for one in [`ONE_IN`] after that, by count, so that
+//! the same capture always teaches the same.
+
+mod actors;
+mod auth;
+pub mod class;
+pub mod field;
+mod latency;
+pub mod schema;
+
+pub use actors::{Actors, Role};
+pub use auth::{Auth, Carrier, Level};
+pub use latency::Latency;
+pub use schema::Schema;
+
+use crate::path::Path;
+use crate::sighting::Slot;
+use field::Field;
+use stilt_model::{ActorId, Outcome, Place, Request, Response, Timestamp, Transaction};
+
+/// Messages of one sort that are looked at in detail…
+const DETAILED: u64 = 128;
+/// …and how many are passed over for each one after that.
+const ONE_IN: u64 = 32;
+/// Status codes told apart, and media types of either direction.
+const STATUSES_MAX: usize = 24;
+const MEDIA_MAX: usize = 4;
+/// Sorts of answers (by status) whose schema is kept.
+const ANSWERS_MAX: usize = 8;
+
+/// Who asked, as the floors above know.
+#[derive(Clone, Copy, Debug)]
+pub struct Who<'a> {
+    /// The actor.
+    pub actor: ActorId,
+    /// It showed a credential that the application issued or accepts.
+    pub authenticated: bool,
+    /// Its roles.
+    pub roles: &'a [String],
+}
+
+/// One sort of answer.
+#[derive(Clone, Debug, Default)]
+pub struct Answer {
+    /// Status code.
+    pub status: u16,
+    /// Answers of that status.
+    pub count: u64,
+    /// Media types, in the order they came.
+    pub media: Vec<Box<str>>,
+    /// What the bodies say.
+    pub schema: Schema,
+    /// Most records (elements of the outermost array) one answer had.
+    pub records_max: u64,
+    /// Longest body, in bytes.
+    pub bytes_max: u64,
+}
+
+/// What is known of one endpoint.
+#[derive(Clone, Debug, Default)]
+pub struct Knowledge {
+    /// First request.
+    pub first: Timestamp,
+    /// Last request.
+    pub last: Timestamp,
+    /// Requests.
+    pub requests: u64,
+    /// Requests the application did as asked.
+    pub successes: u64,
+    /// Answers, by status; those beyond the cap are in none.
+    pub answers: Vec<Answer>,
+    /// Time from the end of a request to the start of its answer.
+    pub latency: Latency,
+    /// Credentials shown.
+    pub auth: Auth,
+    /// Who asked.
+    pub actors: Actors,
+    /// Values in the slots of the path, in their order.
+    pub slots: Vec<Field>,
+    /// Parameters of the query.
+    pub query: Schema,
+    /// What request bodies say.
+    pub body: Schema,
+    /// Media types of request bodies.
+    pub media: Vec<Box<str>>,
+    /// Answers that handed out a token or cookie which is not one of many.
+    pub issued: u64,
+}
+
+impl Knowledge {
+    /// Takes in a transaction. `flagged`: it belongs to an attack, and is counted only.
+    pub(crate) fn learn(
+        &mut self,
+        tx: &Transaction,
+        outcome: Outcome,
+        who: Who<'_>,
+        flagged: bool,
+        path: Option<(&mut Path, &[Slot])>,
+        room: &mut usize,
+    ) {
+        let Some(request) = &tx.request else { return };
+        if self.requests == 0 {
+            self.first = tx.start;
+        }
+        self.first = self.first.min(tx.start);
+        self.last = self.last.max(tx.start);
+        self.requests = self.requests.saturating_add(1);
+        self.actors.see(who, tx.status());
+        self.auth.see(&request.credentials, who.authenticated, outcome, tx.status());
+        if let Some(response) = &tx.response {
+            self.latency.add(response.start.since(tx.start));
+            self.answer(response, who.actor, flagged, room);
+        }
+        if outcome != Outcome::Success || flagged {
+            return;
+        }
+        self.successes = self.successes.saturating_add(1);
+        if detailed(self.successes) {
+            if let Some((path, slots)) = path {
+                self.path(&request.path, path, slots, who.actor);
+            }
+            self.request(request, who.actor, room);
+        }
+    }
+
+    fn path(&mut self, text: &str, path: &mut Path, slots: &[Slot], actor: ActorId) {
+        path.parse(text);
+        if self.slots.len() != slots.len() {
+            // The template has changed: what the slots held was of another cut.
+            self.slots = vec![Field::default(); slots.len()];
+        }
+        for (field, slot) in self.slots.iter_mut().zip(slots) {
+            field.see_text(path.segment(slot.segment), actor);
+        }
+    }
+
+    fn request(&mut self, request: &Request, actor: ActorId, room: &mut usize) {
+        let of = |place: Place| request.leaves.iter().filter(move |leaf| leaf.place == place);
+        let whole = !request.leaves_cut;
+        self.query.see(of(Place::Query), whole, actor, room);
+        if request.body_bytes > 0 {
+            let body = request.leaves.iter().filter(|leaf| leaf.place != Place::Query);
+            self.body.see(body, whole, actor, room);
+            note_media(&mut self.media, request.content_type.as_deref());
+        }
+    }
+
+    fn answer(&mut self, response: &Response, actor: ActorId, flagged: bool, room: &mut usize) {
+        let issued = response.issued.iter().any(|issued| !issued.cleared);
+        self.issued = self.issued.saturating_add(u64::from(issued));
+        let known = self.answers.iter().position(|answer| answer.status == response.status);
+        let at = known.unwrap_or_else(|| {
+            if self.answers.len() < STATUSES_MAX {
+                self.answers.push(Answer { status: response.status, ..Answer::default() });
+            }
+            self.answers.len().saturating_sub(1)
+        });
+        let details = at < ANSWERS_MAX && !flagged;
+        let Some(answer) = self.answers.get_mut(at) else { return };
+        if answer.status != response.status {
+            return;
+        }
+        answer.count = answer.count.saturating_add(1);
+        answer.bytes_max = answer.bytes_max.max(response.body_bytes);
+        if !details || !detailed(answer.count) || response.body_bytes == 0 {
+            return;
+        }
+        note_media(&mut answer.media, response.content_type.as_deref());
+        let leaves = || response.leaves.iter().filter(|leaf| leaf.place == Place::Json);
+        let records = leaves().filter(|leaf| leaf.path.in_array()).map(|leaf| leaf.record);
+        let records = records.max().map_or(0, |last| u64::from(last).saturating_add(1));
+        answer.records_max = answer.records_max.max(records);
+        answer.schema.see(leaves(), !response.leaves_cut, actor, room);
+    }
+
+    /// Answers of that class (2 for 200 to 299), the most frequent first.
+    pub fn answers_of(&self, class: u16) -> impl Iterator<Item = &Answer> {
+        let mut found: Vec<&Answer> =
+            self.answers.iter().filter(|answer| answer.status / 100 == class).collect();
+        found.sort_by_key(|answer| (core::cmp::Reverse(answer.count), answer.status));
+        found.into_iter()
+    }
+
+    /// Fields known, against the cap of all endpoints.
+    pub(crate) fn fields(&self) -> usize {
+        let answers: usize = self.answers.iter().map(|answer| answer.schema.fields()).sum();
+        answers.saturating_add(self.query.fields()).saturating_add(self.body.fields())
+    }
+
+    /// Takes in what was known of an endpoint that turned out to be this one.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        if other.requests == 0 {
+            return;
+        }
+        self.first = if self.requests == 0 { other.first } else { self.first.min(other.first) };
+        self.last = self.last.max(other.last);
+        self.requests = self.requests.saturating_add(other.requests);
+        self.successes = self.successes.saturating_add(other.successes);
+        self.issued = self.issued.saturating_add(other.issued);
+        self.latency.absorb(&other.latency);
+        self.auth.absorb(&other.auth);
+        self.actors.absorb(&other.actors);
+        self.query.absorb(other.query);
+        self.body.absorb(other.body);
+        for media in other.media {
+            note_media(&mut self.media, Some(&media));
+        }
+        if self.slots.is_empty() {
+            self.slots = other.slots;
+        } else if self.slots.len() == other.slots.len() {
+            for (field, old) in self.slots.iter_mut().zip(&other.slots) {
+                field.absorb(old);
+            }
+        }
+        for answer in other.answers {
+            let room = self.answers.len() < STATUSES_MAX;
+            match self.answers.iter_mut().find(|known| known.status == answer.status) {
+                Some(known) => {
+                    known.count = known.count.saturating_add(answer.count);
+                    known.records_max = known.records_max.max(answer.records_max);
+                    known.bytes_max = known.bytes_max.max(answer.bytes_max);
+                    known.schema.absorb(answer.schema);
+                    for media in answer.media {
+                        note_media(&mut known.media, Some(&media));
+                    }
+                }
+                None if room => self.answers.push(answer),
+                None => {}
+            }
+        }
+    }
+}
+
+/// Whether the `count`th message of its sort is looked at in detail.
+fn detailed(count: u64) -> bool {
+    count <= DETAILED || count.is_multiple_of(ONE_IN)
+}
+
+fn note_media(known: &mut Vec<Box<str>>, media: Option<&str>) {
+    let Some(media) = media else { return };
+    if known.len() < MEDIA_MAX && !known.iter().any(|one| **one == *media) {
+        known.push(media.into());
+    }
+}

@@ -1,0 +1,155 @@
+//! Which fields messages have.
+
+use super::field::Field;
+use crate::path;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use stilt_model::{ActorId, Leaf};
+
+/// Fields of one schema; beyond them it is open.
+const FIELDS_MAX: usize = 256;
+/// Keys of a path in which values are looked for.
+const DEEPEST: usize = 16;
+
+/// Fields of messages, by path: keys joined by `.`, `[]` for elements of arrays, `*` for keys that
+/// are values themselves (`prices.*.amount`).
+#[derive(Clone, Debug, Default)]
+pub struct Schema {
+    /// Messages looked at, those that came whole.
+    pub messages: u64,
+    /// Fields, by path.
+    pub fields: BTreeMap<Box<str>, Field>,
+    /// Some fields were left out.
+    pub open: bool,
+    looked: u64,
+}
+
+impl Schema {
+    /// Takes in a message; `room` is what is left of the cap of all endpoints.
+    pub(crate) fn see<'a>(
+        &mut self,
+        leaves: impl Iterator<Item = &'a Leaf>,
+        whole: bool,
+        actor: ActorId,
+        room: &mut usize,
+    ) {
+        self.looked = self.looked.saturating_add(1);
+        self.messages = self.messages.saturating_add(u64::from(whole));
+        for leaf in leaves {
+            let path = normal(&leaf.path);
+            if let Some(field) = self.fields.get_mut(&*path) {
+                field.see(&leaf.value, actor, self.looked);
+            } else if self.fields.len() < FIELDS_MAX && *room > 0 {
+                *room = room.saturating_sub(1);
+                let mut field = Field::default();
+                field.see(&leaf.value, actor, self.looked);
+                self.fields.insert(path.as_ref().into(), field);
+            } else {
+                self.open = true;
+            }
+        }
+    }
+
+    /// Every message had the field.
+    #[must_use]
+    pub fn always(&self, field: &Field) -> bool {
+        field.messages >= self.looked && self.looked > 0
+    }
+
+    /// Nothing was seen.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
+    pub(crate) fn fields(&self) -> usize {
+        self.fields.len()
+    }
+
+    pub(crate) fn absorb(&mut self, other: Self) {
+        // Numbers of messages must not meet: each field counts a message once.
+        self.looked = self.looked.saturating_add(other.looked);
+        self.messages = self.messages.saturating_add(other.messages);
+        self.open |= other.open;
+        for (path, field) in other.fields {
+            if let Some(own) = self.fields.get_mut(&path) {
+                own.absorb(&field);
+            } else if self.fields.len() < FIELDS_MAX {
+                self.fields.insert(path, field);
+            } else {
+                self.open = true;
+            }
+        }
+    }
+}
+
+/// A path with keys that are values (numbers, UUIDs, dates) as `*`.
+fn normal(path: &str) -> Cow<'_, str> {
+    let may_vary = path.bytes().any(|b| b.is_ascii_digit() || matches!(b, b'<' | b'@' | b' '));
+    if !may_vary {
+        return Cow::Borrowed(path);
+    }
+    let mut varied = false;
+    let parts: Vec<&str> = path
+        .split('.')
+        .take(DEEPEST)
+        .map(|key| {
+            let name = key.trim_end_matches("[]");
+            if path::kind(name).is_some() {
+                varied = true;
+                return if name.len() == key.len() { "*" } else { "*[]" };
+            }
+            key
+        })
+        .collect();
+    if varied { Cow::Owned(parts.join(".")) } else { Cow::Borrowed(path) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stilt_model::{Place, Value};
+
+    fn leaf(path: &str) -> Leaf {
+        let value = Value::Integer(1);
+        Leaf {
+            place: Place::Json,
+            path: path.into(),
+            record: 0,
+            value,
+            sensitive: Default::default(),
+        }
+    }
+
+    #[test]
+    fn keys_that_are_values_are_one_field() {
+        let mut schema = Schema::default();
+        let mut room = 1000;
+        for n in 0..50 {
+            let leaves = [leaf(&format!("prices.{n}.amount")), leaf("md5"), leaf("line2")];
+            schema.see(leaves.iter(), true, ActorId(1), &mut room);
+        }
+        let paths: Vec<&str> = schema.fields.keys().map(AsRef::as_ref).collect();
+        assert_eq!(paths, ["line2", "md5", "prices.*.amount"]);
+        assert_eq!((schema.messages, schema.fields["md5"].messages), (50, 50));
+    }
+
+    #[test]
+    fn made_up_fields_fill_no_table() {
+        let mut schema = Schema::default();
+        let mut room = 100;
+        for n in 0..1000_u32 {
+            let name: String = n.to_string().bytes().map(|b| char::from(b + 49)).collect();
+            schema.see([leaf(&name)].iter(), true, ActorId(1), &mut room);
+        }
+        assert!(schema.open && schema.fields.len() == 100 && room == 0);
+    }
+
+    #[test]
+    fn a_message_counts_a_field_once() {
+        let mut schema = Schema::default();
+        let mut room = 9;
+        schema.see([leaf("a[].id"), leaf("a[].id")].iter(), true, ActorId(1), &mut room);
+        assert_eq!((schema.fields["a[].id"].messages, schema.fields["a[].id"].values), (1, 2));
+    }
+}

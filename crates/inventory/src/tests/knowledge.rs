@@ -1,0 +1,110 @@
+use super::*;
+use crate::knowledge::Level;
+use crate::{Function, Known, Who, functions};
+use stilt_model::ActorId;
+
+impl Watched {
+    /// Sees an exchange by an actor, and learns from it.
+    fn by(&mut self, actor: u64, roles: &[&str], tx: Tx) {
+        let tx = self.world.tx(tx);
+        let sighting = self.inventory.observe(&tx);
+        let roles: Vec<String> = roles.iter().map(|role| (*role).to_owned()).collect();
+        let authenticated = tx.request.as_ref().is_some_and(|r| !r.credentials.is_empty());
+        let who = Who { actor: ActorId(actor), authenticated, roles: &roles };
+        self.inventory.learn(&tx, &sighting, who, false);
+    }
+
+    fn known(&self, name: &str) -> Known<'_> {
+        let all = self.inventory.known();
+        all.into_iter().find(|known| &*known.endpoint.name == name).expect("it was seen")
+    }
+
+    fn functions(&self, name: &str) -> Vec<Function> {
+        functions(self.known(name)).into_iter().map(|(function, _)| function).collect()
+    }
+}
+
+#[test]
+fn callers_statuses_and_times_are_counted() {
+    let mut app = Watched::new();
+    for n in 0..40 {
+        let tx = get("/orders/1").latency(10 + n).answer(r#"{"id":1}"#);
+        let tx = if n % 4 == 0 { tx.status(404) } else { tx.bearer("token-of-some-length") };
+        app.by(n % 8, &["customer"], tx);
+    }
+    let known = app.known("GET /orders/{id}").knowledge;
+    assert_eq!((known.requests, known.successes), (40, 30));
+    let statuses: Vec<_> = known.answers.iter().map(|one| (one.status, one.count)).collect();
+    assert_eq!(statuses, [(404, 10), (200, 30)]);
+    assert_eq!(known.actors.count(), 8);
+    assert_eq!(&*known.actors.roles[0].name, "customer");
+    assert_eq!(known.auth.level(), Level::Always);
+    let median = known.latency.quantile(0.5).unwrap();
+    assert!((0.027..0.032).contains(&median), "{median}");
+    assert_eq!(known.slots[0].range, Some((1.0, 1.0)));
+}
+
+#[test]
+fn what_merges_keeps_what_was_known() {
+    let mut app = Watched::new();
+    for n in 0..12 {
+        let word = format!("{}book", char::from(b'a' + n));
+        app.by(u64::from(n), &[], get(&format!("/shelf/{word}")).answer(r#"{"a":1,"b":2,"c":3}"#));
+    }
+    let known = app.known("GET /shelf/{slug}").knowledge;
+    assert_eq!((known.requests, known.actors.count()), (12, 12));
+    assert_eq!(known.answers[0].schema.messages, 12);
+}
+
+#[test]
+fn paths_that_are_only_refused_are_no_endpoints() {
+    let mut app = Watched::new();
+    app.by(1, &[], get("/orders/1").answer(r#"{"id":1}"#));
+    for n in 0..500 {
+        app.by(2, &[], get(&format!("/guess{n}/x")).status(if n % 2 == 0 { 404 } else { 403 }));
+    }
+    assert_eq!(app.inventory.known().len(), 1);
+    assert!(app.inventory.refused() > 0);
+}
+
+#[test]
+fn business_is_told_by_what_messages_carry() {
+    let mut app = Watched::new();
+    let auth = |tx: Tx| tx.bearer("token-of-some-length");
+    for n in 0..6 {
+        let transfer = r#"{"to":"DE89370400440532013000","amount":12.5,"currency":"EUR"}"#;
+        app.by(n, &["customer"], auth(post("/v1/move").json(transfer).status(201)));
+        let note = r#"{"recipient":"ann@example.org","message":"see you at eight"}"#;
+        app.by(n, &["customer"], auth(post("/notes").json(note).status(202)));
+        let prompt = r#"{"model":"m","messages":[{"role":"user","content":"hello"}]}"#;
+        app.by(n, &["customer"], auth(post("/v1/chat").json(prompt)));
+        let list: Vec<String> = (0..150).map(|id| format!(r#"{{"id":{id}}}"#)).collect();
+        let list = format!("[{}]", list.join(","));
+        app.by(n, &["customer"], auth(get("/all")).answer(&list));
+        app.by(n, &["customer"], auth(get("/locked")).status(403));
+        app.by(n, &["boss"], auth(get("/locked")).answer(r#"{"a":1}"#));
+        let change = r#"{"old_password":"abc","new_password":"def"}"#;
+        app.by(n, &["customer"], auth(post("/me/secret").json(change).status(204)));
+        app.by(n, &["customer"], auth(get("/catalogue")).answer(r#"{"price":5,"total":9}"#));
+    }
+    assert_eq!(app.functions("POST /v1/move"), [Function::Payment]);
+    assert_eq!(app.functions("POST /notes"), [Function::Messaging]);
+    assert_eq!(app.functions("POST /v1/chat"), [Function::Ai]);
+    assert_eq!(app.functions("GET /all"), [Function::Export]);
+    assert_eq!(app.functions("GET /locked"), [Function::Admin]);
+    assert!(app.functions("POST /me/secret").contains(&Function::Account));
+    assert_eq!(app.functions("GET /catalogue"), []);
+}
+
+#[test]
+fn fields_of_all_endpoints_together_are_bounded() {
+    let mut app = Watched::with(&Config { fields_max: 50, ..Config::default() });
+    for n in 0..40 {
+        let name = char::from(b'a' + n % 26);
+        let fields: Vec<String> =
+            (0..20).map(|f| format!(r#""{name}{name}{}":1"#, "x".repeat(f))).collect();
+        app.by(1, &[], get(&format!("/p{name}x")).answer(&format!("{{{}}}", fields.join(","))));
+    }
+    let fields: usize = app.inventory.known().iter().map(|known| known.knowledge.fields()).sum();
+    assert!((1..=50).contains(&fields), "{fields}");
+}
