@@ -249,6 +249,17 @@ pub struct GraphQl {
     pub introspection: bool,
 }
 
+/// What more is told of a message as it was sent. Most have nothing of it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct AsSent {
+    /// Length of the body after transfer decoding only, where it differs from the decoded one.
+    pub encoded_bytes: Option<u64>,
+    /// SHA-256 of the decoded body, where it was asked for, and all of it was there.
+    pub sha256: Option<[u8; 32]>,
+    /// Trailers (RFC 9112 §7.1.2) in wire order, masked like headers.
+    pub trailers: Vec<(String, String)>,
+}
+
 /// What the client asked.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Request {
@@ -277,6 +288,8 @@ pub struct Request {
     pub content_type: Option<String>,
     /// Length of the body after decoding.
     pub body_bytes: u64,
+    /// What more is told of it as it was sent.
+    pub as_sent: Option<Box<AsSent>>,
     /// Credentials carried.
     pub credentials: Vec<Credential>,
     /// What query and body say; at most 512.
@@ -309,6 +322,8 @@ pub struct Response {
     pub content_type: Option<String>,
     /// Length of the body after decoding.
     pub body_bytes: u64,
+    /// What more is told of it as it was sent.
+    pub as_sent: Option<Box<AsSent>>,
     /// First byte of the response.
     pub start: Timestamp,
     /// What the body says; at most 2,048.
