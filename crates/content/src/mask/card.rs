@@ -37,7 +37,7 @@ pub(super) fn is_card(digits: &[u8], certain: bool) -> bool {
             two / 10 == 4
                 || (51..=55).contains(&two)
                 || (2221..=2720).contains(&four)
-                || matches!(four, 6011 | 5018 | 5020 | 5038 | 5893 | 6304 | 6759 | 6761..=6763)
+                || matches!(four, 6011 | 5018..=5020 | 5038 | 5893 | 6304 | 6759 | 6761..=6763)
                 || two == 65
                 || (644..=649).contains(&three)
                 || (622_126..=622_925).contains(&six)

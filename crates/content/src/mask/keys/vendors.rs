@@ -196,7 +196,9 @@ pub(super) const VENDORS: &[Vendor] = &[
     row("tk-us-", "scalingo_token", Set::Word, 48, 48),
     row("fio-u-", "frameio_token", Set::Word, 60, 66),
     row("tfp_", "typeform_token", Set::Key, 40, 70),
-    row("ico-", "infracost_key", Set::Drawn, 30, 36),
+    row("ico-", "infracost_key", Set::Alnum, 32, 32),
+    row("sk_prod_", "stripe_secret_key", Set::Alnum, 8, 250),
+    row("rk_prod_", "stripe_restricted_key", Set::Alnum, 8, 250),
     row("AKCp", "artifactory_key", Set::Drawn, 56, 76),
     row("cmVmd", "artifactory_reference_token", Set::Drawn, 56, 60),
     row("API-", "octopus_key", Set::Upper, 25, 26),
@@ -292,7 +294,9 @@ impl Vendor {
         if !shape {
             return Verdict::No;
         }
-        if core.len() > self.max || !drawn(core) {
+        // What is drawn from letters and digits holds digits.
+        let words = self.set == Set::Word && core.bytes().all(|byte| !byte.is_ascii_digit());
+        if core.len() > self.max || words || !drawn(core) {
             return Verdict::Hide;
         }
         Verdict::Yes

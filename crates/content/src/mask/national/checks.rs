@@ -154,7 +154,12 @@ pub(super) fn poland(of: &Number<'_>) -> bool {
 
 /// Germany's tax id (ISO 7064 MOD 11,10).
 pub(super) fn germany(of: &Number<'_>) -> bool {
-    of.digits.first() != Some(&0) && mod_11_10(of.digits)
+    // Of the first ten digits at least one comes again, and none more than three times.
+    let most = (0..=9_u8)
+        .map(|digit| of.digits.iter().take(10).filter(|own| **own == digit).count())
+        .max()
+        .unwrap_or(0);
+    of.digits.first() != Some(&0) && (2..=3).contains(&most) && mod_11_10(of.digits)
 }
 
 /// ISO 7064 MOD 11,10 over eleven digits.

@@ -139,6 +139,7 @@ const ROWS: &[Row] = &[
     row("tw_id", "A999999999", &["taiwan id", "national id"], check::taiwan),
     row("sg_nric", "A9999999A", &["nric", "fin"], check::singapore),
     row("es_nie", "A9999999A", SPAIN, check::nie),
+    row("es_nie", "A9999999-A", SPAIN, check::nie),
     row("es_dni", "99999999A", SPAIN, check::spain),
     row("es_dni", "99999999-A", SPAIN, check::spain),
     row("ie_pps", "9999999A", &["pps", "ppsn"], check::ireland),
