@@ -114,6 +114,12 @@ impl Alerts {
         }
     }
 
+    /// Takes changed dismissals, and the digest of the configuration that holds from now on.
+    pub fn configure(&mut self, suppress: Vec<Suppress>, config_digest: String) {
+        self.expiry_told = vec![false; suppress.len()];
+        (self.config.suppress, self.config.config_digest) = (suppress, config_digest);
+    }
+
     /// How names may be shown, for the records that are built elsewhere.
     #[must_use]
     pub fn names(&self) -> &Names {

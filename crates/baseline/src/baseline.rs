@@ -30,6 +30,8 @@ pub struct Config {
     pub open_max: usize,
     /// Seed of fits and samples.
     pub seed: u64,
+    /// Seconds of packet time after which `stilt watch` saves what it has learned again.
+    pub save_secs: u64,
 }
 
 impl Default for Config {
@@ -41,6 +43,7 @@ impl Default for Config {
             transitions_max: 100_000,
             open_max: 500_000,
             seed: 1,
+            save_secs: 300,
         }
     }
 }

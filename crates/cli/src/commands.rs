@@ -2,9 +2,10 @@
 
 use crate::args::{Common, Input, Learn, Level, Output, Replay, Sessions, Shape, Watch};
 use crate::signals;
-use crate::talk::{FAIL_ON, Failure, INTERRUPTED, Stop, Talk};
+use crate::talk::{FAIL_ON, FAILED, Failure, INTERRUPTED, Stop, Talk};
 use crate::{say, table};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use stilt_alert::format::{self, Format};
 use stilt_alert::{Names, record, schema as schemas};
@@ -210,12 +211,21 @@ pub(crate) fn watch(watch: Watch) -> Done {
     refuse_overwriting(&common, &options)?;
     let key = key_of(&config)?;
     let signals = signals::watch();
+    let asked = stilt_engine::Signals {
+        reload: Arc::clone(&signals.reload),
+        status: Arc::clone(&signals.status),
+    };
+    let options = Options { signals: asked, config_file: common.config.clone(), ..options };
     let mut talk = Talk::live(common.quiet, &ports);
     let ran = run(&config, &key, &options, &signals.stop, &mut talk);
     talk.end();
     let (summary, _) = ran?;
     if !common.quiet {
         say::line(summary.to_string().trim_end());
+    }
+    if let Some(why) = &summary.failed {
+        say::line(&format!("stilt: {why}"));
+        return Ok(FAILED);
     }
     Ok(if signals.interrupted.load(Ordering::Relaxed) {
         INTERRUPTED

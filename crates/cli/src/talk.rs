@@ -96,6 +96,13 @@ impl Talk {
         Self { bar, opening: None, hello }
     }
 
+    fn say(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| say::line(text)),
+            None => say::line(text),
+        }
+    }
+
     pub(crate) fn end(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
@@ -137,10 +144,11 @@ impl Watcher for Talk {
     }
 
     fn warn(&mut self, text: &str) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| say::line(&format!("stilt: warning: {text}"))),
-            None => say::line(&format!("stilt: warning: {text}")),
-        }
+        self.say(&format!("stilt: warning: {text}"));
+    }
+
+    fn status(&mut self, text: &str) {
+        self.say(&format!("stilt: {text}"));
     }
 }
 

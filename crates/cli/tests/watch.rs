@@ -64,15 +64,21 @@ fn alerts_of_a_span_port_are_those_of_replaying_what_it_carried() {
     assert!(wait_until(|| scratch.path("seen.pcap.ready").exists()));
     let args = ["-i", "mon0", "--transactions", "t"];
     let mut running = lab.watch("tap", &scratch, &args);
+    let sniffed = scratch.arg("sent.pcap");
+    let mut sniffer = lab.part("app", "record-in", &["span", &sniffed]);
+    assert!(wait_until(|| scratch.path("sent.pcap.ready").exists()));
     let before = lab.sent("tap", "mon0");
     lab.part("user", "visit", &[SERVER, "20"]).done();
     lab.part("user", "stuff", &[SERVER]).done();
     let all = 20 * 3 + parts::TRIED;
     assert!(wait_until(|| lines(&scratch, "t") == all), "{}", lines(&scratch, "t"));
     recorder.done();
+    sniffer.done();
     let ran = interrupt(&mut running);
     assert!(ran.err.contains("unseen   nothing"), "{}", ran.err);
     assert_eq!(lab.sent("tap", "mon0"), before, "something was sent on the mirror port");
+    let heard = scratch.path("sent.pcap").metadata().unwrap().len();
+    assert_eq!(heard, common::net::FILE_HEADER as u64, "the other end of the mirror port heard it");
 
     let replayed = scratch.run(&["replay", "seen.pcap", "--transactions", "u"]).good();
     assert_eq!(lines(&scratch, "u"), all);

@@ -45,6 +45,8 @@ struct Running {
 /// The detections that take part in a run.
 pub struct Detectors {
     running: Vec<Running>,
+    only: Vec<String>,
+    skip: Vec<String>,
 }
 
 impl Detectors {
@@ -73,7 +75,36 @@ impl Detectors {
                 running.push(Running { settings, detector });
             }
         }
-        Ok(Self { running })
+        Ok(Self { running, only: only.to_vec(), skip: skip.to_vec() })
+    }
+
+    /// Takes changed settings; detections keep what they have
+    /// seen. Gives the ids of those whose own
+    /// settings count from the next start on.
+    ///
+    /// # Errors
+    /// A setting that is wrong; then nothing is changed.
+    pub fn configure(&mut self, config: &Config) -> Result<Vec<&'static str>, Unknown> {
+        // Made anew to find what is wrong before anything is changed, and for those that begin.
+        let fresh = Self::new(config, &self.only, &self.skip)?;
+        let mut before = core::mem::take(&mut self.running);
+        let mut later = Vec::new();
+        for new in fresh.running {
+            let id = new.settings.id();
+            let known = before.iter().position(|running| running.settings.id() == id);
+            let Some(known) = known else {
+                self.running.push(new);
+                continue;
+            };
+            let mut old = before.swap_remove(known);
+            let same = old.settings.same_own(&new.settings);
+            if !same && !old.detector.configure(&new.settings).unwrap_or(false) {
+                later.push(id);
+            }
+            old.settings = new.settings;
+            self.running.push(old);
+        }
+        Ok(later)
     }
 
     /// No detection takes part.
@@ -158,6 +189,38 @@ mod tests {
                 assert!(!build(spec, tuning.key, "many"), "{} {}", spec.rule.id, tuning.key);
             }
             assert!(!build(spec, "no_such_key", 7), "{}", spec.rule.id);
+        }
+    }
+
+    #[test]
+    fn changed_settings_are_taken_by_all_or_by_none() {
+        let config = |key: &str, value: toml::Value| {
+            let table = toml::Table::from_iter([(key.to_owned(), value)]);
+            Config([("ato.credential_stuffing".to_owned(), table)].into())
+        };
+        let mut detectors = Detectors::new(&Config::default(), &[], &[]).unwrap();
+        let all = detectors.running.len();
+        assert!(detectors.configure(&config("no_such_key", 1.into())).is_err());
+        assert_eq!(detectors.running.len(), all);
+        assert_eq!(detectors.configure(&config("enabled", false.into())), Ok(vec![]));
+        assert_eq!(detectors.running.len(), all - 1);
+        let severity = config("severity", "low".into());
+        assert_eq!(detectors.configure(&severity), Ok(vec![]));
+        let ids: Vec<&str> = detectors.running.iter().map(|one| one.settings.id()).collect();
+        assert_eq!(ids, DETECTORS.iter().map(|spec| spec.rule.id).collect::<Vec<_>>());
+        for spec in DETECTORS {
+            for tuning in spec.tuning {
+                for value in [toml::Value::from(7), toml::Value::from(0.5)] {
+                    let table = toml::Table::from_iter([(tuning.key.to_owned(), value)]);
+                    let config = Config([(spec.rule.id.to_owned(), table)].into());
+                    if Detectors::new(&config, &[], &[]).is_ok() {
+                        let later = detectors.configure(&config).unwrap();
+                        // What sizes a table counts from the next start on.
+                        let sizes = tuning.key.ends_with("_max");
+                        assert!(later.is_empty() || sizes, "{later:?}: {}", tuning.key);
+                    }
+                }
+            }
         }
     }
 

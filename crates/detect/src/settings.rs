@@ -58,6 +58,18 @@ impl Settings {
         Self { id, enabled: true, ..Self::default() }
     }
 
+    /// The detection they are of.
+    #[must_use]
+    pub const fn id(&self) -> &'static str {
+        self.id
+    }
+
+    /// Whether the detection's own settings are those of another time.
+    #[must_use]
+    pub fn same_own(&self, other: &Self) -> bool {
+        self.own == other.own
+    }
+
     /// The detection's own settings, read into its struct.
     ///
     /// # Errors

@@ -53,6 +53,14 @@ pub trait Detector: Send {
     /// Sees one observation; pushes what it concludes.
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>);
 
+    /// Takes changed settings and keeps what it has seen; `false` where it can't.
+    ///
+    /// # Errors
+    /// A setting that it does not know, or that does not fit; the old ones stay.
+    fn configure(&mut self, _settings: &Settings) -> Result<bool, SettingsError> {
+        Ok(false)
+    }
+
     /// What could not be judged so far, and why.
     fn not_evaluated(&self) -> Vec<NotEvaluated> {
         Vec::new()

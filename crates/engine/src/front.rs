@@ -7,6 +7,9 @@ use stilt_capture::assembler::{Assembler, Counters, Limits};
 use stilt_content::Reader;
 use stilt_model::{Exchange, Key, Mark, Transaction};
 
+/// One in so many connections is given up at once where memory is short.
+const EVICTED: usize = 16;
+
 /// One worker: the shards that are its own.
 pub(crate) struct Front {
     limits: Limits,
@@ -47,6 +50,9 @@ impl Front {
 
     /// Takes the own segments of a batch; transactions are pushed, in no order.
     pub(crate) fn take(&mut self, load: &Load, out: &mut Vec<Transaction>) {
+        if load.evict {
+            self.evict(load.end(), out);
+        }
         for event in load.events() {
             match event {
                 Event::Tick(tick) => {
@@ -58,6 +64,11 @@ impl Front {
                         }
                     }
                 }
+                Event::Cut(shard, head) => {
+                    if worker(shard, self.workers) == self.number {
+                        self.guard(usize::from(shard), |assembler, out| assembler.cut(&head, out));
+                    }
+                }
                 Event::Segment(shard, segment) => {
                     if worker(shard, self.workers) == self.number {
                         self.guard(usize::from(shard), |assembler, out| {
@@ -67,6 +78,16 @@ impl Front {
                 }
             }
             if !self.exchanges.is_empty() {
+                self.read(out);
+            }
+        }
+    }
+
+    /// Memory is short: the own shards give up the connections idle longest.
+    fn evict(&mut self, now: Mark, out: &mut Vec<Transaction>) {
+        for shard in 0..SHARDS {
+            if worker(index(shard), self.workers) == self.number {
+                self.guard(shard, |assembler, out| assembler.evict(EVICTED, now, out));
                 self.read(out);
             }
         }

@@ -1,11 +1,12 @@
 //! A batch of packets as it goes to the flow workers.
 
 use crate::shard::Sharder;
+use crate::shed::{Shed, Shedder, Verdict};
 use crate::ticks::{Clock, Tick};
 use stilt_capture::link::{Counters, Decoder};
 use stilt_capture::segment::{Segment, SegmentHead};
 use stilt_capture::source::{Batch, Losses, Source, SourceError, Warning};
-use stilt_model::Timestamp;
+use stilt_model::{Mark, Timestamp};
 
 /// A segment of a batch.
 pub(crate) struct Item {
@@ -14,6 +15,8 @@ pub(crate) struct Item {
     len: u32,
     /// Its payload was put together from fragments.
     apart: bool,
+    /// Its connection is left out from here on.
+    cut: bool,
     pub(crate) shard: u8,
 }
 
@@ -36,12 +39,23 @@ pub(crate) struct Load {
     pub(crate) losses: Losses,
     /// Time up to which a live link was quiet.
     pub(crate) passed: Option<Timestamp>,
+    /// Packet time after it.
+    pub(crate) now: Timestamp,
+    /// Connections left out so far, and whether some are at present.
+    pub(crate) shed: Shed,
+    pub(crate) shedding: bool,
+    /// Memory is short: idle connections are to be given up.
+    pub(crate) evict: bool,
+    /// Bytes in memory, when it was looked last.
+    pub(crate) memory: u64,
 }
 
 /// What a worker does next.
 pub(crate) enum Event<'a> {
     Tick(Tick),
     Segment(u8, Segment<'a>),
+    /// The connection of this segment is left out from here on.
+    Cut(u8, SegmentHead),
 }
 
 impl Load {
@@ -57,11 +71,18 @@ impl Load {
     }
 
     /// Finds the segments of the packets that were just read.
-    pub(crate) fn sort(&mut self, decoder: &mut Decoder, sharder: &Sharder, clock: &mut Clock) {
+    pub(crate) fn sort(
+        &mut self,
+        decoder: &mut Decoder,
+        sharder: &Sharder,
+        clock: &mut Clock,
+        shedder: Option<&mut Shedder>,
+    ) {
         self.items.clear();
         self.apart.clear();
         self.ticks.clear();
         self.packets = self.batch.frames.len() as u64;
+        let mut shedder = shedder.filter(|shedder| !shedder.is_idle());
         let mut ticks = Vec::new();
         for frame in &self.batch.frames {
             clock.advance(frame.mark, &mut ticks);
@@ -70,6 +91,11 @@ impl Load {
             let bytes = self.batch.bytes(frame);
             let mut found = decoder.decode(frame, bytes);
             while let Some(decoded) = found {
+                let verdict = shedder.as_mut().map_or(Verdict::Keep, |by| by.judge(&decoded.head));
+                if verdict == Verdict::Drop {
+                    found = decoder.more(frame, bytes);
+                    continue;
+                }
                 let start = if decoded.reassembled {
                     let from = self.apart.len();
                     let bytes = decoder.reassembled().get(decoded.payload.clone());
@@ -84,6 +110,7 @@ impl Load {
                     start,
                     len: u32::try_from(decoded.payload.len()).unwrap_or(0),
                     apart: decoded.reassembled,
+                    cut: verdict == Verdict::Cut,
                     head: decoded.head,
                 });
                 found = decoder.more(frame, bytes);
@@ -93,6 +120,13 @@ impl Load {
             clock.pass(passed, &mut ticks);
             self.ticks.extend(ticks.drain(..).map(|tick| (self.items.len(), tick)));
         }
+        self.now = clock.latest().unwrap_or_default().time;
+    }
+
+    /// The moment behind its last packet.
+    pub(crate) fn end(&self) -> Mark {
+        let packet = self.batch.frames.last().map_or(0, |frame| frame.mark.packet);
+        Mark { time: self.now, packet }
     }
 
     /// Ticks of this batch, in order.
@@ -110,6 +144,9 @@ impl Load {
                 return Some(Event::Tick(*tick));
             }
             let (_, item) = items.next()?;
+            if item.cut {
+                return Some(Event::Cut(item.shard, item.head));
+            }
             let from = if item.apart { &self.apart } else { &self.batch.data };
             let start = item.start as usize;
             let payload = from.get(start..start.saturating_add(item.len as usize));

@@ -1,8 +1,9 @@
 //! Where the records of a run go.
 
 use crate::error::Error;
+use crate::pump::Pump;
 use std::path::PathBuf;
-use stilt_alert::sink::{self, Sink};
+use stilt_alert::sink::{self, Begin, Sink};
 use stilt_alert::{Names, record};
 use stilt_inventory::Inventory;
 use stilt_model::SessionRecord;
@@ -35,7 +36,7 @@ pub struct Collected {
 /// Open outputs. Records of several sorts that go to one place go through one sink, so that no
 /// line is torn and none is written over another.
 pub(crate) struct Outputs {
-    sinks: Vec<Box<dyn Sink>>,
+    sinks: Vec<Out>,
     alerts: Option<usize>,
     transactions: Option<usize>,
     sessions: Option<usize>,
@@ -45,10 +46,30 @@ pub(crate) struct Outputs {
     pub(crate) collected: Collected,
 }
 
+/// An open output.
+enum Out {
+    /// Written by who has the record.
+    Direct(String, Box<dyn Sink>),
+    /// Written by a thread of its own.
+    Pumped(Pump),
+    /// It could not be given a thread.
+    Gone,
+}
+
+impl Out {
+    fn sink(&mut self) -> Option<&mut dyn Sink> {
+        match self {
+            Self::Direct(_, sink) => Some(sink.as_mut()),
+            Self::Pumped(pump) => Some(pump),
+            Self::Gone => None,
+        }
+    }
+}
+
 /// Sinks with the places they write to.
-#[derive(Default)]
 struct Opened {
-    sinks: Vec<Box<dyn Sink>>,
+    begin: Begin,
+    sinks: Vec<Out>,
     places: Vec<PathBuf>,
 }
 
@@ -59,7 +80,7 @@ impl Opened {
         if let Some(at) = self.places.iter().position(|known| *known == place(name)) {
             return Ok(Some(at));
         }
-        self.sinks.push(sink::open(name)?);
+        self.sinks.push(Out::Direct(name.clone(), sink::open(name, self.begin)?));
         self.places.push(place(name));
         Ok(Some(self.places.len().saturating_sub(1)))
     }
@@ -83,8 +104,9 @@ impl Outputs {
         alerts: &Target,
         transactions: &Target,
         sessions: &Target,
+        begin: Begin,
     ) -> Result<Self, Error> {
-        let mut opened = Opened::default();
+        let mut opened = Opened { begin, sinks: Vec::new(), places: Vec::new() };
         Ok(Self {
             alerts: opened.open(alerts)?,
             transactions: opened.open(transactions)?,
@@ -99,12 +121,53 @@ impl Outputs {
         })
     }
 
-    fn sink(&mut self, at: Option<usize>) -> Option<&mut Box<dyn Sink>> {
-        self.sinks.get_mut(at?)
+    /// Lets threads of their own write, so that no output holds the run up.
+    pub(crate) fn pump(&mut self) -> Result<(), Error> {
+        for out in &mut self.sinks {
+            *out = match core::mem::replace(out, Out::Gone) {
+                Out::Direct(target, sink) => Out::Pumped(Pump::start(&target, sink)?),
+                other => other,
+            };
+        }
+        Ok(())
+    }
+
+    fn pumps(&mut self) -> impl Iterator<Item = &mut Pump> {
+        self.sinks.iter_mut().filter_map(|out| match out {
+            Out::Pumped(pump) => Some(pump),
+            _ => None,
+        })
+    }
+
+    /// What there is to tell of outputs, and how many records were lost since the last call.
+    pub(crate) fn news(&mut self, notices: &mut Vec<String>) -> u64 {
+        self.pumps().map(|pump| pump.news(notices)).sum()
+    }
+
+    /// An output of which the reader has gone away for good.
+    pub(crate) fn is_closed(&mut self) -> bool {
+        self.pumps().any(|pump| pump.is_closed())
+    }
+
+    /// Opens files anew, which were moved away to be kept.
+    pub(crate) fn reopen(&mut self) -> Result<(), Error> {
+        for sink in self.sinks.iter_mut().filter_map(Out::sink) {
+            sink.reopen()?;
+        }
+        Ok(())
+    }
+
+    /// Waits, not for ever, until all is written.
+    pub(crate) fn end(&mut self, notices: &mut Vec<String>) -> u64 {
+        self.pumps().map(|pump| pump.end(notices)).sum()
+    }
+
+    fn sink(&mut self, at: Option<usize>) -> Option<&mut dyn Sink> {
+        self.sinks.get_mut(at?)?.sink()
     }
 
     /// Where transactions go.
-    pub(crate) fn transactions(&mut self) -> Option<&mut Box<dyn Sink>> {
+    pub(crate) fn transactions(&mut self) -> Option<&mut dyn Sink> {
         self.sink(self.transactions)
     }
 
@@ -137,7 +200,7 @@ impl Outputs {
     }
 
     pub(crate) fn flush(&mut self) -> Result<(), Error> {
-        for sink in &mut self.sinks {
+        for sink in self.sinks.iter_mut().filter_map(Out::sink) {
             sink.flush()?;
         }
         Ok(())

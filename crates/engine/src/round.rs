@@ -8,10 +8,13 @@ use crate::outputs::{Collected, Outputs, Target};
 use crate::run::Options;
 use crate::summary::Summary;
 use crate::ticks::Tick;
+use core::time::Duration;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use stilt_alert::record::TransactionContext;
+use stilt_alert::sink::Begin;
 use stilt_alert::{Alerts, record};
 use stilt_baseline::{Baseline, Score};
 use stilt_detect::{Context, DETECTORS, Detectors, Observation};
@@ -39,6 +42,18 @@ pub(crate) struct Round {
     bodies_cut: u64,
     gaps: u64,
     cut_off: u64,
+    /// A live run saves what it has learned at intervals.
+    saves: Option<Saves>,
+    /// What the user should know.
+    told: Vec<String>,
+    /// Alerts are ECS, so that other records may stand among them.
+    plain: bool,
+}
+
+struct Saves {
+    path: PathBuf,
+    every: Duration,
+    last: Option<Timestamp>,
 }
 
 /// The keys of a configured file.
@@ -85,7 +100,10 @@ impl Round {
         }
         let mut inventory = Inventory::new(&config.services);
         inventory.document(documents::read(&options.openapi)?);
-        let outputs = Outputs::open(&options.alerts, &options.transactions, &options.sessions)?;
+        // What was told before a restart is kept.
+        let begin = if options.live.is_some() { Begin::Further } else { Begin::Anew };
+        let outputs =
+            Outputs::open(&options.alerts, &options.transactions, &options.sessions, begin)?;
         Ok(Self {
             inventory,
             sessions,
@@ -104,6 +122,13 @@ impl Round {
             bodies_cut: 0,
             gaps: 0,
             cut_off: 0,
+            saves: options.live.as_ref().and(options.save_baseline.clone()).map(|path| Saves {
+                path,
+                every: Duration::from_secs(config.baseline.save_secs),
+                last: None,
+            }),
+            told: Vec::new(),
+            plain: options.format.name() == stilt_alert::format::DEFAULT.name(),
         })
     }
 
@@ -225,7 +250,70 @@ impl Round {
             self.baseline.tick(now);
         }
         self.alerts.tick(now, &mut self.lines);
+        self.save(now);
         self.outputs.alerts(&mut self.lines)
+    }
+
+    /// Saves what was learned, where it is time to. That it can't be saved ends no live run.
+    fn save(&mut self, now: Timestamp) {
+        let Some(saves) = &mut self.saves else { return };
+        let last = *saves.last.get_or_insert(now);
+        if now.since(last) < saves.every {
+            return;
+        }
+        saves.last = Some(now);
+        if let Err(error) = self.baseline.save(&saves.path) {
+            self.told.push(format!("{error}; it is tried again later"));
+        }
+    }
+
+    /// Lets outputs be written by threads of their own.
+    pub(crate) fn pump(&mut self) -> Result<(), Error> {
+        self.outputs.pump()
+    }
+
+    /// What there is to tell of outputs, and how many records were lost since the last call.
+    pub(crate) fn output_news(&mut self, notices: &mut Vec<String>) -> u64 {
+        self.outputs.news(notices)
+    }
+
+    /// The reader of an output has gone away for good.
+    pub(crate) fn is_closed(&mut self) -> bool {
+        self.outputs.is_closed()
+    }
+
+    /// Opens files anew, which were moved away to be kept.
+    pub(crate) fn reopen(&mut self) -> Result<(), Error> {
+        self.outputs.reopen()
+    }
+
+    /// Packets passed about `now` that were not seen.
+    pub(crate) fn missed(&mut self, now: Timestamp) {
+        self.objects.missed(now);
+    }
+
+    /// Tells what could not be seen.
+    pub(crate) fn visibility(
+        &mut self,
+        at: Timestamp,
+        kind: &str,
+        counts: &BTreeMap<&str, u64>,
+        message: &str,
+    ) {
+        if self.plain {
+            self.lines.push(record::visibility(at, kind, None, counts, message));
+            if let Err(error) = self.outputs.alerts(&mut self.lines) {
+                self.told.push(error.to_string());
+            }
+        }
+    }
+
+    /// Takes what can be taken of a changed configuration: settings of detections and dismissals.
+    /// Gives what counts from the next start on.
+    pub(crate) fn reload(&mut self, config: &Config) -> Result<Vec<String>, String> {
+        let later = self.detectors.configure(&config.detections).map_err(|e| e.to_string())?;
+        self.alerts.configure(config.suppress.clone(), config.digest());
+        Ok(later.into_iter().map(|id| format!("[detections.{id}]")).collect())
     }
 
     /// Writes out what is buffered.
@@ -235,7 +323,9 @@ impl Round {
 
     /// What the user should know, since the last call.
     pub(crate) fn warnings(&mut self) -> Vec<String> {
-        self.alerts.warnings()
+        let mut told = self.alerts.warnings();
+        told.append(&mut self.told);
+        told
     }
 
     pub(crate) fn transactions(&self) -> u64 {
@@ -252,7 +342,7 @@ impl Round {
         options: &Options,
         last: Timestamp,
         summary: &mut Summary,
-    ) -> Result<Collected, Error> {
+    ) -> Result<(Collected, (Vec<String>, u64)), Error> {
         if self.learns {
             self.detectors.observe(&Observation::Tick(last), &mut self.findings);
             self.tell(None)?;
@@ -261,6 +351,8 @@ impl Round {
         outputs.sessions(&mut self.closed, names)?;
         self.sessions.finish(|closed| outputs.sessions(closed, names))?;
         self.outputs.flush()?;
+        let mut notices = Vec::new();
+        let lost = self.outputs.end(&mut notices);
         if let Some(path) = &options.save_baseline {
             self.baseline.tick(last);
             self.baseline.save(path)?;
@@ -280,6 +372,6 @@ impl Round {
         summary.actors_forgotten = self.objects.forgotten();
         self.inventory.settle();
         self.outputs.collected.inventory = options.inventory.then_some(self.inventory);
-        Ok(self.outputs.collected)
+        Ok((self.outputs.collected, (notices, lost)))
     }
 }

@@ -4,12 +4,13 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::front::Front;
 use crate::guard::{self, Plan, Sandbox};
-use crate::load::{Load, counted};
+use crate::intake::Intake;
+use crate::load::Load;
 use crate::outputs::{Collected, Target};
 use crate::round::Round;
-use crate::shard::{SHARDS, Sharder};
+use crate::shard::SHARDS;
 use crate::summary::Summary;
-use crate::ticks::Clock;
+use crate::teller::{Signals, Teller};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,12 +18,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use stilt_alert::format::Format;
 use stilt_baseline::Baseline;
-use stilt_capture::link::Decoder;
-use stilt_capture::source::{self, Losses, Source, Warning, live};
+use stilt_capture::source::{self, Source, live};
 use stilt_model::{Key, Mark, Transaction};
 
 /// Batches on their way at once, per worker.
 const QUEUE: usize = 4;
+/// The same in a live run, where a batch is what came in a few milliseconds: a worker that is held
+/// up must not hold the reader up.
+const QUEUE_LIVE: usize = 64;
 
 /// What to run on, and where to.
 #[derive(Clone)]
@@ -31,6 +34,10 @@ pub struct Options {
     pub captures: Vec<PathBuf>,
     /// Live ports, instead of captures.
     pub live: Option<live::Settings>,
+    /// What is asked by signal while it runs.
+    pub signals: Signals,
+    /// Where the configuration was read, to read it again.
+    pub config_file: Option<PathBuf>,
     /// The last capture is still being written: its end is waited at.
     pub follow: bool,
     /// Capture filter.
@@ -67,6 +74,8 @@ impl Default for Options {
         Self {
             captures: Vec::new(),
             live: None,
+            signals: Signals::default(),
+            config_file: None,
             follow: false,
             filter: None,
             threads: 1,
@@ -109,6 +118,8 @@ pub trait Watcher {
     fn progress(&mut self, progress: Progress);
     /// Something the user should know.
     fn warn(&mut self, text: &str);
+    /// Something the user asked for by signal.
+    fn status(&mut self, _text: &str) {}
 }
 
 /// Reads the captures to their end, or until `stop` is set.
@@ -123,27 +134,24 @@ pub fn run(
     watcher: &mut dyn Watcher,
 ) -> Result<(Summary, Collected), Error> {
     let source = open(options)?;
+    let intake = Intake::new(config, key, source, options.live.is_some())?;
+    let mut round = Round::new(config, options, key)?;
     watcher.opened();
-    let round = Round::new(config, options, key)?;
     // Devices, captures and outputs are open, and no thread was started yet.
-    let unguarded = enter_sandbox(options, source.as_ref())?;
+    let unguarded = enter_sandbox(options, intake.source())?;
     if options.live.is_some() {
         unguarded.iter().for_each(|shortfall| watcher.warn(&format!("sandbox: {shortfall}")));
+        round.pump()?;
     }
-    let intake = Intake {
-        source,
-        decoder: Decoder::new(&config.capture.link_limits()),
-        sharder: Sharder::new(key),
-        clock: Clock::default(),
-    };
+    let mut teller = Teller::new(watcher, config, options, stop);
     let front = |number: usize, workers: usize| {
         Front::new(key, &config.capture, &config.content, number, workers)
     };
     let (mut summary, collected) = if options.threads <= 1 {
-        alone(intake, front(0, 1), round, options, stop, watcher)?
+        alone(intake, front(0, 1), round, options, stop, &mut teller)?
     } else {
         let fronts = (0..options.threads).map(|n| front(n, options.threads)).collect();
-        together(intake, fronts, round, options, stop, watcher)?
+        together(intake, fronts, round, options, stop, &mut teller)?
     };
     summary.unguarded = unguarded;
     Ok((summary, collected))
@@ -152,10 +160,20 @@ pub fn run(
 /// Gives up what the run does not need; what could not be given up comes back in words.
 fn enter_sandbox(options: &Options, source: &dyn Source) -> Result<Vec<String>, Error> {
     let Some(sandbox) = &options.sandbox else { return Ok(Vec::new()) };
+    // What SIGHUP opens again, each by the folder in which it may have been replaced.
+    let live = options.live.is_some();
+    let config = options.config_file.iter().filter(|_| live).map(|path| replaced_in(path));
+    let outputs = [&options.alerts, &options.transactions, &options.sessions];
+    let files = outputs.into_iter().filter(|_| live).filter_map(|target| match target {
+        Target::Lines(name) if name != "-" => Some(replaced_in(Path::new(name))),
+        _ => None,
+    });
     let plan = Plan {
         user: sandbox.user.clone(),
-        reads: source.reads().iter().map(PathBuf::from).filter(|path| path.exists()).collect(),
-        writes: options.save_baseline.iter().map(|path| replaced_in(path)).collect(),
+        reads: (source.reads().iter().map(PathBuf::from).filter(|path| path.exists()))
+            .chain(config)
+            .collect(),
+        writes: options.save_baseline.iter().map(|path| replaced_in(path)).chain(files).collect(),
         sockets_from: source.sockets_from(),
         reopens: options.live.as_ref().is_some_and(|live| !live.interfaces.is_empty()),
     };
@@ -189,82 +207,14 @@ fn open(options: &Options) -> Result<Box<dyn Source>, Error> {
     Ok(source::open(&options.captures, &how)?)
 }
 
-/// Reads packets and finds the segments in them.
-struct Intake {
-    source: Box<dyn Source>,
-    decoder: Decoder,
-    sharder: Sharder,
-    clock: Clock,
-}
-
-impl Intake {
-    fn next(&mut self, load: &mut Load) -> Result<bool, Error> {
-        let more = load.fill(self.source.as_mut())?;
-        load.sort(&mut self.decoder, &self.sharder, &mut self.clock);
-        Ok(more)
-    }
-
-    /// The moment behind the last packet.
-    fn end(&self) -> Mark {
-        let last = self.clock.latest().unwrap_or_default();
-        Mark { packet: last.packet.saturating_add(1), ..last }
-    }
-}
-
-/// The part of a run that is the same for one thread and many.
-struct Teller<'a> {
-    watcher: &'a mut dyn Watcher,
-    progress: Progress,
-    damaged: u64,
-    losses: Losses,
-}
-
-impl<'a> Teller<'a> {
-    fn new(watcher: &'a mut dyn Watcher) -> Self {
-        Self { watcher, progress: Progress::default(), damaged: 0, losses: Losses::default() }
-    }
-
-    /// What it knows of the run at its end.
-    fn summary(&self, options: &Options, stop: &AtomicBool) -> Summary {
-        Summary {
-            interrupted: stop.load(Ordering::Relaxed),
-            packets: self.progress.packets,
-            damaged: self.damaged,
-            live: options.live.as_ref().map(|_| self.losses),
-            ..Summary::default()
-        }
-    }
-
-    fn batch(&mut self, load: &Load, round: &mut Round) {
-        self.warn(&load.warnings);
-        self.losses = load.losses;
-        for text in load.notices.iter().cloned().chain(round.warnings()) {
-            self.watcher.warn(&text);
-        }
-        self.progress.packets = self.progress.packets.saturating_add(load.packets);
-        (self.progress.read, self.progress.size) = load.position;
-        self.progress.transactions = round.transactions();
-        self.progress.alerts = round.alerts();
-        self.watcher.progress(self.progress);
-    }
-
-    fn warn(&mut self, warnings: &[Warning]) {
-        for warning in warnings {
-            self.damaged = self.damaged.saturating_add(1);
-            self.watcher.warn(&warning.to_string());
-        }
-    }
-}
-
 fn alone(
     mut intake: Intake,
     mut front: Front,
     mut round: Round,
     options: &Options,
     stop: &AtomicBool,
-    watcher: &mut dyn Watcher,
+    teller: &mut Teller<'_>,
 ) -> Result<(Summary, Collected), Error> {
-    let mut teller = Teller::new(watcher);
     let mut load = Load::default();
     let mut transactions = Vec::new();
     while !stop.load(Ordering::Relaxed) {
@@ -285,13 +235,26 @@ fn alone(
         round.take(&mut transactions, core::iter::empty())?;
     }
     let mut summary = Summary {
-        links: counted(&intake.decoder),
+        links: intake.links(),
         flows: front.counters(),
         panics: front.panics,
-        ..teller.summary(options, stop)
+        ..teller.summary()
     };
-    let collected = round.finish(options, end.time, &mut summary)?;
-    Ok((summary, collected))
+    finish(round, options, end, &mut summary, teller)
+}
+
+/// Ends the round, and says what there is to say.
+fn finish(
+    mut round: Round,
+    options: &Options,
+    end: Mark,
+    summary: &mut Summary,
+    teller: &mut Teller<'_>,
+) -> Result<(Summary, Collected), Error> {
+    teller.end(&mut round, end.time);
+    let collected = round.finish(options, end.time, summary)?;
+    teller.ended(summary, collected.1);
+    Ok((core::mem::take(summary), collected.0))
 }
 
 /// Every shard, in the order in which they end.
@@ -338,7 +301,8 @@ enum Read {
     Batch(Arc<Load>),
     /// One shard is at its end.
     Shard,
-    End(Mark, stilt_capture::link::Counters),
+    /// With what was read from: it stays open until the run is over.
+    End(Mark, Box<Intake>),
     Failed(Error),
 }
 
@@ -368,12 +332,13 @@ fn read(
         }
     }
     let end = intake.end();
+    let mut intake = Some(Box::new(intake));
     for shard in shards() {
         let sent = workers.iter().all(|worker| worker.send(Order::Finish(shard, end)).is_ok());
-        let read = if Some(shard) == shards().last() {
-            Read::End(end, counted(&intake.decoder))
-        } else {
-            Read::Shard
+        let last = Some(shard) == shards().last();
+        let read = match intake.take_if(|_| last) {
+            Some(intake) => Read::End(end, intake),
+            None => Read::Shard,
         };
         if !sent || to.send(read).is_err() {
             return;
@@ -387,14 +352,14 @@ fn together(
     mut round: Round,
     options: &Options,
     stop: &AtomicBool,
-    watcher: &mut dyn Watcher,
+    teller: &mut Teller<'_>,
 ) -> Result<(Summary, Collected), Error> {
-    let mut teller = Teller::new(watcher);
+    let queue = if options.live.is_some() { QUEUE_LIVE } else { QUEUE };
     thread::scope(|scope| {
         let (mut orders, mut replies) = (Vec::new(), Vec::new());
         for front in fronts {
-            let (order, to_worker) = bounded(QUEUE);
-            let (from_worker, reply) = bounded(QUEUE);
+            let (order, to_worker) = bounded(queue);
+            let (from_worker, reply) = bounded(queue);
             thread::Builder::new()
                 .name("flows".to_owned())
                 .spawn_scoped(scope, move || work(front, &to_worker, &from_worker))
@@ -402,7 +367,7 @@ fn together(
             orders.push(order);
             replies.push(reply);
         }
-        let (to_round, reads) = bounded(QUEUE);
+        let (to_round, reads) = bounded(queue);
         let (give_back, spent) = bounded(2 * QUEUE);
         thread::Builder::new()
             .name("reader".to_owned())
@@ -433,15 +398,14 @@ fn together(
                         let _ = give_back.try_send(load);
                     }
                 }
-                Read::End(end, links) => {
+                Read::End(end, intake) => {
                     round.take(&mut transactions, core::iter::empty())?;
-                    let mut summary = Summary { links, ..teller.summary(options, stop) };
+                    let mut summary = Summary { links: intake.links(), ..teller.summary() };
                     for (counters, panics) in ends {
                         summary.flows.add(&counters);
                         summary.panics = summary.panics.saturating_add(panics);
                     }
-                    let collected = round.finish(options, end.time, &mut summary)?;
-                    return Ok((summary, collected));
+                    return finish(round, options, end, &mut summary, teller);
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! What was seen, and what could not be seen.
 
+use crate::shed::Shed;
 use core::fmt;
 use stilt_alert::Counts;
 use stilt_capture::source::Losses;
@@ -14,6 +15,12 @@ pub struct Summary {
     pub interrupted: bool,
     /// What live ports received and lost, where any were watched.
     pub live: Option<Losses>,
+    /// Connections that were left out because more came than could be analysed.
+    pub shed: Shed,
+    /// Records that an output did not take.
+    pub records_lost: u64,
+    /// Why a live run ended early.
+    pub failed: Option<String>,
     /// Packets read.
     pub packets: u64,
     /// First transaction.
@@ -179,6 +186,9 @@ impl Summary {
         let parts = told(&[
             (live.kernel, "packets dropped by the kernel, which were not read in time"),
             (live.interface, "packets dropped by the interface"),
+            (self.shed.flows, "flows left out, as more came than could be analysed"),
+            (self.shed.packets, "packets of them"),
+            (self.records_lost, "records lost, which an output did not take"),
             (live.outages, "times that an interface was away"),
             (streams.lost_bytes, "bytes lost"),
             (self.flows.streams.out_of_window, "segments outside any window"),

@@ -6,5 +6,5 @@ pub(super) const SPEC: Spec = Spec {
     name: "stdout",
     about: "`-`: standard output",
     takes: |target| target == "-",
-    open: |_| Ok(Box::new(Lines::new("standard output", std::io::stdout()))),
+    open: |_, _| Ok(Box::new(Lines::new("standard output", std::io::stdout()))),
 };

@@ -7,7 +7,7 @@ mod homes;
 mod key;
 
 use crate::link;
-use crate::segment::Segment;
+use crate::segment::{Segment, SegmentHead};
 use crate::source::live;
 use crate::tcp::{StreamCounters, Table};
 use core::net::SocketAddr;
@@ -40,6 +40,12 @@ pub struct Limits {
     pub promiscuous: bool,
     /// Flow workers where `--threads` gives none; 0: the cores there are.
     pub workers: usize,
+    /// Bytes of memory that a live run takes at most, about: above it the connections idle longest
+    /// are given up, and new ones are not followed.
+    pub memory_max: u64,
+    /// Services whose connections are shed last when more comes than can be analysed: addresses,
+    /// networks (`10.0.0.0/8`), or addresses with a port (`10.0.0.5:8080`, `[::1]:80`).
+    pub shed_last: Vec<String>,
     /// Connections followed at once, shared out evenly among the shards.
     pub flows_max: usize,
     /// Bytes kept of one direction while a hole is waited for.
@@ -84,9 +90,11 @@ impl Default for Limits {
             listen: Vec::new(),
             filter: String::new(),
             snaplen: 1 << 18,
-            ring: 64 << 20,
+            ring: 128 << 20,
             promiscuous: true,
             workers: 0,
+            memory_max: 4 << 30,
+            shed_last: Vec::new(),
             flows_max: 1 << 20,
             hole_bytes_max: 1 << 20,
             waiting_bytes_max: 256 << 20,
@@ -443,14 +451,46 @@ impl Assembler {
         self.opening.insert(key, flow);
     }
 
+    /// Nothing more of the connection of `head` will be shown: what it holds is handed over.
+    pub fn cut(&mut self, head: &SegmentHead, out: &mut Vec<Exchange>) {
+        let key = self.homes.of(Key::of(head), false, head.mark.time);
+        let spoke = self.flows.remove(&key);
+        if let Some(mut flow) = spoke.or_else(|| self.opening.remove(&key)) {
+            self.bodies = self.bodies.saturating_sub(flow.weight());
+            let (limits, counters) = (&self.limits, &mut self.counters);
+            flow.finish(head.mark, &mut Work { limits, counters, out, ends: key.ends() });
+        }
+    }
+
+    /// Gives up one in `share` of the connections, those idle longest, and what is remembered of
+    /// closed ones: memory is short.
+    pub fn evict(&mut self, share: usize, now: Mark, out: &mut Vec<Exchange>) {
+        let keep = |held: usize| held.saturating_sub(held.div_ceil(share.max(1)));
+        let (flows, opening) = (keep(self.flows.len()), keep(self.opening.len()));
+        while self.flows.len() > flows {
+            self.evict_oldest(now, out);
+        }
+        while self.opening.len() > opening {
+            self.counters.half_open_evicted = self.counters.half_open_evicted.saturating_add(1);
+            if self.opening.pop_oldest().is_none() {
+                break;
+            }
+        }
+        self.closed = Table::default();
+    }
+
+    fn evict_oldest(&mut self, now: Mark, out: &mut Vec<Exchange>) {
+        let Some((key, mut oldest)) = self.flows.pop_oldest() else { return };
+        self.bodies = self.bodies.saturating_sub(oldest.weight());
+        self.counters.evicted = self.counters.evicted.saturating_add(1);
+        let (limits, counters) = (&self.limits, &mut self.counters);
+        oldest.finish(now, &mut Work { limits, counters, out, ends: key.ends() });
+    }
+
     /// A connection has begun to say something.
     fn follow(&mut self, key: Key, flow: Box<Flow>, now: Mark, out: &mut Vec<Exchange>) {
         while self.flows.len() >= self.limits.flows_max.max(1) {
-            let Some((key, mut oldest)) = self.flows.pop_oldest() else { break };
-            self.bodies = self.bodies.saturating_sub(oldest.weight());
-            self.counters.evicted = self.counters.evicted.saturating_add(1);
-            let (limits, counters) = (&self.limits, &mut self.counters);
-            oldest.finish(now, &mut Work { limits, counters, out, ends: key.ends() });
+            self.evict_oldest(now, out);
         }
         self.flows.insert(key, flow);
     }

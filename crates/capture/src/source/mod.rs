@@ -182,6 +182,11 @@ pub trait Source: Send {
         Vec::new()
     }
 
+    /// How full the kernel's buffers are while more comes than is read, in thousandths.
+    fn pressure(&self) -> u16 {
+        0
+    }
+
     /// What a live port received and lost, so far.
     fn losses(&self) -> Losses {
         Losses::default()

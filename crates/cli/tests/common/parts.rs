@@ -21,7 +21,10 @@ pub fn play() {
         "serve" => serve(args[0]),
         "visit" => visit(args[0], args[1].parse().unwrap(), Duration::from_millis(2)),
         "stuff" => stuff(args[0]),
-        "record" => record(args[0], args[1]),
+        "record" => record(args[0], args[1], pcap::Direction::InOut),
+        "record-in" => record(args[0], args[1], pcap::Direction::In),
+        "send" => send(args[0], args[1], args[2], args[3].parse().unwrap()),
+        "mirror" => mirror(args[0], args[1], args[2]),
         other => panic!("no part {other}"),
     }
 }
@@ -145,16 +148,78 @@ fn stuff(address: &str) {
     }
 }
 
+/// Frames of a capture file.
+fn frames(file: &str) -> Vec<Vec<u8>> {
+    let mut capture = pcap::Capture::from_file(file).unwrap();
+    let mut frames = Vec::new();
+    while let Ok(packet) = capture.next_packet() {
+        frames.push(packet.data.to_vec());
+    }
+    frames
+}
+
+/// Sends the frames of a file out of an interface, wrapped as a mirror would, so many times; ten
+/// thousand times slower than it could where it is once.
+fn send(interface: &str, file: &str, wrap: &str, times: usize) {
+    let mut out = pcap::Capture::from_device(interface).unwrap().open().unwrap();
+    let frames: Vec<Vec<u8>> = frames(file).iter().map(|frame| wrapped(frame, wrap)).collect();
+    for _ in 0..times {
+        for frame in &frames {
+            // A queue that is full is no failure of the test.
+            let _ = out.sendpacket(frame.as_slice());
+            if times == 1 {
+                thread::sleep(Duration::from_micros(200));
+            }
+        }
+    }
+}
+
+/// A frame as a switch sends it to a collector.
+fn wrapped(frame: &[u8], wrap: &str) -> Vec<u8> {
+    let gre = |head: &[u8]| {
+        let length = u16::try_from(20 + head.len() + frame.len()).unwrap().to_be_bytes();
+        let mut out = vec![2, 0, 0, 0, 0, 7, 2, 0, 0, 0, 0, 8, 8, 0];
+        out.extend([0x45, 0, length[0], length[1], 0, 0, 0, 0, 64, 47, 0, 0]);
+        out.extend([10, 99, 0, 1, 10, 99, 0, 2]);
+        out.extend(head);
+        out.extend(frame);
+        out
+    };
+    match wrap {
+        "plain" => frame.to_vec(),
+        "vlan" => [&frame[..12], &[0x81, 0, 0, 12], &frame[12..]].concat(),
+        // RFC 2784: transparent Ethernet bridging.
+        "gre" => gre(&[0, 0, 0x65, 0x58]),
+        // draft-foschiano-erspan: type II, with a sequence number.
+        "erspan" => gre(&[0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 12, 0, 9, 0, 0, 0, 0]),
+        other => panic!("no wrap {other}"),
+    }
+}
+
+/// Sends the frames of a file inside GENEVE (RFC 8926) to an address, of the network asked for.
+fn mirror(address: &str, file: &str, vni: &str) {
+    let socket = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+    let vni: u32 = vni.parse().unwrap();
+    let [_, high, middle, low] = vni.to_be_bytes();
+    for frame in frames(file) {
+        let data = [&[0, 0, 0x65, 0x58, high, middle, low, 0], frame.as_slice()].concat();
+        socket.send_to(&data, address).unwrap();
+        thread::sleep(Duration::from_micros(200));
+    }
+}
+
 /// Records an interface until standard input is closed.
-fn record(interface: &str, file: &str) {
+fn record(interface: &str, file: &str, direction: pcap::Direction) {
     let capture = pcap::Capture::from_device(interface)
         .unwrap()
         .promisc(true)
-        .timeout(10)
+        .timeout(20)
+        .buffer_size(64 << 20)
         .precision(pcap::Precision::Nano)
         .open()
         .unwrap();
     let mut capture = capture.setnonblock().unwrap();
+    capture.direction(direction).unwrap();
     let mut saved = capture.savefile(file).unwrap();
     saved.flush().unwrap();
     let ended = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
@@ -166,7 +231,7 @@ fn record(interface: &str, file: &str) {
     File::create(format!("{file}.ready")).unwrap();
     loop {
         let last = ended.load(std::sync::atomic::Ordering::Relaxed);
-        thread::sleep(Duration::from_millis(50));
+        thread::sleep(Duration::from_millis(100));
         capture.dispatch(None, |packet| saved.write(&packet)).unwrap();
         saved.flush().unwrap();
         if last {

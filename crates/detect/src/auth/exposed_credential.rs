@@ -160,6 +160,11 @@ fn posture(context: &Context<'_>, severity: Severity) -> Finding {
 }
 
 impl Detector for ExposedCredential {
+    fn configure(&mut self, settings: &Settings) -> Result<bool, SettingsError> {
+        self.limits = settings.own()?;
+        Ok(true)
+    }
+
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
         if let Observation::Transaction(context) = observation {
             self.in_url(context, findings);

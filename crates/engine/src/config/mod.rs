@@ -132,6 +132,20 @@ impl Config {
         toml::to_string_pretty(self).unwrap_or_default()
     }
 
+    /// Sections that differ and can't be taken while a run goes on.
+    pub(crate) fn sections_that_differ(&self, other: &Self) -> Vec<String> {
+        let sections = |config: &Self| {
+            let fixed =
+                Self { detections: Default::default(), suppress: Vec::new(), ..config.clone() };
+            toml::Table::try_from(fixed).unwrap_or_default()
+        };
+        let (own, others) = (sections(self), sections(other));
+        own.iter()
+            .filter(|(name, section)| others.get(*name) != Some(section))
+            .map(|(name, _)| format!("[{name}]"))
+            .collect()
+    }
+
     /// `stilt.config`: digest of all that can change a verdict; the place of the key and the
     /// sandbox can't.
     #[must_use]

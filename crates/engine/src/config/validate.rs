@@ -14,6 +14,13 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
             "must not be less than `identity.session_idle_secs`",
         ));
     }
+    let capture = |key: &str, text: String| wrong(&["capture", key], &text);
+    crate::networks::Networks::parse(&config.capture.shed_last)
+        .map_err(|text| capture("shed_last", text))?;
+    for listen in &config.capture.listen {
+        stilt_capture::source::live::parse_listener(listen)
+            .map_err(|text| capture("listen", text))?;
+    }
     config.identity.check().map_err(|text| wrong(&["identity", "trusted_proxies"], &text))?;
     if let Err(error) = stilt_detect::Detectors::new(&config.detections, &[], &[]) {
         let mut key = vec!["detections".to_owned()];

@@ -123,7 +123,12 @@ pub struct Objects {
     entries: usize,
     clock: u64,
     forgotten: u64,
+    /// When something passed last that was not seen.
+    blind: Option<Timestamp>,
 }
+
+/// How long what was not seen may explain what comes after.
+const BLIND_SECS: u64 = 3600;
 
 impl Objects {
     /// Nothing is known yet.
@@ -140,7 +145,14 @@ impl Objects {
             entries: 0,
             clock: 0,
             forgotten: 0,
+            blind: None,
         }
+    }
+
+    /// Packets passed about `now` that were not seen, whoever they were for: for an hour whatever
+    /// is not named otherwise may have been shown to whoever asks for it.
+    pub fn missed(&mut self, now: Timestamp) {
+        self.blind = self.blind.max(Some(now));
     }
 
     /// Actors whose memory was dropped because the table was full.
@@ -179,13 +191,22 @@ impl Objects {
             }
             _ => Ownership::Other,
         };
-        let shown = owner == Ownership::Own || self.was_shown(seen, key);
+        let blind = self
+            .blind
+            .is_some_and(|at| tx.start.since(at) < core::time::Duration::from_secs(BLIND_SECS));
+        let owner = match owner {
+            // Who else was shown it says nothing while it is not known who was.
+            Ownership::Other if blind && named.is_none() => Ownership::Unknown,
+            owner => owner,
+        };
+        let shown =
+            owner == Ownership::Own || self.was_shown(seen, key) || (blind && named.is_none());
         Verdict {
             shown,
             shown_loosely: shown || self.was_shown(seen, loose),
             owner,
             named: named.is_some(),
-            uncertain: self.memories_of(seen).any(|memory| memory.uncertain),
+            uncertain: blind || self.memories_of(seen).any(|memory| memory.uncertain),
         }
     }
 

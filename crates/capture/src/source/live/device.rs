@@ -13,7 +13,7 @@ use stilt_model::Timestamp;
 /// How often an interface that is away is looked for.
 const RETRY: Duration = Duration::from_millis(500);
 /// Milliseconds that the kernel gathers packets into a block before it hands it over.
-const BLOCK_MS: i32 = 1;
+const BLOCK_MS: i32 = 3;
 /// The lowest descriptor of a packet socket. A write to one is a frame on the wire: that numbers
 /// tell them from files lets the sandbox forbid it, for those that are opened again too.
 pub(super) const DESCRIPTOR_MIN: i32 = 64;
@@ -38,6 +38,8 @@ pub(super) struct Device {
     last: Option<Stat>,
     /// Packets read through the present handle, modulo 2³² as the kernel counts.
     read: u32,
+    /// Why it could not be opened again, as it was told last.
+    trouble: String,
     pub(super) losses: Losses,
 }
 
@@ -88,6 +90,7 @@ impl Device {
             link,
             last: None,
             read: 0,
+            trouble: String::new(),
             losses: Losses::default(),
         })
     }
@@ -167,7 +170,17 @@ impl Device {
         }
         *tried = now;
         let away = now.saturating_duration_since(*since);
-        let Ok(mut capture) = open(&self.name, &self.settings) else { return };
+        let mut capture = match open(&self.name, &self.settings) {
+            Ok(capture) => capture,
+            Err(error) => {
+                let text = explain(&self.name, &error);
+                if text != self.trouble && !text.starts_with("no such interface") {
+                    notices.push(format!("{}: {text}", self.name));
+                    self.trouble = text;
+                }
+                return;
+            }
+        };
         if let Some(filter) = &self.settings.filter
             && capture.filter(filter, true).is_err()
         {

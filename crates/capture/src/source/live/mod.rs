@@ -34,6 +34,8 @@ const PATIENCE: Duration = Duration::from_millis(100);
 const CHECK: Duration = Duration::from_millis(250);
 /// What may still be on its way when a port was found empty.
 const SLACK: Duration = Duration::from_millis(500);
+/// Packets that are read so late are as bad as a buffer that is full.
+const LATE: Duration = Duration::from_secs(2);
 /// Packets taken of one port at a time.
 const TAKE: usize = 256;
 /// Packets handed over at once, and their bytes, about: enough to be worth its cost, little
@@ -69,6 +71,10 @@ pub struct Live {
     /// Every packet that is still to come has a later stamp.
     passed: Option<Timestamp>,
     bytes: u64,
+    ring: u64,
+    /// Packets that the kernel had dropped when it was looked last.
+    dropped: u64,
+    pressure: u16,
 }
 
 impl Live {
@@ -97,6 +103,9 @@ impl Live {
             number: 0,
             passed: None,
             bytes: 0,
+            ring: settings.ring.max(1),
+            dropped: 0,
+            pressure: 0,
         })
     }
 
@@ -157,6 +166,27 @@ impl Live {
         }
     }
 
+    /// Estimates how full the kernel's buffers are: by how late the packets of a full batch are
+    /// read, and how many came in how long.
+    fn weigh(&mut self, batch: &Batch) {
+        let dropped = self.losses().kernel;
+        let drops = dropped > core::mem::replace(&mut self.dropped, dropped);
+        let full = batch.frames.len() >= BATCH_FRAMES || batch.data.len() >= BATCH_BYTES;
+        let (Some(first), Some(last)) = (batch.frames.first(), batch.frames.last()) else { return };
+        let late = self.clock.now().since(last.mark.time).as_nanos();
+        let span = last.mark.time.since(first.mark.time).as_nanos().max(1);
+        let waiting = late.saturating_mul(batch.data.len() as u128);
+        let waiting = waiting.checked_div(span).unwrap_or(0);
+        let filled = waiting.saturating_mul(1000).checked_div(u128::from(self.ring)).unwrap_or(0);
+        let slow = late.saturating_mul(1000).checked_div(LATE.as_nanos()).unwrap_or(0);
+        self.pressure = match (drops, full) {
+            (true, _) => 1000,
+            (false, true) => u16::try_from(filled.max(slow)).unwrap_or(1000).min(1000),
+            // All that was there was read.
+            (false, false) => 0,
+        };
+    }
+
     /// Waits until a port has something, or at most for `patience`.
     fn wait(&self, patience: Duration) {
         let mut asked: Vec<PollFd<'_>> = self
@@ -213,8 +243,10 @@ impl Source for Live {
             if !batch.frames.is_empty() {
                 self.bytes = self.bytes.saturating_add(batch.data.len() as u64);
                 self.passed = None;
+                self.weigh(batch);
                 return Ok(true);
             }
+            self.pressure = 0;
             if !held {
                 self.passed = Some(now.minus(SLACK));
             }
@@ -250,6 +282,10 @@ impl Source for Live {
     /// Where the kernel tells what interfaces dropped.
     fn reads(&self) -> &'static [&'static str] {
         &["/sys/class/net", "/sys/devices"]
+    }
+
+    fn pressure(&self) -> u16 {
+        self.pressure
     }
 
     fn losses(&self) -> Losses {

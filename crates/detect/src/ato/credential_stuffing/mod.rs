@@ -203,6 +203,11 @@ impl CredentialStuffing {
 }
 
 impl Detector for CredentialStuffing {
+    fn configure(&mut self, settings: &Settings) -> Result<bool, SettingsError> {
+        self.limits = settings.own()?;
+        Ok(true)
+    }
+
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
         match observation {
             Observation::Transaction(context) => {

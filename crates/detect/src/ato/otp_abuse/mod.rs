@@ -324,6 +324,11 @@ impl Client {
 }
 
 impl Detector for OtpAbuse {
+    fn configure(&mut self, settings: &Settings) -> Result<bool, SettingsError> {
+        self.limits = settings.own()?;
+        Ok(true)
+    }
+
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
         if let Observation::Transaction(context) = observation
             && let Some(step) = &context.sighting.step

@@ -337,6 +337,11 @@ impl Client {
 }
 
 impl Detector for PasswordResetAbuse {
+    fn configure(&mut self, settings: &Settings) -> Result<bool, SettingsError> {
+        self.limits = settings.own()?;
+        Ok(true)
+    }
+
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
         let Observation::Transaction(context) = observation else { return };
         if let Some(login) = &context.sighting.login

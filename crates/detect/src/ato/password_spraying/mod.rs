@@ -261,6 +261,11 @@ impl Spray {
 }
 
 impl Detector for PasswordSpraying {
+    fn configure(&mut self, settings: &Settings) -> Result<bool, SettingsError> {
+        self.limits = settings.own()?;
+        Ok(true)
+    }
+
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
         if let Observation::Transaction(context) = observation
             && let Some(login) = &context.sighting.login

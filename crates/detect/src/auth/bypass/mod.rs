@@ -276,6 +276,11 @@ impl Picker {
 }
 
 impl Detector for Bypass {
+    fn configure(&mut self, settings: &Settings) -> Result<bool, SettingsError> {
+        self.limits = settings.own()?;
+        Ok(true)
+    }
+
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
         if let Observation::Transaction(context) = observation {
             self.see(context, findings);

@@ -369,6 +369,11 @@ impl Place {
 }
 
 impl Detector for BolaEnumeration {
+    fn configure(&mut self, settings: &Settings) -> Result<bool, SettingsError> {
+        self.limits = settings.own()?;
+        Ok(true)
+    }
+
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
         let Observation::Transaction(context) = observation else { return };
         let merged = &context.sighting.merged;

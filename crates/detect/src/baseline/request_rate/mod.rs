@@ -261,6 +261,11 @@ impl RequestRate {
 }
 
 impl Detector for RequestRate {
+    fn configure(&mut self, settings: &Settings) -> Result<bool, SettingsError> {
+        self.limits = settings.own()?;
+        Ok(true)
+    }
+
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
         match observation {
             Observation::Transaction(context) => {

@@ -1,0 +1,95 @@
+//! How much memory a live run takes, and whether that is too much.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+/// Share of the ceiling, in percent, from which nothing new is followed.
+const TIGHT: u64 = 90;
+/// Batches after which it is looked again, where no second has passed.
+const LOOK: u32 = 64;
+
+/// How things are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Room {
+    #[default]
+    Enough,
+    /// Nothing new is to be followed.
+    Tight,
+    /// Something must go.
+    None,
+}
+
+/// The process's memory against its ceiling.
+pub(crate) struct Memory {
+    /// Opened before files can't be any more.
+    status: Option<File>,
+    max: u64,
+    since: u32,
+    room: Room,
+    used: u64,
+}
+
+impl Memory {
+    pub(crate) fn new(max: u64) -> Self {
+        let status = File::open("/proc/self/status").ok();
+        Self { status, max, since: 0, room: Room::Enough, used: 0 }
+    }
+
+    /// How things are; looked at once a second or every few batches.
+    pub(crate) fn room(&mut self, second: bool) -> Room {
+        self.since = self.since.saturating_add(1);
+        if second || self.since >= LOOK {
+            self.since = 0;
+            self.used = self.used().unwrap_or(0);
+            self.room = judge(self.used, self.max);
+        }
+        self.room
+    }
+
+    /// Something was let go: it is looked again with the next batch.
+    pub(crate) fn look_again(&mut self) {
+        self.since = LOOK;
+    }
+
+    /// Bytes in memory when it was looked last.
+    pub(crate) fn used_last(&self) -> u64 {
+        self.used
+    }
+
+    /// Bytes in memory.
+    fn used(&self) -> Option<u64> {
+        let mut text = [0; 4096];
+        let length = self.status.as_ref()?.read_at(&mut text, 0).ok()?;
+        let text = String::from_utf8_lossy(text.get(..length)?);
+        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
+        Some(kib << 10)
+    }
+}
+
+fn judge(used: u64, max: u64) -> Room {
+    if used > max {
+        Room::None
+    } else if used > max / 100 * TIGHT {
+        Room::Tight
+    } else {
+        Room::Enough
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_used_is_known_and_judged() {
+        let used = Memory::new(1).used().unwrap();
+        assert!((1 << 20..1 << 40).contains(&used), "{used}");
+        assert_eq!(Memory::new(1).room(true), Room::None);
+        assert_eq!(Memory::new(u64::MAX).room(true), Room::Enough);
+        assert_eq!(
+            [judge(89, 100), judge(91, 100), judge(101, 100)],
+            [Room::Enough, Room::Tight, Room::None]
+        );
+    }
+}
