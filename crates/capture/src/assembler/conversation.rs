@@ -6,95 +6,22 @@
 //! response's first segment tells which request it answers.
 
 use super::Work;
+use super::parts::{Answer, Asked, Said, Voice};
+use super::queue::Queue;
 use crate::segment::SegmentHead;
-use std::collections::VecDeque;
+use core::time::Duration;
 use stilt_model::{Anomaly, Exchange, Flags, Flow, FlowId, Mark, Message, Timestamp, Tunnel};
 use stilt_protocol::http1::{
-    Framing, Likeness, Packed, Parser, Side, Step, after_blank_lines, looks_like_request,
+    Framing, Likeness, Parser, Side, Step, after_blank_lines, looks_like_request,
     looks_like_request_loosely, looks_like_response,
 };
 
+/// No offset: streams are shorter.
+const NOWHERE: u64 = u64::MAX;
 /// Responses that came before their request and wait for it.
 const EARLY_MAX: usize = 64;
 
-/// Bytes of one side, with what their packet tells of the other.
-pub(super) struct Said<'a> {
-    pub(super) bytes: &'a [u8],
-    pub(super) offset: u64,
-    pub(super) mark: Mark,
-    pub(super) fresh: bool,
-    /// The packet that made these bytes readable.
-    pub(super) now: Mark,
-    /// How much of the other side their packet acknowledges.
-    pub(super) acked: Option<u64>,
-    pub(super) other_seen: bool,
-    pub(super) other_next: u64,
-    /// The SYN of their side was seen: nothing came before them unseen.
-    pub(super) begun: bool,
-}
-
-/// A request that waits for its response.
-#[derive(Debug, Default)]
-struct Asked {
-    /// `None` while it is being read.
-    message: Option<Box<Message>>,
-    method: Vec<u8>,
-    start: u64,
-    /// Offset behind it, once known.
-    end: Option<u64>,
-    /// Offset behind it as its head declares.
-    due: Option<u64>,
-    gap: bool,
-    snaplen: bool,
-}
-
-impl Asked {
-    fn fill(&mut self, message: Box<Message>, end: u64, gap: bool, snaplen: bool) {
-        self.message = Some(message);
-        self.end = Some(end);
-        (self.gap, self.snaplen) = (gap, snaplen);
-    }
-}
-
-/// A response, with the request it answers where that is known.
-#[derive(Debug)]
-struct Answer {
-    message: Box<Message>,
-    acked: Option<u64>,
-    gap: bool,
-    snaplen: bool,
-}
-
-/// One side's reader.
-#[derive(Debug, Default)]
-struct Voice {
-    parser: Option<Box<Parser>>,
-    /// The same in its small form, between two segments of one head.
-    packed: Option<Box<Packed>>,
-    /// Segments that began no message.
-    misses: u8,
-    /// Bytes were lost before or in the present message.
-    gap: bool,
-    snaplen: bool,
-    overlap: bool,
-    /// Messages were read on this side.
-    spoke: bool,
-}
-
-impl Voice {
-    /// Where the head that is being read began.
-    fn head_from(&self) -> Option<u64> {
-        let parser = self.parser.as_ref().filter(|parser| parser.is_in_head());
-        let packed = self.packed.as_ref().map(|packed| packed.offset());
-        packed.or_else(|| parser.map(|parser| parser.message().offset))
-    }
-
-    /// Nothing is begun.
-    fn is_idle(&self) -> bool {
-        self.parser.is_none() && self.packed.is_none()
-    }
-}
-
+/// There may be a million of these, most with one request begun: they are kept small.
 #[derive(Debug)]
 pub(super) struct Conversation {
     /// VLAN tags and tunnel, where there are any.
@@ -103,17 +30,18 @@ pub(super) struct Conversation {
     midstream: bool,
     voices: [Voice; 2],
     /// Which side asks.
-    client: Option<usize>,
-    id: Option<FlowId>,
+    client: Option<u8>,
+    /// 0 where nobody asked for it yet.
+    id: FlowId,
     ordinal: u64,
-    asked: VecDeque<Asked>,
+    asked: Queue<Asked>,
     /// The request whose response is being read.
     answering: Option<Box<Asked>>,
     /// A request that is still being read, with its response, which was complete before it.
     held: Option<Box<(Asked, Answer)>>,
-    early: VecDeque<Answer>,
-    /// What the response being read acknowledges.
-    acked: Option<u64>,
+    early: Queue<Answer>,
+    /// What the response being read acknowledges, or [`NOWHERE`].
+    acked: u64,
     /// The head of the response being read was whole, and its request looked for.
     announced: bool,
     /// Order alone can't be trusted now.
@@ -133,19 +61,31 @@ impl Conversation {
             midstream,
             voices: [Voice::default(), Voice::default()],
             client: None,
-            id: None,
+            id: FlowId(0),
             ordinal: 0,
-            asked: VecDeque::new(),
+            asked: Queue::default(),
             answering: None,
             held: None,
-            early: VecDeque::new(),
-            acked: None,
+            early: Queue::default(),
+            acked: NOWHERE,
             announced: false,
             doubt: midstream,
             repaired: false,
             both_seen: false,
             opaque: false,
         }
+    }
+
+    fn client(&self) -> Option<usize> {
+        self.client.map(usize::from)
+    }
+
+    fn asks(&self, side: usize) -> bool {
+        self.client() == Some(side)
+    }
+
+    fn acked(&self) -> Option<u64> {
+        Some(self.acked).filter(|acked| *acked != NOWHERE)
     }
 
     /// Segments of this side overlapped with different bytes.
@@ -183,11 +123,11 @@ impl Conversation {
         let mut at = 0_usize;
         let mut first = true;
         while at < said.bytes.len() {
+            let asks = self.asks(side);
             let Some(voice) = self.voices.get_mut(side) else { return };
             let Some(parser) = &mut voice.parser else { return };
-            let asks = self.client == Some(side);
             if !asks && !parser.is_open() {
-                self.acked = said.acked;
+                self.acked = said.acked.unwrap_or(NOWHERE);
             }
             let rest = said.bytes.get(at..).unwrap_or_default();
             let offset = said.offset.saturating_add(at as u64);
@@ -228,7 +168,8 @@ impl Conversation {
 
     /// Makes sure the side has a parser; `false` where the bytes begin nothing.
     fn ready(&mut self, side: usize, said: &Said<'_>, work: &mut Work<'_>) -> bool {
-        let other = self.client.is_some_and(|client| client != side);
+        let client = self.client();
+        let other = client.is_some_and(|client| client != side);
         let Some(voice) = self.voices.get_mut(side) else { return false };
         if voice.parser.is_some() {
             return true;
@@ -247,8 +188,7 @@ impl Conversation {
             && !self.midstream
             && looks_like_request_loosely(bytes, false) == Likeness::Yes;
         let asks = strictly || loosely;
-        let answers =
-            !asks && self.client != Some(side) && looks_like_response(bytes) != Likeness::No;
+        let answers = !asks && client != Some(side) && looks_like_response(bytes) != Likeness::No;
         if !asks && !answers {
             voice.misses = voice.misses.saturating_add(1);
             return false;
@@ -260,14 +200,14 @@ impl Conversation {
         voice.gap |= voice.misses > 0;
         self.doubt |= !said.begun;
         if self.client.is_none() {
-            self.client = Some(if asks { side } else { 1_usize.saturating_sub(side) });
+            self.client = Some(u8::from((side == 0) != asks));
         }
         true
     }
 
     /// A head is complete: frames its body, and finds the request of a response.
     fn head(&mut self, side: usize, end: u64, said: &Said<'_>, work: &mut Work<'_>) {
-        let asks = self.client == Some(side);
+        let asks = self.asks(side);
         if self.voices.iter().all(|voice| !voice.spoke) {
             work.counters.http_flows = work.counters.http_flows.saturating_add(1);
         }
@@ -302,14 +242,40 @@ impl Conversation {
             parser.frame(Framing::None);
             return;
         }
+        let rest = end.checked_sub(said.offset).and_then(|at| usize::try_from(at).ok());
+        let rest = rest.and_then(|at| said.bytes.get(at..)).unwrap_or_default();
+        self.frame_response(side, rest, None, end, said, work);
+    }
+
+    /// Says how the body of a response is framed whose head is whole; `rest` is what came behind.
+    ///
+    /// A response to `HEAD` has no body, whatever it declares. Where its request was not read,
+    /// what comes next tells. It is waited for, unless it is `told` whether there is no body.
+    fn frame_response(
+        &mut self,
+        side: usize,
+        rest: &[u8],
+        told: Option<bool>,
+        end: u64,
+        said: &Said<'_>,
+        work: &mut Work<'_>,
+    ) {
         if self.answering.is_none() {
             self.answering = self.match_request(said, work).map(Box::new);
         }
         self.announced = true;
-        let method = self.answering.as_ref().map(|asked| asked.method.clone()).unwrap_or_default();
+        let method = self.answering.as_ref().map(|asked| asked.method.clone());
         let Some(parser) = self.voices.get_mut(side).and_then(|voice| voice.parser.as_mut()) else {
             return;
         };
+        let wait = told.is_none() && rest.is_empty() && may_have_body(parser.message());
+        if method.is_none() && wait {
+            return;
+        }
+        let bare = told.unwrap_or_else(|| looks_like_response(rest) == Likeness::Yes);
+        let bare = bare && method.is_none();
+        let method = if bare { b"HEAD".to_vec() } else { method.unwrap_or_default() };
+        let status = parser.message().head.status;
         let framing = Framing::of_response(parser.message_mut(), &method);
         // Behind an accepted CONNECT or upgrade anything may follow, HTTP too: content will tell,
         // unless it is named.
@@ -326,11 +292,21 @@ impl Conversation {
         self.opaque |= upgrade;
     }
 
+    /// Nothing will tell more of a response whose framing was waited for.
+    fn settle(&mut self, side: usize, bare: bool, end: u64, now: Mark, work: &mut Work<'_>) {
+        let parser = self.voices.get(side).and_then(|voice| voice.parser.as_ref());
+        if !self.asks(side) && parser.is_some_and(|parser| parser.is_unframed()) {
+            let said = self.said_nothing(side, now, end);
+            self.frame_response(side, &[], Some(bare), end, &said, work);
+        }
+    }
+
     /// The request that the response beginning now answers.
     fn match_request(&mut self, said: &Said<'_>, work: &mut Work<'_>) -> Option<Asked> {
-        let acked = self.acked;
+        let acked = self.acked();
         if !self.doubt {
-            return self.asked.pop_front();
+            // Those that came before this one have requests of their own to wait for.
+            return if self.early.is_empty() { self.asked.pop_front() } else { None };
         }
         let acked = acked?;
         // A request that was sent after this answer is not what it answers.
@@ -374,7 +350,7 @@ impl Conversation {
         if let Some(voice) = self.voices.get_mut(side) {
             voice.spoke = true;
         }
-        if self.client == Some(side) {
+        if self.asks(side) {
             work.counters.requests = work.counters.requests.saturating_add(1);
             self.request(message, end, (gap, snaplen), said.now, work);
             return;
@@ -386,11 +362,11 @@ impl Conversation {
         work.counters.responses = work.counters.responses.saturating_add(1);
         let announced = core::mem::take(&mut self.announced);
         // Its own head was cut off, or that of its request, which is known by now.
-        let late = self.asked.front().is_some_and(|asked| Some(asked.start) < self.acked);
+        let late = self.asked.front().is_some_and(|asked| Some(asked.start) < self.acked());
         if self.answering.is_none() && (!announced || late) {
             self.answering = self.match_request(said, work).map(Box::new);
         }
-        let answer = Answer { message, acked: self.acked, gap, snaplen };
+        let answer = Answer { message, acked: self.acked(), gap, snaplen };
         match self.answering.take().map(|asked| *asked) {
             Some(asked) if asked.message.is_some() => {
                 self.emit(Some(asked), Some(answer), said.now, work);
@@ -402,12 +378,13 @@ impl Conversation {
                     self.emit(Some(asked), Some(answer), said.now, work);
                 }
             }
-            None if self.may_be_asked_still(said) => {
+            None if self.may_be_asked_still(said) || (!self.doubt && !self.early.is_empty()) => {
                 if self.early.len() >= EARLY_MAX {
                     let oldest = self.early.pop_front();
                     self.emit(None, oldest, said.now, work);
                 }
                 self.early.push_back(answer);
+                self.meet_early(said.now, work);
             }
             // Its head came before its request, which has come meanwhile.
             None if self.asked.iter().any(|asked| self.answers(&answer, asked)) => {
@@ -421,13 +398,34 @@ impl Conversation {
     /// Whether the request that the response just read answers may still come: it was on the wire,
     /// and was not read yet, or its head was not.
     fn may_be_asked_still(&self, said: &Said<'_>) -> bool {
-        let Some(acked) = self.acked else { return false };
+        let Some(acked) = self.acked() else { return false };
         let heading = self
-            .client
+            .client()
             .and_then(|client| self.voices.get(client))
             .and_then(Voice::head_from)
             .is_some_and(|offset| offset < acked);
-        heading || (said.other_seen && acked > said.other_next)
+        // Of a side that was never heard it can't be told but where the connection began.
+        let awaited = said.other_seen || (said.begun && !self.midstream);
+        heading || (awaited && acked > said.other_next)
+    }
+
+    /// Responses wait for requests of a side of which nothing was seen.
+    pub(super) fn holds_back(&self) -> bool {
+        !self.both_seen && !self.early.is_empty()
+    }
+
+    /// Time passes: a side of which nothing is seen for so long is not in the capture.
+    pub(super) fn tick(&mut self, now: Mark, work: &mut Work<'_>) {
+        let wait = Duration::from_millis(work.limits.acked_wait_ms);
+        while self.holds_back()
+            && self
+                .early
+                .front()
+                .is_some_and(|answer| now.time.since(answer.message.end.time) > wait)
+        {
+            let answer = self.early.pop_front();
+            self.emit(None, answer, now, work);
+        }
     }
 
     fn request(
@@ -457,6 +455,15 @@ impl Conversation {
             asked.fill(message, end, gap, snaplen);
         }
         self.meet_early(now, work);
+        let answers = self
+            .asked
+            .front()
+            .is_some_and(|asked| asked.end.is_some() && asked.end == self.acked());
+        if let Some(client) = self.client()
+            && answers
+        {
+            self.settle(1_usize.saturating_sub(client), false, u64::MAX, now, work);
+        }
     }
 
     /// Whether an early response can be the one to this request: it acknowledges all of it, and
@@ -554,6 +561,7 @@ impl Conversation {
         work: &mut Work<'_>,
     ) {
         self.unpack(side);
+        self.settle(side, false, end.saturating_sub(bytes), now, work);
         let Some(voice) = self.voices.get_mut(side) else { return };
         voice.gap |= !snaplen;
         voice.snaplen |= snaplen;
@@ -575,7 +583,7 @@ impl Conversation {
         if let Some(voice) = self.voices.get_mut(side) {
             voice.gap |= !snaplen;
         }
-        if self.client == Some(side) {
+        if self.asks(side) {
             // What answered a request inside the hole will never meet it.
             while self.early.front().is_some_and(|answer| answer.acked.is_none_or(|a| a <= end)) {
                 let answer = self.early.pop_front();
@@ -605,6 +613,7 @@ impl Conversation {
 
     fn end_side(&mut self, side: usize, clean: bool, now: Mark, work: &mut Work<'_>) {
         self.unpack(side);
+        self.settle(side, clean, u64::MAX, now, work);
         let Some(voice) = self.voices.get_mut(side) else { return };
         let Some(parser) = &mut voice.parser else { return };
         if let Some(message) = parser.end(clean) {
@@ -616,7 +625,7 @@ impl Conversation {
     /// Nothing more will come.
     pub(super) fn finish(&mut self, clean: [bool; 2], now: Mark, work: &mut Work<'_>) {
         // The asking side first, so that a request that was cut off meets its response.
-        let client = self.client.unwrap_or(0);
+        let client = self.client().unwrap_or(0);
         for side in [client, 1_usize.saturating_sub(client)] {
             let clean = clean.get(side).copied().unwrap_or(false);
             self.end_side(side, clean, now, work);
@@ -644,7 +653,7 @@ impl Conversation {
         completed: Mark,
         work: &mut Work<'_>,
     ) {
-        let client = self.client.unwrap_or(0);
+        let client = self.client().unwrap_or(0);
         let (near, far) = match work.ends {
             [low, high] if client == 0 => (low, high),
             [low, high] => (high, low),
@@ -652,7 +661,9 @@ impl Conversation {
         let (vlan, tunnel) = self.around.as_deref().cloned().unwrap_or_default();
         let flow = Flow { client: near, server: far, vlan, tunnel };
         let opened = self.opened.nanos();
-        let flow_id = *self.id.get_or_insert_with(|| flow.id(opened));
+        if self.id == FlowId(0) {
+            self.id = flow.id(opened);
+        }
         let (asked_gap, asked_cut) =
             asked.as_ref().map_or((false, false), |asked| (asked.gap, asked.snaplen));
         let (answer_gap, answer_cut) =
@@ -662,13 +673,13 @@ impl Conversation {
         if request.is_none() && response.is_none() {
             return;
         }
-        if let (None, Some(response)) = (&request, &mut response)
-            && self.both_seen
-            && !self.doubt
-        {
-            // Nothing was lost that could have held its request.
+        // Nothing was lost that could have held its request.
+        let unasked = request.is_none() && self.both_seen && !self.doubt;
+        if let (true, Some(response)) = (unasked, &mut response) {
             response.anomalies.push(Anomaly::UnexpectedResponse);
         }
+        let lost = request.is_none() && self.both_seen && !unasked;
+        let lacks = response.is_none() || lost;
         let cut = |message: &Option<Message>| {
             message.as_ref().is_some_and(|message| !message.body.complete && message.body.lost == 0)
         };
@@ -678,7 +689,7 @@ impl Conversation {
             one_sided: !self.both_seen,
             gap: asked_gap || answer_gap,
             snaplen: asked_cut || answer_cut,
-            incomplete: cut(&request) || cut(&response) || response.is_none(),
+            incomplete: cut(&request) || cut(&response) || lacks,
             body_cut: false,
             repaired,
             head_cut: response.is_none() && request.as_ref().is_some_and(is_head_cut),
@@ -695,7 +706,7 @@ impl Conversation {
         }
         work.out.push(Exchange {
             flow,
-            flow_id,
+            flow_id: self.id,
             ordinal: self.ordinal,
             request,
             response,
@@ -710,6 +721,12 @@ impl Conversation {
 fn names_other_protocol(message: &Message) -> bool {
     let upgrade = message.head.header("upgrade").unwrap_or_default();
     [&b"websocket"[..], b"h2c"].iter().any(|name| upgrade.trim_ascii().eq_ignore_ascii_case(name))
+}
+
+/// Whether a response may have a body, unless it answers `HEAD`.
+fn may_have_body(message: &Message) -> bool {
+    let length = message.head.header("content-length");
+    !matches!(message.head.status, 100..=199 | 204 | 304) && length.is_none_or(|text| text != b"0")
 }
 
 /// A head that ends before its empty line.

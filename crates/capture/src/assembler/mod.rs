@@ -5,6 +5,8 @@ mod duplicates;
 mod flow;
 mod homes;
 mod key;
+mod parts;
+mod queue;
 
 use crate::link;
 use crate::segment::Segment;
