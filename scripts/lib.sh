@@ -32,6 +32,12 @@ need_packages() {
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
 }
 
+# ip and tc: what the end-to-end tests of `stilt watch` make their networks with. Without root they
+# are skipped, loudly.
+need_iproute() {
+  [ "$(id -u)" != 0 ] || { command -v ip && command -v tc; } >/dev/null 2>&1 || need_packages iproute2
+}
+
 # libpcap headers and a C compiler: what the pcap crate links against.
 need_libpcap() {
   local missing=()

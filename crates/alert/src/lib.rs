@@ -25,4 +25,4 @@ pub use config::{Config, Identities};
 pub use identity::Names;
 pub use network::Network;
 pub use stories::{Alerts, Counts};
-pub use suppress::{Expiry, Suppress};
+pub use suppress::{Expiry, Suppress, names_rule};

@@ -59,7 +59,8 @@ impl Suppress {
 }
 
 /// Whether `pattern` (an id, a family, or a pattern with `*`) names the rule `id`.
-pub(crate) fn names_rule(pattern: &str, id: &str) -> bool {
+#[must_use]
+pub fn names_rule(pattern: &str, id: &str) -> bool {
     let family = id.split('.').next().unwrap_or(id);
     glob(pattern, id) || pattern == family
 }

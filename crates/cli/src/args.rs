@@ -17,6 +17,12 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Analyses capture files (pcap, pcapng, also .gz and .zst; - reads standard input)
     Replay(Replay),
+    /// Analyses what interfaces and cloud mirrors show, live, until Ctrl-C
+    Watch(Watch),
+    /// Cuts out the packets behind one alert, as a capture that raises it again
+    Carve(Carve),
+    /// Says what would keep traffic from being seen, on an interface or in a capture
+    Doctor(Doctor),
     /// Shows each actor's sequence of actions
     Sessions(Sessions),
     /// Learns a baseline and raises no alert
@@ -57,6 +63,13 @@ pub(crate) struct Input {
     /// Capture files, merged by packet time
     #[arg(required = true, value_name = "CAPTURE")]
     pub(crate) captures: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// What all commands that analyse share.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct Common {
     /// TOML configuration
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -69,12 +82,57 @@ pub(crate) struct Input {
     /// No progress bar and no summary
     #[arg(long)]
     pub(crate) quiet: bool,
+    /// Once everything is open, go on as this user (a name or UID:GID; started as root only)
+    #[arg(long, value_name = "USER")]
+    pub(crate) user: Option<String>,
+    /// Keep privileges, files and system calls that are given up otherwise
+    #[arg(long, conflicts_with = "user")]
+    pub(crate) no_sandbox: bool,
 }
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Replay {
     #[command(flatten)]
     pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    /// Go on reading the last capture as it grows, until Ctrl-C
+    #[arg(long)]
+    pub(crate) follow: bool,
+    /// Exit 3 when an alert at or above it was raised
+    #[arg(long, value_name = "SEVERITY")]
+    pub(crate) fail_on: Option<Level>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Watch {
+    /// Interface; several carry the two directions of one tap; any is all of them
+    #[arg(short, long = "interface", value_name = "IFACE", value_delimiter = ',')]
+    pub(crate) interfaces: Vec<String>,
+    /// Cloud mirror to listen for: vxlan://ADDRESS:PORT or geneve://ADDRESS:PORT[?vni=N,N]
+    #[arg(long, value_name = "URL")]
+    pub(crate) listen: Vec<String>,
+    /// Bytes taken of each packet
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(64..=262_144))]
+    pub(crate) snaplen: Option<u32>,
+    /// MiB that the kernel holds for each interface until they are read
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=2047))]
+    pub(crate) ring: Option<u32>,
+    /// Take only packets that are for this machine
+    #[arg(long)]
+    pub(crate) no_promiscuous: bool,
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    /// Exit 3 when an alert at or above it was raised
+    #[arg(long, value_name = "SEVERITY")]
+    pub(crate) fail_on: Option<Level>,
+}
+
+/// Where records go and what raises them.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct Output {
     /// Alert records, one JSON object per line; - is standard output
     #[arg(long, value_name = "FILE", default_value = "-")]
     pub(crate) alerts: String,
@@ -99,12 +157,44 @@ pub(crate) struct Replay {
     /// Detections that do not take part
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub(crate) skip: Vec<String>,
-    /// Go on reading the last capture as it grows, until Ctrl-C
-    #[arg(long)]
-    pub(crate) follow: bool,
-    /// Exit 3 when an alert at or above it was raised
-    #[arg(long, value_name = "SEVERITY")]
-    pub(crate) fail_on: Option<Level>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Carve {
+    #[command(flatten)]
+    pub(crate) input: Input,
+    /// The alert's event.id
+    #[arg(long, value_name = "ID")]
+    pub(crate) alert: String,
+    /// Where to write the packets (pcapng)
+    #[arg(short, long, value_name = "OUT")]
+    pub(crate) output: PathBuf,
+    /// The learned baseline that the run which raised it started from
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Doctor {
+    /// Capture files; the machine is looked at where none is named
+    #[arg(value_name = "CAPTURE", conflicts_with = "interfaces")]
+    pub(crate) captures: Vec<PathBuf>,
+    /// Interface to listen on for a while
+    #[arg(short, long = "interface", value_name = "IFACE", value_delimiter = ',')]
+    pub(crate) interfaces: Vec<String>,
+    /// How long to listen
+    #[arg(long, value_name = "N", default_value = "5",
+          value_parser = clap::value_parser!(u16).range(1..=3600))]
+    pub(crate) seconds: u16,
+    /// The filter that a run would have
+    #[arg(long, value_name = "BPF")]
+    pub(crate) filter: Option<String>,
+    /// TOML configuration
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Shape of the output
+    #[arg(long, default_value = "table")]
+    pub(crate) format: Shape,
 }
 
 #[derive(Debug, ClapArgs)]

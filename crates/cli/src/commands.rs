@@ -1,18 +1,21 @@
 //! The commands.
 
-use crate::args::{Input, Learn, Replay, Sessions, Shape};
-use crate::talk::{FAIL_ON, Failure, INTERRUPTED, Talk, stop_on_ctrl_c};
+use crate::args::{Common, Input, Learn, Level, Output, Replay, Sessions, Shape, Watch};
+use crate::signals;
+use crate::talk::{FAIL_ON, Failure, INTERRUPTED, Stop, Talk};
 use crate::{say, table};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use stilt_alert::format::{self, Format};
 use stilt_alert::{Names, record, schema as schemas};
 use stilt_detect::DETECTORS;
+use stilt_engine::guard::{Account, Sandbox};
 use stilt_engine::{Collected, Config, Options, Summary, Target, open_key, run};
 use stilt_model::{Key, SessionRecord};
 
-type Done = Result<u8, Failure>;
+pub(crate) type Done = Result<u8, Failure>;
 
-fn config_of(path: Option<&Path>) -> Result<Config, Failure> {
+pub(crate) fn config_of(path: Option<&Path>) -> Result<Config, Failure> {
     match path {
         Some(path) => Config::load(path).map_err(|error| Failure::Run(error.into())),
         None => Ok(Config::default()),
@@ -20,7 +23,7 @@ fn config_of(path: Option<&Path>) -> Result<Config, Failure> {
 }
 
 /// The installation key: `STILT_KEY_FILE`, else as configured, else where it lies by default.
-fn key_of(config: &Config) -> Result<Key, Failure> {
+pub(crate) fn key_of(config: &Config) -> Result<Key, Failure> {
     let named = std::env::var_os("STILT_KEY_FILE").map(PathBuf::from);
     let path =
         named.or_else(|| config.privacy.key_file.clone()).or_else(stilt_engine::default_path);
@@ -31,18 +34,15 @@ fn key_of(config: &Config) -> Result<Key, Failure> {
     Ok(installation.key)
 }
 
-fn threads(input: &Input) -> usize {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    input.threads.map_or(cores, usize::from)
+/// Flow workers: as asked for, else as configured, else the cores there are.
+pub(crate) fn threads(common: &Common, config: &Config) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let configured = Some(config.capture.workers).filter(|workers| *workers > 0);
+    common.threads.map(usize::from).or(configured).unwrap_or_else(cores)
 }
 
-fn options_of(input: &Input) -> Options {
-    Options {
-        captures: input.captures.clone(),
-        filter: input.filter.clone(),
-        threads: threads(input),
-        ..Options::default()
-    }
+pub(crate) fn options_of(input: &Input) -> Options {
+    Options { captures: input.captures.clone(), ..Options::default() }
 }
 
 struct Ran {
@@ -53,16 +53,24 @@ struct Ran {
 }
 
 fn go(input: &Input, options: &Options) -> Result<Ran, Failure> {
-    let config = config_of(input.config.as_deref())?;
+    let common = &input.common;
+    let config = config_of(common.config.as_deref())?;
     refuse_twice(input)?;
-    refuse_overwriting(input, options)?;
+    refuse_overwriting(common, options)?;
     let key = key_of(&config)?;
-    let stop = stop_on_ctrl_c();
-    let mut talk = Talk::new(input.quiet, stop.clone());
-    let ran = run(&config, &key, options, &stop.asked, &mut talk);
+    let configured = Some(&config.capture.filter).filter(|filter| !filter.is_empty());
+    let options = Options {
+        filter: common.filter.as_ref().or(configured).cloned(),
+        threads: threads(common, &config),
+        sandbox: sandbox_of(common, &config)?,
+        ..options.clone()
+    };
+    let (stop, opening) = Stop::on_signals();
+    let mut talk = Talk::new(common.quiet, opening);
+    let ran = run(&config, &key, &options, &stop.asked, &mut talk);
     talk.end();
     let (summary, collected) = ran?;
-    if !input.quiet {
+    if !common.quiet {
         say::line(summary.to_string().trim_end());
     }
     let code = if summary.interrupted { INTERRUPTED } else { 0 };
@@ -70,8 +78,29 @@ fn go(input: &Input, options: &Options) -> Result<Ran, Failure> {
     Ok(Ran { summary, collected, names, code })
 }
 
+/// What the run gives up once everything is open; command line before configuration.
+pub(crate) fn sandbox_of(common: &Common, config: &Config) -> Result<Option<Sandbox>, Failure> {
+    if common.no_sandbox || !(config.sandbox.enabled || common.user.is_some()) {
+        return Ok(None);
+    }
+    let named = common.user.as_ref().or(config.sandbox.user.as_ref());
+    let user = named.map(|name| Account::find(name)).transpose().map_err(Failure::Usage)?;
+    Ok(Some(Sandbox { user }))
+}
+
+/// A run that goes on for weeks does so as root only where it is told to.
+pub(crate) fn not_as_root(sandbox: Sandbox) -> Result<Sandbox, Failure> {
+    let user = match sandbox.user {
+        None if stilt_engine::guard::is_root() => {
+            Some(Account::instead_of_root().map_err(Failure::Usage)?)
+        }
+        user => user,
+    };
+    Ok(Sandbox { user })
+}
+
 /// An output that is something else as well would destroy it.
-fn refuse_overwriting(input: &Input, options: &Options) -> Result<(), Failure> {
+fn refuse_overwriting(common: &Common, options: &Options) -> Result<(), Failure> {
     let outputs = [&options.alerts, &options.transactions, &options.sessions];
     let lines: Vec<PathBuf> = outputs
         .into_iter()
@@ -82,7 +111,7 @@ fn refuse_overwriting(input: &Input, options: &Options) -> Result<(), Failure> {
         .collect();
     let learned = options.save_baseline.as_ref();
     let captures = || options.captures.iter().map(|path| ("a capture", path));
-    let config = || input.config.iter().map(|path| ("the configuration", path));
+    let config = || common.config.iter().map(|path| ("the configuration", path));
     // A baseline may be learned further in its own file.
     let used = captures().chain(config());
     refuse_same(learned.into_iter(), used)?;
@@ -90,7 +119,7 @@ fn refuse_overwriting(input: &Input, options: &Options) -> Result<(), Failure> {
     refuse_same(lines.iter(), captures().chain(config()).chain(baseline))
 }
 
-fn refuse_same<'a>(
+pub(crate) fn refuse_same<'a>(
     outputs: impl Iterator<Item = &'a PathBuf>,
     used: impl Iterator<Item = (&'static str, &'a PathBuf)>,
 ) -> Result<(), Failure> {
@@ -128,27 +157,71 @@ fn lines(target: Option<String>) -> Target {
     target.map_or(Target::Nowhere, Target::Lines)
 }
 
+/// The options that say where records go and what raises them.
+fn told(output: Output, options: Options) -> Result<Options, Failure> {
+    let format: &'static dyn Format =
+        format::by_name(&output.format).map_err(|error| Failure::Usage(error.to_string()))?;
+    Ok(Options {
+        only: output.only,
+        skip: output.skip,
+        format,
+        alerts: Target::Lines(output.alerts),
+        transactions: lines(output.transactions),
+        sessions: lines(output.sessions),
+        baseline: output.baseline,
+        save_baseline: output.save_baseline,
+        ..options
+    })
+}
+
+/// An alert was raised that the user wants to fail on.
+fn met(fail_on: Option<Level>, summary: &Summary) -> bool {
+    let highest = summary.alerts.highest;
+    fail_on.is_some_and(|level| highest.is_some_and(|highest| highest >= level.severity()))
+}
+
 /// `stilt replay`
 pub(crate) fn replay(replay: Replay) -> Done {
-    let format: &'static dyn Format =
-        format::by_name(&replay.format).map_err(|error| Failure::Usage(error.to_string()))?;
-    let options = Options {
-        only: replay.only,
-        skip: replay.skip,
-        format,
-        alerts: Target::Lines(replay.alerts),
-        transactions: lines(replay.transactions),
-        sessions: lines(replay.sessions),
-        baseline: replay.baseline,
-        save_baseline: replay.save_baseline,
-        follow: replay.follow,
-        ..options_of(&replay.input)
-    };
+    let options = Options { follow: replay.follow, ..options_of(&replay.input) };
+    let options = told(replay.output, options)?;
     let ran = go(&replay.input, &options)?;
-    let met = replay.fail_on.is_some_and(|level| {
-        ran.summary.alerts.highest.is_some_and(|highest| highest >= level.severity())
-    });
+    let met = met(replay.fail_on, &ran.summary);
     Ok(if ran.code == 0 && met { FAIL_ON } else { ran.code })
+}
+
+/// `stilt watch`
+pub(crate) fn watch(watch: Watch) -> Done {
+    let common = watch.common;
+    let config = config_of(common.config.as_deref())?;
+    let mut live = config.capture.live();
+    if !watch.interfaces.is_empty() || !watch.listen.is_empty() {
+        (live.interfaces, live.listen) = (watch.interfaces, watch.listen);
+    }
+    live.filter = common.filter.clone().or(live.filter);
+    live.snaplen = watch.snaplen.unwrap_or(live.snaplen);
+    live.ring = watch.ring.map_or(live.ring, |mib| u64::from(mib) << 20);
+    live.promiscuous &= !watch.no_promiscuous;
+    let ports = [live.interfaces.as_slice(), &live.listen].concat().join(", ");
+    let options = told(watch.output, Options { live: Some(live), ..Options::default() })?;
+    let sandbox = sandbox_of(&common, &config)?.map(not_as_root).transpose()?;
+    let options = Options { threads: threads(&common, &config), sandbox, ..options };
+    refuse_overwriting(&common, &options)?;
+    let key = key_of(&config)?;
+    let signals = signals::watch();
+    let mut talk = Talk::live(common.quiet, &ports);
+    let ran = run(&config, &key, &options, &signals.stop, &mut talk);
+    talk.end();
+    let (summary, _) = ran?;
+    if !common.quiet {
+        say::line(summary.to_string().trim_end());
+    }
+    Ok(if signals.interrupted.load(Ordering::Relaxed) {
+        INTERRUPTED
+    } else if met(watch.fail_on, &summary) {
+        FAIL_ON
+    } else {
+        0
+    })
 }
 
 /// `stilt sessions`

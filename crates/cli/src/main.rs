@@ -4,8 +4,11 @@
 //! error.
 
 mod args;
+mod carve;
 mod commands;
+mod doctor;
 mod say;
+mod signals;
 mod table;
 mod talk;
 
@@ -27,6 +30,9 @@ fn main() -> ExitCode {
     };
     let done = match args.command {
         Command::Replay(replay) => commands::replay(replay),
+        Command::Watch(watch) => commands::watch(watch),
+        Command::Carve(asked) => carve::carve(&asked),
+        Command::Doctor(doctor) => doctor::doctor(&doctor),
         Command::Sessions(sessions) => commands::sessions(&sessions),
         Command::Learn(learn) => commands::learn(learn),
         Command::Detections { id } => commands::detections(id.as_deref()),

@@ -3,9 +3,13 @@
 use crate::say;
 use core::fmt;
 use indicatif::{ProgressBar, ProgressStyle};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 use stilt_engine::{Error, Progress, Watcher};
 
 /// Exit codes, part of the contract.
@@ -71,13 +75,25 @@ impl From<io::Error> for Failure {
 /// Shows progress on a terminal, and warnings always.
 pub(crate) struct Talk {
     bar: Option<ProgressBar>,
-    stop: Stop,
+    /// Captures are still being opened.
+    opening: Option<Opening>,
+    /// What is said once everything is open.
+    hello: Option<String>,
 }
 
 impl Talk {
-    pub(crate) fn new(quiet: bool, stop: Stop) -> Self {
+    pub(crate) fn new(quiet: bool, opening: Opening) -> Self {
         let shown = !quiet && io::stderr().is_terminal();
-        Self { bar: shown.then(|| ProgressBar::new(0).with_style(style())), stop }
+        let bar = shown.then(|| ProgressBar::new(0).with_style(style()));
+        Self { bar, opening: Some(opening), hello: None }
+    }
+
+    /// For live ports, which have no end to come nearer to.
+    pub(crate) fn live(quiet: bool, ports: &str) -> Self {
+        let shown = !quiet && io::stderr().is_terminal();
+        let bar = shown.then(|| ProgressBar::new_spinner().with_style(live_style()));
+        let hello = (!quiet).then(|| format!("stilt: watching {ports}"));
+        Self { bar, opening: None, hello }
     }
 
     pub(crate) fn end(&self) {
@@ -92,9 +108,19 @@ fn style() -> ProgressStyle {
         .unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
+fn live_style() -> ProgressStyle {
+    ProgressStyle::with_template("{spinner} {elapsed_precise} {bytes} {bytes_per_sec} {msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
 impl Watcher for Talk {
     fn opened(&mut self) {
-        self.stop.opened.store(true, Ordering::Relaxed);
+        if let Some(text) = self.hello.take() {
+            say::line(&text);
+        }
+        if let Some(mut opening) = self.opening.take() {
+            opening.end();
+        }
     }
 
     fn progress(&mut self, progress: Progress) {
@@ -118,33 +144,69 @@ impl Watcher for Talk {
     }
 }
 
-/// What Ctrl-C has to know of the run, and the run of Ctrl-C.
-#[derive(Clone, Default)]
+/// Signals that end a run: the first asks for a clean stop, the second ends the program at once.
 pub(crate) struct Stop {
     /// It was asked for.
     pub(crate) asked: Arc<AtomicBool>,
-    /// The captures are open, so that the run looks at `asked`.
-    opened: Arc<AtomicBool>,
 }
 
-/// The first Ctrl-C asks for a stop; the second ends the program at once, and so does the first
-/// while a silent pipe is being opened: nothing was read that could be saved.
-pub(crate) fn stop_on_ctrl_c() -> Stop {
-    let stop = Stop::default();
-    let count = AtomicU8::new(0);
-    let set = stop.clone();
-    let handled = ctrlc::set_handler(move || {
-        set.asked.store(true, Ordering::Relaxed);
-        let opened = set.opened.load(Ordering::Relaxed);
-        if !opened {
-            say::line("stilt: stopped before anything was read");
+#[cfg(unix)]
+const SIGNALS: &[i32] = &[SIGINT, SIGTERM, signal_hook::consts::SIGHUP];
+#[cfg(not(unix))]
+const SIGNALS: &[i32] = &[SIGINT, SIGTERM];
+
+impl Stop {
+    /// No thread waits for signals while captures are analysed: it would stay outside of the
+    /// sandbox, which is entered by each thread for itself.
+    pub(crate) fn on_signals() -> (Self, Opening) {
+        let asked = Arc::new(AtomicBool::new(false));
+        for signal in SIGNALS {
+            let handled = flag::register_conditional_shutdown(
+                *signal,
+                i32::from(INTERRUPTED),
+                Arc::clone(&asked),
+            )
+            .and_then(|_| flag::register(*signal, Arc::clone(&asked)));
+            if handled.is_err() {
+                say::line("stilt: warning: Ctrl-C will end the run without a summary");
+            }
         }
-        if !opened || count.fetch_add(1, Ordering::Relaxed) > 0 {
-            std::process::exit(i32::from(INTERRUPTED));
-        }
-    });
-    if handled.is_err() {
-        say::line("stilt: warning: Ctrl-C will end the run without a summary");
+        let opening = Opening::watch(Arc::clone(&asked));
+        (Self { asked }, opening)
     }
-    stop
+}
+
+/// How long a stop waits at most while captures are being opened.
+const OPENING_LOOK: Duration = Duration::from_millis(50);
+
+/// While captures are being opened, which a pipe that says nothing may hold up, a stop ends the
+/// program at once: nothing was read that could be saved.
+pub(crate) struct Opening {
+    over: Arc<AtomicBool>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Opening {
+    fn watch(asked: Arc<AtomicBool>) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let done = Arc::clone(&over);
+        let look = move || {
+            while !done.load(Ordering::Relaxed) {
+                if asked.load(Ordering::Relaxed) {
+                    say::line("stilt: stopped before anything was read");
+                    std::process::exit(i32::from(INTERRUPTED));
+                }
+                thread::park_timeout(OPENING_LOOK);
+            }
+        };
+        Self { over, thread: thread::Builder::new().name("opening".to_owned()).spawn(look).ok() }
+    }
+
+    pub(crate) fn end(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            let _ = thread.join();
+        }
+    }
 }

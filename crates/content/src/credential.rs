@@ -86,7 +86,8 @@ pub(crate) fn read(
     }
     for pair in query.unwrap_or_default().split('&') {
         let Some((name, value)) = pair.split_once('=') else { continue };
-        let (name, value) = (percent_decode(name, true), percent_decode(value, true));
+        let (once, value) = (percent_decode(name, true), percent_decode(value, true));
+        let name = percent_decode(&once, true);
         if found.len() < max && !value.is_empty() && key_parameter(masker, &name, &value) {
             let name = name.to_ascii_lowercase();
             let value = crate::mask::scheme_off(&value);

@@ -1,12 +1,15 @@
-//! Signed tokens (RFC 7519): header and claims, decoded under caps, never verified.
+//! Signed tokens (RFC 7519): header and claims, decoded under caps. Signatures are checked where
+//! keys are known, on the floor of sessions.
 
 use crate::bytes::prefix;
 use crate::mask::Masker;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
-use stilt_model::Jwt;
+use stilt_model::{Jwt, Sealed, SecretKind};
 
+/// Longest token whose signature is checked.
+const SEALED_MAX: usize = 8192;
 const CLAIMS_MAX: usize = 32;
 const ROLES_MAX: usize = 32;
 const SUBJECTS: &[&str] = &[
@@ -92,6 +95,9 @@ pub(crate) fn decode(masker: &mut Masker, value: &str, max: usize) -> Option<Jwt
     let mut parts = value.split('.');
     let head = object(parts.next()?)?;
     let claims = object(parts.next()?).unwrap_or_default();
+    let signature = parts.next().filter(|signature| !signature.is_empty());
+    let own_key = ["jwk", "jku", "x5u", "x5c"].iter().any(|name| head.contains_key(*name));
+    let signature = signature.map(|text| masker.mark(SecretKind::Token, text).digest[0]);
     let clean = |text: &str| masker.text_max(text, 128).into_owned();
     let mut jwt = Jwt {
         alg: head.get("alg").and_then(scalar).map(|alg| clean(&alg)).unwrap_or_default(),
@@ -99,6 +105,9 @@ pub(crate) fn decode(masker: &mut Masker, value: &str, max: usize) -> Option<Jwt
         iss: claims.get("iss").and_then(scalar).map(|iss| clean(&iss)),
         iat: seconds(claims.get("iat")),
         exp: seconds(claims.get("exp")),
+        sealed: signature.filter(|_| value.len() <= SEALED_MAX).map(|_| Sealed::new(value)),
+        signature,
+        own_key,
         ..Jwt::default()
     };
     let named = SUBJECTS.iter().find_map(|name| Some((*name, scalar(claims.get(*name)?)?)));
@@ -125,7 +134,7 @@ pub(crate) fn decode(masker: &mut Masker, value: &str, max: usize) -> Option<Jwt
         let shown = masker
             .class(name)
             .and_then(|class| masker.by_name(class, &text, false))
-            .map_or_else(|| masker.text_max(&text, 128).into_owned(), |mark| mark.to_string());
+            .map_or_else(|| masker.text_max(&text, 128).into_owned(), |(mark, _)| mark.to_string());
         jwt.claims.insert(masker.text_max(name, 64).into_owned(), shown);
     }
     Some(jwt)
@@ -190,6 +199,21 @@ mod tests {
         assert_eq!(jwt.tenant.as_deref(), Some("7"));
         assert_eq!(jwt.roles, ["a", "admin", "b", "r"]);
         assert!(jwt.claims["mail"].starts_with("<email:"));
+    }
+
+    #[test]
+    fn a_missing_signature_and_a_key_in_the_header_are_seen() {
+        let mut masker = Masker::new(Key::new([1; 32]));
+        let mut of = |head: &str, end: &str| {
+            let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+            let value = format!("{}.{}.{end}", part(head), part(r#"{"sub":"alice"}"#));
+            let jwt = decode(&mut masker, &value, 16_384).unwrap();
+            (jwt.signature, jwt.own_key)
+        };
+        assert_eq!(of(r#"{"alg":"none"}"#, ""), (None, false));
+        let signed = of(r#"{"alg":"RS256"}"#, "c2ln");
+        assert_eq!(signed, of(r#"{"alg":"HS256"}"#, "c2ln"));
+        assert!(signed.0.is_some() && of(r#"{"alg":"RS256","jku":"https://x"}"#, "c2ln").1);
     }
 
     #[test]

@@ -4,9 +4,9 @@ use crate::bytes::{percent_decode, prefix};
 use crate::config::Config;
 use crate::header_names::HeaderNames;
 use crate::leaves::paths::Paths;
-use crate::leaves::{Sink, form, graphql, html, json, multipart};
-use crate::mask::{Masker, credential_kind, scheme_off};
-use crate::{cookie, credential, headers, jwt, shape, target};
+use crate::leaves::{Sink, form, graphql, html, json, multipart, protobuf, xml};
+use crate::mask::{Masker, Tally, credential_kind, scheme_off};
+use crate::{cookie, credential, headers, jwks, jwt, method, shape, target};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -102,6 +102,10 @@ impl Reader {
             self.config.jwt_max,
         );
         let path = target::mask_path(&mut self.masker, parts.path, self.config.target_max);
+        let mut counted = Tally::default();
+        if matches!(path, Cow::Owned(_)) {
+            target::count_path(&self.masker, parts.path, &mut counted);
+        }
         let query = parts.query.map(|query| target::mask_query(&mut self.masker, query, '&', auth));
         let user_agent = head.header("user-agent").map(|agent| self.agent(agent));
         let mut sink = sink(&mut self.masker, &mut self.paths, &self.config, auth, false);
@@ -112,9 +116,10 @@ impl Reader {
             sink.auth = auth;
         }
         read_body(message, self.config.depth_max, &mut sink, true);
-        if let Some(document) = sink.document.take() {
-            graphql::read(&document, &mut sink);
-        }
+        let documents = core::mem::take(&mut sink.documents);
+        let graphql = graphql::read(&documents, &mut sink);
+        let mut sensitive = sink.tally.counts;
+        sensitive.merge(&counted.counts);
         let (leaves, leaves_cut, email) = (sink.leaves, sink.cut, sink.email);
         let is_password = |mark: Pseudonym| mark.kind == SecretKind::Password;
         let signs_in =
@@ -143,7 +148,7 @@ impl Reader {
             None => (shown_target, None),
         };
         Request {
-            method: clean(&crate::bytes::lossy(head.method()), 32),
+            method: method::shown(&self.masker, &crate::bytes::lossy(head.method())),
             host,
             target,
             path: path.into_owned(),
@@ -151,11 +156,15 @@ impl Reader {
             user_agent,
             header_order: headers::order(head, &mut self.names),
             forwarded: headers::forwarded(head, self.config.forwarded_max),
+            forwarded_host: headers::text(head, "x-forwarded-host")
+                .and_then(|host| target::host(&self.masker, host.trim(), max)),
             content_type: headers::media_type(head, max).map(|media| clean(&media, max)),
             body_bytes: message.body.bytes,
             credentials,
             leaves,
             leaves_cut,
+            sensitive,
+            graphql,
             login_name,
             on_behalf: headers::on_behalf(head).map(|user| clean(&user, 128)),
             request_id: headers::REQUEST_IDS
@@ -188,13 +197,23 @@ impl Reader {
         if media.as_deref().is_some_and(|media| media.contains("html")) && sink.leaves.is_empty() {
             html::read(&message.body.kept, path, &mut sink);
         }
-        let (leaves, leaves_cut) = (sink.leaves, sink.cut);
+        let (leaves, leaves_cut, mut sensitive) = (sink.leaves, sink.cut, sink.tally.counts);
         issued.extend(sink.issued.unwrap_or_default());
         issued.truncate(self.config.credentials_max);
         let location = headers::text(head, "location").map(|location| {
-            target::mask_url(&mut self.masker, location.trim(), self.config.target_max)
+            let shown = target::mask_url(&mut self.masker, location.trim(), self.config.target_max);
+            let mut counted = Tally::default();
+            self.masker.count(&location, &mut counted);
+            sensitive.merge(&counted.counts);
+            shown
         });
+        let keys = if head.status == 200 && jwks::may_be(path) {
+            jwks::parse(&message.body.kept, false)
+        } else {
+            Vec::new()
+        };
         Response {
+            keys,
             status: head.status,
             shape: shape::shape(&leaves, media.as_deref(), message.body.bytes),
             content_type: media,
@@ -202,6 +221,7 @@ impl Reader {
             start: message.start.time,
             leaves,
             leaves_cut,
+            sensitive,
             issued,
             location,
         }
@@ -279,6 +299,7 @@ fn sink<'a>(
         masker,
         paths,
         leaves: Vec::new(),
+        tally: Tally::default(),
         issued: response.then(Vec::new),
         cut: false,
         max: if response { config.leaves_response_max } else { config.leaves_request_max },
@@ -287,7 +308,8 @@ fn sink<'a>(
         jwt_max: config.jwt_max,
         auth,
         email: None,
-        document: None,
+        documents: Vec::new(),
+        nested: 0,
     }
 }
 
@@ -306,16 +328,51 @@ fn read_body(message: &Message, depth: usize, sink: &mut Sink<'_>, request: bool
         }
     } else if media == "application/x-www-form-urlencoded" && !json::looks_like(body) {
         form::read(crate::bytes::lossy(body).trim_end(), Place::Form, whole, sink);
+    } else if let Some(framed) = protobuf::is_media(&media) {
+        protobuf::read(body, framed, sink);
+    } else if (media.contains("xml") && !media.contains("html") && !media.contains("svg"))
+        || (media.is_empty() && request && xml::looks_like(body))
+    {
+        xml::read(body, depth, sink);
     } else if media == "text/event-stream" {
         json::read_events(body, depth, sink);
     } else if media.contains("json") || json::looks_like(body) {
         json::read(body, depth, sink);
     } else if request && media.is_empty() && body.is_ascii() && body.contains(&b'=') {
         form::read(crate::bytes::lossy(body).trim_end(), Place::Form, whole, sink);
-    } else if !request && body.len() <= sink.jwt_max {
-        bare_token(body, sink);
+    } else {
+        if !request && body.len() <= sink.jwt_max {
+            bare_token(body, sink);
+        }
+        text_of(body, &media, sink);
     }
     sink.cut |= !whole;
+}
+
+/// Bytes of a text without fields in which sensitive data is looked for.
+const TEXT_MAX: usize = 65_536;
+/// Bytes that are looked at at once.
+const PIECE: usize = 4096;
+
+/// Counts the sensitive data in a text that has no fields: a page, a table, a log.
+fn text_of(body: &[u8], media: &str, sink: &mut Sink<'_>) {
+    const BINARY: [&str; 6] = ["image/", "video/", "audio/", "font/", "octet-stream", "zip"];
+    const CODE: [&str; 3] = ["javascript", "css", "wasm"];
+    if BINARY.iter().chain(&CODE).any(|kind| media.contains(kind)) {
+        return;
+    }
+    let mut rest = crate::bytes::lossy(body.get(..TEXT_MAX).unwrap_or(body)).into_owned();
+    while !rest.is_empty() {
+        let seen = prefix(&rest, PIECE);
+        // Cut where a line ends, so that nothing is cut in two.
+        let end = if seen.len() < rest.len() {
+            seen.rfind(['\n', ' ']).filter(|at| *at > 0).unwrap_or(seen.len())
+        } else {
+            seen.len()
+        };
+        sink.masker.count(rest.get(..end).unwrap_or_default(), &mut sink.tally);
+        rest.drain(..end.max(1).min(rest.len()));
+    }
 }
 
 /// A response that is nothing but a signed token.

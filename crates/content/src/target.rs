@@ -1,8 +1,10 @@
 //! Request targets (RFC 9112 §3.2) and other URLs, masked part by part.
 
 use crate::bytes::{percent_decode, prefix};
-use crate::mask::Masker;
+use crate::mask::{Masker, Tally};
+use crate::path_words;
 use std::borrow::Cow;
+use stilt_model::SecretKind;
 
 /// A target, cut into its parts as sent.
 #[derive(Debug, PartialEq, Eq)]
@@ -100,8 +102,9 @@ pub(crate) fn signs_in(path: &str) -> bool {
 pub(crate) fn mask_path<'a>(masker: &mut Masker, path: &'a str, max: usize) -> Cow<'a, str> {
     // Where nothing is encoded, what a segment holds is found in the whole as well; only a long
     // random segment is judged by the one before it.
-    if !path.bytes().any(|byte| matches!(byte, b'%' | b';'))
+    if !path.bytes().any(|byte| matches!(byte, b'%' | b';' | b'@'))
         && !path.split('/').any(|segment| segment.len() >= 16)
+        && !path_words::tells(path)
     {
         return masker.text_max(path, max);
     }
@@ -137,6 +140,13 @@ pub(crate) fn mask_path<'a>(masker: &mut Masker, path: &'a str, max: usize) -> C
     }
 }
 
+/// Counts the sensitive data in a path.
+pub(crate) fn count_path(masker: &Masker, path: &str, tally: &mut Tally) {
+    for segment in path.split('/').filter(|segment| segment.len() >= 5) {
+        masker.count(&percent_decode(segment, false), tally);
+    }
+}
+
 fn mask_segment(masker: &mut Masker, before: &str, segment: &str) -> Option<String> {
     if segment.len() < 5 {
         return None;
@@ -156,45 +166,12 @@ fn mask_segment(masker: &mut Masker, before: &str, segment: &str) -> Option<Stri
     if let Cow::Owned(masked) = shown {
         return Some(masked);
     }
-    let secret = segment.len() >= 16 && after_secret_word(before) && {
-        crate::bytes::is_random(&twice, 16) || (crate::bytes::is_uuid(&twice) && !is_plural(before))
-    };
-    secret.then(|| masker.credential(&twice).to_string())
-}
-
-/// Path words after which a random segment is a secret (`/reset/8f3a…`).
-fn after_secret_word(before: &str) -> bool {
-    const WORDS: &[&str] = &[
-        "token",
-        "tokens",
-        "reset",
-        "verify",
-        "verification",
-        "confirm",
-        "confirmation",
-        "activate",
-        "activation",
-        "magic",
-        "invite",
-        "invitation",
-        "unsubscribe",
-        "apikey",
-        "secret",
-        "password",
-        "recover",
-        "unlock",
-        "otp",
-        "jwt",
-        "session",
-        "sid",
-    ];
-    before
-        .split(['-', '_', '.'])
-        .any(|word| WORDS.iter().any(|known| word.eq_ignore_ascii_case(known)))
-}
-
-fn is_plural(word: &str) -> bool {
-    word.ends_with(['s', 'S'])
+    // `user:password@host`, as in `//bob:hunter2@host/`.
+    let signs_in = twice.split_once('@').and_then(|(user, _)| user.split_once(':'));
+    if signs_in.is_some_and(|(_, password)| !password.is_empty()) {
+        return Some(masker.mark(SecretKind::ConnectionString, &twice).to_string());
+    }
+    path_words::secret_after(before, &twice).then(|| masker.credential(&twice).to_string())
 }
 
 /// A query string (or the parameters after `;`) with the secrets in it masked.
@@ -226,12 +203,13 @@ pub(crate) fn mask_query<'a>(
 
 fn mask_pair(masker: &mut Masker, pair: &str, auth: bool) -> Option<String> {
     let (name, value) = split(pair, '=');
-    let plain = percent_decode(name, true);
+    let once = percent_decode(name, true);
+    let plain = percent_decode(&once, true);
     let shown = masker.text(&plain);
     let masked_name = matches!(shown, Cow::Owned(_)).then(|| shown.into_owned());
     let masked_value = value.and_then(|value| {
         let decoded = percent_decode(value, true);
-        if let Some(mark) =
+        if let Some((mark, _)) =
             masker.class(&plain).and_then(|class| masker.by_name(class, &decoded, auth))
         {
             return Some(mark.to_string());
@@ -328,6 +306,12 @@ mod tests {
             "/a//b/",
             "/users/alice/posts/17",
             "/files/report-2024-01-15.pdf",
+            "/password/reset",
+            "/auth/password/strength",
+            "/verify/email",
+            "/tokens/refresh",
+            "/reset/17",
+            "/@alice/posts",
         ] {
             assert_eq!(mask_path(&mut masker(), path, 2048), path);
         }
@@ -348,5 +332,9 @@ mod tests {
         check("/x;jsessionid=A1B2C3D4E5F6A7B8C9D0", "/x;jsessionid=<token:", ">", "A1B2");
         check("/reset/8f14e45fceea167a5a36dedd4bea2543", "/reset/<token:", ">", "8f14");
         check("//x//4111111111111111", "//x//<card:", ">", "4111");
+        check("/reset/correcthorse", "/reset/<token:", ">", "correct");
+        check("/login/password/opensesame", "/login/password/<token:", ">", "sesame");
+        check("//bob:SECRET@x/a", "//<connection_string:", ">/a", "SECRET");
+        check("/a?%2570assword=hunter2", "/a?%2570assword=<password:", ">", "hunter2");
     }
 }

@@ -117,6 +117,25 @@ fn bodies_of_every_syntax_become_leaves() {
     let multi = "--B\r\nContent-Disposition: form-data; name=\"q\"\r\n\r\nhello\r\n--B--\r\n";
     check("multipart/form-data; boundary=B", multi, "q", text("hello"));
     check("application/json", r#"{"a":[{"b":1.5}]}"#, "a[].b", Value::Number(1.5));
+    check(
+        "text/xml",
+        "<?xml version='1.0'?><s:E xmlns:s='x'><s:B n='7'>a &amp; b</s:B></s:E>",
+        "E.B",
+        text("a & b"),
+    );
+    check("application/soap+xml", "<e><b n='7'/></e>", "e.b.@n", Value::Integer(7));
+    check("application/protobuf", "\x08\x11\x12\x05hello", "f2", text("hello"));
+    check("application/protobuf", "\x0a\x02\x08\x11", "f1.f1", Value::Integer(17));
+    check("application/grpc", "\0\0\0\0\x02\x08\x11", "f1", Value::Integer(17));
+    check("application/json", r#"{"raw":"{\"a\":{\"b\":7}}"}"#, "raw.a.b", Value::Integer(7));
+    check("application/json", r#"{"raw":"eyJhIjp7ImIiOjd9fQ=="}"#, "raw.a.b", Value::Integer(7));
+    check("application/x-ndjson", "{\"a\":1}\n{\"b\":2}\n", "b", Value::Integer(2));
+    check("application/x-www-form-urlencoded", "a=x%252Fy", "a", text("x/y"));
+    let file = "--B\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a.png\"\r\n\
+                Content-Type: image/png\r\n\r\n12345\r\n--B--\r\n";
+    check("multipart/form-data; boundary=B", file, "f.filename", text("a.png"));
+    check("multipart/form-data; boundary=B", file, "f.type", text("image/png"));
+    check("multipart/form-data; boundary=B", file, "f.length", Value::Integer(5));
     check("text/plain", r#"{"a":"\u00e9\ud83d\ude00\n"}"#, "a", text("é😀\n"));
     check("application/json", r#"{"a":true,"n":null}"#, "n", Value::Null);
 }
@@ -353,4 +372,57 @@ fn secrets_in_a_graphql_document_are_masked_there_too() {
     assert!(matches!(leaf(&request.leaves, "args.password"), Value::Masked { .. }));
     let shown = format!("{request:?}");
     assert!(!shown.contains("hunter2") && !shown.contains("ann@example"), "{shown}");
+}
+
+#[test]
+fn sensitive_data_is_counted_per_kind_and_direction() {
+    use stilt_model::Sensitive;
+    let body = r#"{"email":"a@example.com","card":"4539 5787 6362 1486","n":1}"#;
+    let inner = r#"{"dob":"1984-03-12","raw":"{\"iban\":\"DE89370400440532013000\"}",
+        "b":"bWFpbCB0byBib2JAZXhhbXBsZS5jb20="}"#;
+    let seen = read(
+        message(
+            ("POST", "/users/bob@example.com?phone=%2B442079460958"),
+            0,
+            &[JSON],
+            body.as_bytes(),
+        ),
+        answer(&[JSON], inner),
+    );
+    let (request, response) = (seen.request.unwrap(), seen.response.unwrap());
+    let asked: Vec<_> = request.sensitive.iter().collect();
+    assert_eq!(asked, [(Sensitive::Email, 2), (Sensitive::Phone, 1), (Sensitive::Card, 1)]);
+    let answered: Vec<_> = response.sensitive.iter().collect();
+    let expected = [(Sensitive::Email, 1), (Sensitive::Iban, 1), (Sensitive::BirthDate, 1)];
+    assert_eq!(answered, expected);
+    let of = |path: &str| response.leaves.iter().find(|leaf| leaf.path == path).unwrap();
+    assert_eq!(of("dob").sensitive, Some(Sensitive::BirthDate));
+    assert!(matches!(of("b").value, Value::Masked { mark, .. } if mark.kind == SecretKind::Email));
+    assert_eq!(of("raw.iban").sensitive, Some(Sensitive::Iban));
+    // A page has no fields, but says something all the same.
+    let page = answer(&[("Content-Type", "text/html")], "<p>Mail ann@example.com</p>");
+    let page = read(message(("GET", "/"), 0, &[], b""), page).response.unwrap();
+    assert_eq!(page.sensitive.count(Sensitive::Email), 1);
+}
+
+#[test]
+fn bodies_of_odd_syntax_end_without_panic() {
+    let deep = "<a>".repeat(5_000);
+    let entity = "<!DOCTYPE x [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;\">]><x>&b;</x>";
+    for (media, body) in [
+        ("text/xml", deep.as_str()),
+        ("text/xml", entity),
+        ("text/xml", "<a b='<"),
+        ("application/protobuf", "\u{7f}\u{7f}\u{7f}"),
+        ("application/grpc", "\0\u{7f}\u{7f}\u{7f}\u{7f}x"),
+        (
+            "multipart/form-data; boundary=B",
+            "--B\r\nContent-Disposition: form-data; name=\"\r\n\r\n",
+        ),
+    ] {
+        let request = message(("POST", "/"), 0, &[("Content-Type", media)], body.as_bytes());
+        let request = read(request, answer(&[], "")).request.unwrap();
+        assert!(request.leaves.len() <= 512);
+        assert!(!request.leaves.iter().any(|leaf| format!("{leaf:?}").contains("aaaa")), "{media}");
+    }
 }

@@ -5,17 +5,25 @@
 //! before anything learns from it: score, detect, then learn.
 
 mod ato;
+mod auth;
 mod authz;
 mod baseline;
 mod context;
+mod distinct;
 mod group;
+mod guarded;
+mod keep;
+mod place;
 mod registry;
 mod settings;
 mod spec;
 pub mod stats;
 mod tale;
+mod tell;
 #[cfg(test)]
 mod testing;
+mod tokens;
+mod usual;
 
 pub use context::{Context, Observation};
 pub use registry::{DETECTORS, Detectors, Unknown};

@@ -7,7 +7,18 @@ use stilt_model::{Finding, Rule};
 
 /// Every detection there is, in the order they judge and are listed.
 pub const DETECTORS: &[&Spec] = &[
+    &crate::ato::brute_force::SPEC,
     &crate::ato::credential_stuffing::SPEC,
+    &crate::ato::otp_abuse::SPEC,
+    &crate::ato::password_reset_abuse::SPEC,
+    &crate::ato::password_spraying::SPEC,
+    &crate::ato::session_fixation::SPEC,
+    &crate::ato::session_hijack::SPEC,
+    &crate::ato::token_replay::SPEC,
+    &crate::ato::user_enumeration::SPEC,
+    &crate::auth::bypass::SPEC,
+    &crate::auth::exposed_credential::SPEC,
+    &crate::auth::jwt_tampering::SPEC,
     &crate::authz::bola_enumeration::SPEC,
     &crate::baseline::request_rate::SPEC,
 ];

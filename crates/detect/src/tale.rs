@@ -110,6 +110,20 @@ impl Tale {
         }
     }
 
+    /// Leaves out what others than `ip` did: one client turned out to be the whole story.
+    pub(crate) fn only(&mut self, ip: IpAddr) {
+        let own = |seen: &Evidence| seen.client.unwrap_or(seen.source.ip()) == ip;
+        let all = self.first.len() + self.last.len() + self.telling.len();
+        self.first.retain(own);
+        self.last.retain(own);
+        self.telling.retain(own);
+        let left = self.first.len() + self.last.len() + self.telling.len();
+        self.count = self.count.saturating_sub(all.saturating_sub(left) as u64);
+        self.ips.retain(|other| *other == ip);
+        let times = self.first.iter().chain(&self.last).chain(&self.telling);
+        self.start = times.map(|seen| seen.time).min().unwrap_or(self.start);
+    }
+
     fn observe(&mut self, observed: Observed) {
         let whole = self.observed.get_or_insert(Observed { complete: true, ..Observed::default() });
         whole.join(&observed);

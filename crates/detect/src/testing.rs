@@ -296,7 +296,11 @@ impl App {
 
     /// The request carries what the user was given at sign-in, and comes from the user's device.
     pub(crate) fn by(self, user: u64, tx: Tx) -> Tx {
-        let tx = tx.from(&home(user)).agent(browser(user));
+        self.bearing(user, tx.from(&home(user)).agent(browser(user)))
+    }
+
+    /// The request carries what the user was given at sign-in, wherever it comes from.
+    pub(crate) fn bearing(self, user: u64, tx: Tx) -> Tx {
         match self {
             Self::Json => tx.bearer(&token(user)),
             Self::Calls | Self::Actions => tx.bearer(&key(user)),
@@ -406,6 +410,6 @@ fn token(user: u64) -> String {
     jwt(&format!(r#"{{"sub":"{}","iat":1795305600}}"#, name(user)))
 }
 
-fn key(user: u64) -> String {
+pub(crate) fn key(user: u64) -> String {
     format!("k{:016x}{:016x}", dice(&[user, 5]), dice(&[user, 6]))
 }

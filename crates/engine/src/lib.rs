@@ -4,9 +4,12 @@
 //! need memory. With one thread everything happens in turn; with more, a reader, flow workers and
 //! the round run side by side and give the same bytes.
 
+pub mod carve;
 pub mod config;
+pub mod doctor;
 mod error;
 mod front;
+pub mod guard;
 mod key;
 mod load;
 mod outputs;
@@ -23,4 +26,5 @@ pub use error::{Error, plain};
 pub use key::{Installation, default_path, open as open_key};
 pub use outputs::{Collected, Target};
 pub use run::{Options, Progress, Watcher, run};
+pub use stilt_capture::source::live::Settings as LiveSettings;
 pub use summary::Summary;

@@ -4,7 +4,8 @@ use crate::shard::Sharder;
 use crate::ticks::{Clock, Tick};
 use stilt_capture::link::{Counters, Decoder};
 use stilt_capture::segment::{Segment, SegmentHead};
-use stilt_capture::source::{Batch, Warning};
+use stilt_capture::source::{Batch, Losses, Source, SourceError, Warning};
+use stilt_model::Timestamp;
 
 /// A segment of a batch.
 pub(crate) struct Item {
@@ -29,6 +30,12 @@ pub(crate) struct Load {
     pub(crate) warnings: Vec<Warning>,
     pub(crate) packets: u64,
     pub(crate) position: (u64, Option<u64>),
+    /// What a live source has to say.
+    pub(crate) notices: Vec<String>,
+    /// What it received and lost so far.
+    pub(crate) losses: Losses,
+    /// Time up to which a live link was quiet.
+    pub(crate) passed: Option<Timestamp>,
 }
 
 /// What a worker does next.
@@ -38,6 +45,17 @@ pub(crate) enum Event<'a> {
 }
 
 impl Load {
+    /// Reads the next packets and what the source has to say beside them; `false` at the end.
+    pub(crate) fn fill(&mut self, source: &mut dyn Source) -> Result<bool, SourceError> {
+        let more = source.fill(&mut self.batch)?;
+        self.warnings = source.take_warnings();
+        self.notices = source.take_notices();
+        self.losses = source.losses();
+        self.passed = source.passed();
+        self.position = source.position();
+        Ok(more)
+    }
+
     /// Finds the segments of the packets that were just read.
     pub(crate) fn sort(&mut self, decoder: &mut Decoder, sharder: &Sharder, clock: &mut Clock) {
         self.items.clear();
@@ -70,6 +88,10 @@ impl Load {
                 });
                 found = decoder.more(frame, bytes);
             }
+        }
+        if let Some(passed) = self.passed {
+            clock.pass(passed, &mut ticks);
+            self.ticks.extend(ticks.drain(..).map(|tick| (self.items.len(), tick)));
         }
     }
 

@@ -3,16 +3,19 @@
 
 use crate::config::Config;
 use crate::error::Error;
-use crate::outputs::{Collected, Outputs};
+use crate::outputs::{Collected, Outputs, Target};
 use crate::run::Options;
 use crate::summary::Summary;
 use crate::ticks::Tick;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 use stilt_alert::record::TransactionContext;
 use stilt_alert::{Alerts, record};
 use stilt_baseline::{Baseline, Score};
 use stilt_detect::{Context, DETECTORS, Detectors, Observation};
 use stilt_inventory::{Inventory, Sighting};
-use stilt_model::{Finding, Key, Rule, SessionRecord, Timestamp, Transaction};
+use stilt_model::{Finding, Key, Rule, SessionRecord, SigningKey, Timestamp, Transaction};
 use stilt_session::objects::Objects;
 use stilt_session::{Seen, Sessions};
 
@@ -37,6 +40,22 @@ pub(crate) struct Round {
     cut_off: u64,
 }
 
+/// The keys of a configured file.
+fn signing_keys(path: &Path) -> Result<Vec<SigningKey>, Error> {
+    let wrong = |what: &str| Error::Usage(format!("identity.jwks: {}: {what}", path.display()));
+    let file = File::open(path).map_err(|error| wrong(&error.to_string()))?;
+    let mut bytes = Vec::new();
+    file.take(JWKS_MAX).read_to_end(&mut bytes).map_err(|error| wrong(&error.to_string()))?;
+    let keys = stilt_content::jwks::parse(&bytes, true);
+    if keys.is_empty() {
+        return Err(wrong("no keys in it; it must be a JSON Web Key Set (RFC 7517)"));
+    }
+    Ok(keys)
+}
+
+/// Bytes read of a file of keys.
+const JWKS_MAX: u64 = 1 << 20;
+
 impl Round {
     pub(crate) fn new(config: &Config, options: &Options, key: &Key) -> Result<Self, Error> {
         let detectors = Detectors::new(&config.detections, &options.only, &options.skip)
@@ -56,13 +75,17 @@ impl Round {
             identities: config.privacy.identities,
             suppress: config.suppress.clone(),
             config_digest: config.digest(),
+            interface: options.live.as_ref().map(|live| live.interfaces.join(",")),
             format: options.format,
-            ..stilt_alert::Config::default()
         };
+        let mut sessions = Sessions::new(&config.identity, key.clone());
+        if let Some(path) = &config.identity.jwks {
+            sessions.trust(&signing_keys(path)?);
+        }
         let outputs = Outputs::open(&options.alerts, &options.transactions, &options.sessions)?;
         Ok(Self {
             inventory: Inventory::new(&config.services),
-            sessions: Sessions::new(&config.identity, key.clone()),
+            sessions,
             objects: Objects::new(&config.objects),
             baseline,
             learns: !detectors.is_empty() || options.save_baseline.is_some(),
@@ -241,6 +264,7 @@ impl Round {
         summary.sessions = self.sessions.opened();
         summary.sessions_evicted = self.sessions.evicted();
         summary.endpoints = self.inventory.endpoints().len() as u64;
+        summary.alerts_untold = matches!(options.alerts, Target::Nowhere);
         summary.alerts = self.alerts.counts().clone();
         summary.not_evaluated = self.detectors.not_evaluated();
         summary.bodies_cut = self.bodies_cut;

@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::error::Error;
 use crate::front::Front;
+use crate::guard::{self, Plan, Sandbox};
 use crate::load::{Load, counted};
 use crate::outputs::{Collected, Target};
 use crate::round::Round;
@@ -10,13 +11,14 @@ use crate::shard::{SHARDS, Sharder};
 use crate::summary::Summary;
 use crate::ticks::Clock;
 use crossbeam_channel::{Receiver, Sender, bounded};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use stilt_alert::format::Format;
+use stilt_baseline::Baseline;
 use stilt_capture::link::Decoder;
-use stilt_capture::source::{self, Source, Warning};
+use stilt_capture::source::{self, Losses, Source, Warning, live};
 use stilt_model::{Key, Mark, Transaction};
 
 /// Batches on their way at once, per worker.
@@ -27,6 +29,8 @@ const QUEUE: usize = 4;
 pub struct Options {
     /// Captures; `-` is standard input.
     pub captures: Vec<PathBuf>,
+    /// Live ports, instead of captures.
+    pub live: Option<live::Settings>,
     /// The last capture is still being written: its end is waited at.
     pub follow: bool,
     /// Capture filter.
@@ -49,12 +53,16 @@ pub struct Options {
     pub baseline: Option<PathBuf>,
     /// Where to save what was learned.
     pub save_baseline: Option<PathBuf>,
+    /// What is given up once everything is open; nothing where there is none. It is given up by
+    /// the whole process, for good.
+    pub sandbox: Option<Sandbox>,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
             captures: Vec::new(),
+            live: None,
             follow: false,
             filter: None,
             threads: 1,
@@ -66,6 +74,7 @@ impl Default for Options {
             sessions: Target::Nowhere,
             baseline: None,
             save_baseline: None,
+            sandbox: None,
         }
     }
 }
@@ -107,16 +116,14 @@ pub fn run(
     stop: &AtomicBool,
     watcher: &mut dyn Watcher,
 ) -> Result<(Summary, Collected), Error> {
-    let source = source::open(
-        &options.captures,
-        &source::Options {
-            filter: options.filter.clone(),
-            follow: options.follow,
-            ..source::Options::default()
-        },
-    )?;
+    let source = open(options)?;
     watcher.opened();
     let round = Round::new(config, options, key)?;
+    // Devices, captures and outputs are open, and no thread was started yet.
+    let unguarded = enter_sandbox(options, source.as_ref())?;
+    if options.live.is_some() {
+        unguarded.iter().for_each(|shortfall| watcher.warn(&format!("sandbox: {shortfall}")));
+    }
     let intake = Intake {
         source,
         decoder: Decoder::new(&config.capture.link_limits()),
@@ -126,12 +133,54 @@ pub fn run(
     let front = |number: usize, workers: usize| {
         Front::new(key, &config.capture, &config.content, number, workers)
     };
-    if options.threads <= 1 {
-        alone(intake, front(0, 1), round, options, stop, watcher)
+    let (mut summary, collected) = if options.threads <= 1 {
+        alone(intake, front(0, 1), round, options, stop, watcher)?
     } else {
         let fronts = (0..options.threads).map(|n| front(n, options.threads)).collect();
-        together(intake, fronts, round, options, stop, watcher)
+        together(intake, fronts, round, options, stop, watcher)?
+    };
+    summary.unguarded = unguarded;
+    Ok((summary, collected))
+}
+
+/// Gives up what the run does not need; what could not be given up comes back in words.
+fn enter_sandbox(options: &Options, source: &dyn Source) -> Result<Vec<String>, Error> {
+    let Some(sandbox) = &options.sandbox else { return Ok(Vec::new()) };
+    let plan = Plan {
+        user: sandbox.user.clone(),
+        reads: source.reads().iter().map(PathBuf::from).filter(|path| path.exists()).collect(),
+        writes: options.save_baseline.iter().map(|path| replaced_in(path)).collect(),
+        sockets_from: source.sockets_from(),
+        reopens: options.live.as_ref().is_some_and(|live| !live.interfaces.is_empty()),
+    };
+    let shortfalls = guard::enter(&plan)?;
+    // Found out now, not when all is read: another user may not write there.
+    if let Some(path) = &options.save_baseline {
+        Baseline::check_target(path)?;
     }
+    Ok(shortfalls)
+}
+
+/// The folder in which a file is made anew; what is no ordinary file is written to itself.
+fn replaced_in(path: &Path) -> PathBuf {
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    if real.exists() && !real.is_file() {
+        return real;
+    }
+    let folder = real.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new(".")).to_owned()
+}
+
+fn open(options: &Options) -> Result<Box<dyn Source>, Error> {
+    if let Some(settings) = &options.live {
+        return Ok(Box::new(live::Live::open(settings)?));
+    }
+    let how = source::Options {
+        filter: options.filter.clone(),
+        follow: options.follow,
+        ..source::Options::default()
+    };
+    Ok(source::open(&options.captures, &how)?)
 }
 
 /// Reads packets and finds the segments in them.
@@ -144,9 +193,7 @@ struct Intake {
 
 impl Intake {
     fn next(&mut self, load: &mut Load) -> Result<bool, Error> {
-        let more = self.source.fill(&mut load.batch)?;
-        load.warnings = self.source.take_warnings();
-        load.position = self.source.position();
+        let more = load.fill(self.source.as_mut())?;
         load.sort(&mut self.decoder, &self.sharder, &mut self.clock);
         Ok(more)
     }
@@ -163,12 +210,29 @@ struct Teller<'a> {
     watcher: &'a mut dyn Watcher,
     progress: Progress,
     damaged: u64,
+    losses: Losses,
 }
 
-impl Teller<'_> {
+impl<'a> Teller<'a> {
+    fn new(watcher: &'a mut dyn Watcher) -> Self {
+        Self { watcher, progress: Progress::default(), damaged: 0, losses: Losses::default() }
+    }
+
+    /// What it knows of the run at its end.
+    fn summary(&self, options: &Options, stop: &AtomicBool) -> Summary {
+        Summary {
+            interrupted: stop.load(Ordering::Relaxed),
+            packets: self.progress.packets,
+            damaged: self.damaged,
+            live: options.live.as_ref().map(|_| self.losses),
+            ..Summary::default()
+        }
+    }
+
     fn batch(&mut self, load: &Load, round: &mut Round) {
         self.warn(&load.warnings);
-        for text in round.warnings() {
+        self.losses = load.losses;
+        for text in load.notices.iter().cloned().chain(round.warnings()) {
             self.watcher.warn(&text);
         }
         self.progress.packets = self.progress.packets.saturating_add(load.packets);
@@ -194,7 +258,7 @@ fn alone(
     stop: &AtomicBool,
     watcher: &mut dyn Watcher,
 ) -> Result<(Summary, Collected), Error> {
-    let mut teller = Teller { watcher, progress: Progress::default(), damaged: 0 };
+    let mut teller = Teller::new(watcher);
     let mut load = Load::default();
     let mut transactions = Vec::new();
     while !stop.load(Ordering::Relaxed) {
@@ -215,13 +279,10 @@ fn alone(
         round.take(&mut transactions, core::iter::empty())?;
     }
     let mut summary = Summary {
-        interrupted: stop.load(Ordering::Relaxed),
-        packets: teller.progress.packets,
         links: counted(&intake.decoder),
-        damaged: teller.damaged,
         flows: front.counters(),
         panics: front.panics,
-        ..Summary::default()
+        ..teller.summary(options, stop)
     };
     let collected = round.finish(options, end.time, &mut summary)?;
     Ok((summary, collected))
@@ -322,7 +383,7 @@ fn together(
     stop: &AtomicBool,
     watcher: &mut dyn Watcher,
 ) -> Result<(Summary, Collected), Error> {
-    let mut teller = Teller { watcher, progress: Progress::default(), damaged: 0 };
+    let mut teller = Teller::new(watcher);
     thread::scope(|scope| {
         let (mut orders, mut replies) = (Vec::new(), Vec::new());
         for front in fronts {
@@ -368,13 +429,7 @@ fn together(
                 }
                 Read::End(end, links) => {
                     round.take(&mut transactions, core::iter::empty())?;
-                    let mut summary = Summary {
-                        interrupted: stop.load(Ordering::Relaxed),
-                        packets: teller.progress.packets,
-                        links,
-                        damaged: teller.damaged,
-                        ..Summary::default()
-                    };
+                    let mut summary = Summary { links, ..teller.summary(options, stop) };
                     for (counters, panics) in ends {
                         summary.flows.add(&counters);
                         summary.panics = summary.panics.saturating_add(panics);

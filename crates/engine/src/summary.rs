@@ -2,6 +2,7 @@
 
 use core::fmt;
 use stilt_alert::Counts;
+use stilt_capture::source::Losses;
 use stilt_capture::{assembler, link};
 use stilt_detect::NotEvaluated;
 use stilt_model::Timestamp;
@@ -11,6 +12,8 @@ use stilt_model::Timestamp;
 pub struct Summary {
     /// It was stopped before the end.
     pub interrupted: bool,
+    /// What live ports received and lost, where any were watched.
+    pub live: Option<Losses>,
     /// Packets read.
     pub packets: u64,
     /// First transaction.
@@ -27,6 +30,8 @@ pub struct Summary {
     pub sessions: u64,
     /// Endpoints known at the end.
     pub endpoints: u64,
+    /// The command tells no alerts: it learns, or shows sessions.
+    pub alerts_untold: bool,
     /// Alerts and what was withheld.
     pub alerts: Counts,
     /// What could not be judged.
@@ -45,6 +50,8 @@ pub struct Summary {
     pub damaged: u64,
     /// Work that ended in an internal error and was dropped.
     pub panics: u64,
+    /// What the sandbox could not keep the run from.
+    pub unguarded: Vec<String>,
 }
 
 /// `1234567` as `1,234,567`.
@@ -62,7 +69,7 @@ fn grouped(number: u64) -> String {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.interrupted {
+        if self.interrupted && self.live.is_none() {
             writeln!(f, "stopped before the end of the captures")?;
         }
         writeln!(
@@ -88,6 +95,9 @@ impl fmt::Display for Summary {
                 lacking.reason
             )?;
         }
+        for shortfall in &self.unguarded {
+            writeln!(f, "sandbox  {shortfall}")?;
+        }
         self.beside(f)?;
         self.unseen(f)
     }
@@ -95,7 +105,10 @@ impl fmt::Display for Summary {
 
 impl Summary {
     fn alerts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "raised   {} alerts", grouped(self.alerts.alerts()))?;
+        let alerts = self.alerts.alerts();
+        let plural = if alerts == 1 { "" } else { "s" };
+        let raised = if self.alerts_untold { "found   " } else { "raised  " };
+        write!(f, "{raised} {} alert{plural}", grouped(alerts))?;
         let families: Vec<String> = self
             .alerts
             .by_family()
@@ -111,6 +124,9 @@ impl Summary {
             .collect();
         if !families.is_empty() {
             write!(f, " ({}; {})", families.join(", "), severities.join(", "))?;
+        }
+        if self.alerts_untold && alerts > 0 {
+            write!(f, ", which `stilt replay` tells; what they rest on taught nothing")?;
         }
         writeln!(f)?;
         let posture: u64 = self.alerts.posture.values().sum();
@@ -142,6 +158,7 @@ impl Summary {
                     (links.other_ip, "of other IP protocols"),
                     (links.not_ip, "without IP"),
                     (links.encrypted, "encrypted below TCP"),
+                    (self.live.unwrap_or_default().unwanted, "of networks not asked for"),
                 ],
             ),
         ] {
@@ -156,7 +173,11 @@ impl Summary {
     /// What could not be seen; nothing where all was.
     fn unseen(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let streams = &self.flows.streams;
+        let live = self.live.unwrap_or_default();
         let parts = told(&[
+            (live.kernel, "packets dropped by the kernel, which were not read in time"),
+            (live.interface, "packets dropped by the interface"),
+            (live.outages, "times that an interface was away"),
             (streams.lost_bytes, "bytes lost"),
             (self.flows.streams.out_of_window, "segments outside any window"),
             (streams.gaps, "gaps"),
@@ -212,6 +233,9 @@ mod tests {
         assert!(
             summary.to_string().contains("\npassed   7 flows without HTTP, 30 packets of UDP\n")
         );
+        assert!(summary.to_string().contains("\nraised   0 alerts\n"));
+        summary.alerts_untold = true;
+        assert!(summary.to_string().contains("\nfound    0 alerts\n"));
         summary.flows.streams.lost_bytes = 1000;
         assert!(summary.to_string().ends_with("unseen   1,000 bytes lost\n"));
     }

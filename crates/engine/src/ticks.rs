@@ -44,6 +44,15 @@ impl Clock {
         }
     }
 
+    /// Time has gone by without a packet up to `time`; pushes the ticks of it, which come before
+    /// the next packet. Before the first packet there is no time.
+    pub fn pass(&mut self, time: Timestamp, out: &mut Vec<Tick>) {
+        if let Some(latest) = self.latest {
+            self.advance(Mark { time, packet: latest.packet.saturating_add(1) }, out);
+            self.latest = Some(Mark { time: latest.time.max(time), ..latest });
+        }
+    }
+
     /// The latest packet time and the number of the last packet; `None` before the first.
     #[must_use]
     pub fn latest(&self) -> Option<Mark> {
@@ -86,6 +95,22 @@ mod tests {
     #[test]
     fn each_second_ticks_once_before_the_first_packet_at_or_after_it() {
         assert_eq!(ticks(&[100, 900, 1000, 1500, 3200]), [(1, 3), (2, 5), (3, 5)]);
+    }
+
+    #[test]
+    fn time_that_passes_in_quiet_ticks_once_and_before_the_next_packet() {
+        let at = |millis: i64| Timestamp::from_nanos(millis * 1_000_000);
+        let (mut clock, mut out) = (Clock::default(), Vec::new());
+        clock.pass(at(7000), &mut out);
+        assert!(out.is_empty(), "there was no packet yet");
+        clock.advance(Mark { time: at(900), packet: 1 }, &mut out);
+        for quiet in [950, 2100, 1800, 2200] {
+            clock.pass(at(quiet), &mut out);
+        }
+        clock.advance(Mark { time: at(2050), packet: 2 }, &mut out);
+        clock.advance(Mark { time: at(3050), packet: 3 }, &mut out);
+        let seen: Vec<_> = out.iter().map(|tick| (tick.time.secs(), tick.packet)).collect();
+        assert_eq!(seen, [(1, 2), (2, 2), (3, 3)]);
     }
 
     #[test]

@@ -215,6 +215,7 @@ impl Inventory {
             refused: verdict.refused,
             resource: Arc::clone(&record.resource),
             keys: service.names.keys(),
+            step: assessed.step,
             login: assessed.login,
             merged: core::mem::take(&mut record.pending),
         }
@@ -264,6 +265,7 @@ fn nothing(service: Arc<str>, verdict: Verdict) -> Sighting {
         resource: Arc::from(""),
         keys: Arc::default(),
         login: None,
+        step: None,
         merged: Vec::new(),
     }
 }

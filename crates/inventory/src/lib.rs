@@ -24,4 +24,4 @@ mod tree;
 mod words;
 
 pub use inventory::{Config, Counters, Endpoint, Inventory};
-pub use sighting::{EndpointKind, Login, ObjectRef, Sighting, Slot, SlotKind};
+pub use sighting::{EndpointKind, Login, ObjectRef, Sighting, Slot, SlotKind, Step, StepKind};

@@ -4,6 +4,7 @@
 //! for nothing that is learned of one of them holds for another. GraphQL is told by its first root
 //! field: the operation's name is the client's to choose.
 
+use crate::login::steps::About;
 use crate::template::{Hint, Part, Template};
 use crate::words::{is_function, singular, words};
 use stilt_model::{Leaf, Place, Request, Value};
@@ -82,10 +83,17 @@ impl Operation {
     }
 
     /// The template of the function at the address `path`, which is about `resource`.
-    pub(crate) fn template(&self, path: &str, resource: &str, hint: Hint) -> Template {
+    pub(crate) fn template(
+        &self,
+        path: &str,
+        resource: &str,
+        hint: Hint,
+        about: About,
+    ) -> Template {
         let mut template = Template::new(&[Part::Name(&self.name)]);
         template.text = format!("{path}{}", self.suffix);
         template.resource = self.thing().map_or_else(|| resource.into(), Into::into);
+        template.about = template.about.and(about);
         if template.hint == Hint::None {
             template.hint = hint;
         }

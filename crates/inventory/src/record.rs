@@ -2,6 +2,7 @@
 
 use crate::inventory::Endpoint;
 use crate::login::stats::LoginStats;
+use crate::login::steps::About;
 use crate::operation::Operation;
 use crate::sighting::{EndpointKind, Slot};
 use crate::template::{Hint, Template};
@@ -31,6 +32,8 @@ pub(crate) struct Record {
     pub(crate) resource: Arc<str>,
     /// What its words say it is for.
     pub(crate) hint: Hint,
+    /// What its words are about.
+    pub(crate) about: About,
     /// Sorts of successful answers.
     pub(crate) shapes: Vec<u64>,
     /// Successful answers.
@@ -62,6 +65,7 @@ impl Record {
         self.classes = template.classes;
         self.resource = template.resource;
         self.hint = template.hint;
+        self.about = template.about;
         self.endpoint.name = format!("{} {}", self.endpoint.method, template.text).into();
         self.endpoint.slots = template.slots;
         self.endpoint.template = template.text;
@@ -140,6 +144,7 @@ impl Records {
             classes: Vec::new(),
             resource: Arc::from(""),
             hint: Hint::None,
+            about: About::default(),
             shapes: Vec::new(),
             successes: 0,
             node: u32::MAX,
@@ -168,7 +173,8 @@ impl Records {
     pub(crate) fn function(&mut self, at: u32, operation: &Operation, max: usize) -> u32 {
         let Some(base) = self.get(at) else { return at };
         let endpoint = &base.endpoint;
-        let template = operation.template(&endpoint.template, &base.resource, base.hint);
+        let template =
+            operation.template(&endpoint.template, &base.resource, base.hint, base.about);
         let (service, method) = (Arc::clone(&endpoint.service), endpoint.method.clone());
         let (sample, confirmed) = (base.sample.clone(), base.confirmed);
         let known = self.len();

@@ -71,6 +71,34 @@ pub struct Login {
     pub outcome: Outcome,
 }
 
+/// What a request does to an account beside signing in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StepKind {
+    /// A one-time code is asked for, or sent again.
+    CodeSent,
+    /// A one-time code is given.
+    CodeGiven,
+    /// A new password is asked for.
+    ResetAsked,
+    /// A token or code is shown to set a new password.
+    ResetDone,
+    /// A password is set by one who is signed in.
+    PasswordSet,
+    /// Whether a name is taken is asked, or found out by making an account.
+    Lookup,
+}
+
+/// A step of an account's life.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Which.
+    pub kind: StepKind,
+    /// The account named: clear text, or a mark.
+    pub user: Option<String>,
+    /// Key of the code, token or new password: equal for equal ones of one installation.
+    pub secret: Option<u64>,
+}
+
 /// What the inventory says of one transaction.
 #[derive(Clone, Debug)]
 pub struct Sighting {
@@ -97,6 +125,8 @@ pub struct Sighting {
     pub refused: bool,
     /// Sign-in attempt, where it is one.
     pub login: Option<Login>,
+    /// What else it does to an account.
+    pub step: Option<Step>,
     /// Endpoint ids that this sighting has just merged into `endpoint` (a template was learned).
     pub merged: Vec<EndpointId>,
 }

@@ -1,5 +1,6 @@
 //! Templates: how a path with slots is written, and what its words say.
 
+use crate::login::steps::About;
 use crate::sighting::{Slot, SlotKind};
 use crate::words::{self, has_word, is_version, singular};
 use std::sync::Arc;
@@ -36,6 +37,7 @@ pub(crate) struct Template {
     pub(crate) classes: Vec<Arc<str>>,
     pub(crate) resource: Arc<str>,
     pub(crate) hint: Hint,
+    pub(crate) about: About,
 }
 
 impl Template {
@@ -49,6 +51,10 @@ impl Template {
             classes: Vec::new(),
             resource: Arc::from(""),
             hint: hint(parts),
+            about: About::of(parts.iter().filter_map(|part| match part {
+                Part::Name(name) => Some(*name),
+                Part::Slot { .. } => None,
+            })),
         };
         let mut class: Arc<str> = Arc::from("");
         for (segment, part) in parts.iter().enumerate() {

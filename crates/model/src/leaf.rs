@@ -2,6 +2,7 @@
 
 use crate::leaf_path::LeafPath;
 use crate::pseudonym::Pseudonym;
+use crate::sensitive::Sensitive;
 use serde::Serialize;
 use smol_str::SmolStr;
 
@@ -15,6 +16,10 @@ pub enum Place {
     Form,
     /// A JSON body.
     Json,
+    /// An XML body.
+    Xml,
+    /// A protobuf message, fields by number.
+    Protobuf,
     /// A link of a page.
     Html,
     /// A header.
@@ -33,6 +38,8 @@ pub struct Leaf {
     pub record: u32,
     /// What it says, already masked.
     pub value: Value,
+    /// What sort of sensitive data it is or holds: the first that was found in it.
+    pub sensitive: Option<Sensitive>,
 }
 
 impl Leaf {

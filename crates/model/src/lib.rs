@@ -11,6 +11,7 @@ pub mod leaf;
 pub mod leaf_path;
 pub mod pseudonym;
 pub mod record;
+pub mod sensitive;
 pub mod time;
 pub mod transaction;
 pub mod wire;
@@ -25,10 +26,11 @@ pub use leaf::{Leaf, Place, Value};
 pub use leaf_path::{LeafPath, PathMemo};
 pub use pseudonym::{Key, Pseudonym, SecretKind};
 pub use record::{Closed, SessionRecord, Step};
+pub use sensitive::{Sensitive, SensitiveClass, SensitiveCounts};
 pub use smol_str::SmolStr;
 pub use time::Timestamp;
 pub use transaction::{
-    Credential, CredentialKind, Flags, Issued, Jwt, LoginName, Order, Request, Response,
-    Transaction,
+    Credential, CredentialKind, Flags, GraphQl, Issued, Jwt, KeyMaterial, LoginName, Order,
+    Request, Response, Sealed, SigningKey, Transaction,
 };
 pub use wire::{Anomaly, Body, Exchange, Head, HttpVersion, Mark, Message};

@@ -34,6 +34,10 @@ pub enum SecretKind {
     Iban,
     /// A national identity, tax or social security number.
     NationalId,
+    /// A date of birth.
+    BirthDate,
+    /// A postal address.
+    Address,
     /// A hash of a password.
     PasswordHash,
     /// A connection string or URL with credentials in it.
@@ -61,6 +65,8 @@ impl SecretKind {
             Self::Card => "card",
             Self::Iban => "iban",
             Self::NationalId => "national_id",
+            Self::BirthDate => "birth_date",
+            Self::Address => "address",
             Self::PasswordHash => "password_hash",
             Self::ConnectionString => "connection_string",
             Self::User => "user",

@@ -4,6 +4,7 @@ use crate::flow::Flow;
 use crate::id::{FlowId, TransactionId};
 use crate::leaf::Leaf;
 use crate::pseudonym::Pseudonym;
+use crate::sensitive::SensitiveCounts;
 use crate::time::Timestamp;
 use crate::wire::{Anomaly, HttpVersion};
 use core::net::{IpAddr, SocketAddr};
@@ -129,6 +130,80 @@ pub struct Jwt {
     pub tenant: Option<String>,
     /// Other scalar claims, masked where personal; at most 32.
     pub claims: BTreeMap<String, String>,
+    /// Keyed hash of the signature; `None` where there is none.
+    #[serde(skip)]
+    pub signature: Option<u64>,
+    /// The header brings or names a key of its own (`jwk`, `jku`, `x5u`, `x5c`; RFC 7515 §4.1).
+    #[serde(skip)]
+    pub own_key: bool,
+    /// The token itself, where its signature can be checked.
+    #[serde(skip)]
+    pub sealed: Option<Sealed>,
+}
+
+/// A token as it was sent, for its signature to be checked; it can be neither printed nor written.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sealed(Arc<str>);
+
+impl Sealed {
+    /// Seals `token`.
+    #[must_use]
+    pub fn new(token: &str) -> Self {
+        Self(token.into())
+    }
+
+    /// The token, for who checks its signature.
+    #[must_use]
+    pub fn open(&self) -> &str {
+        &self.0
+    }
+}
+
+impl core::fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Sealed(…)")
+    }
+}
+
+/// A key that tokens are signed with (RFC 7517).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SigningKey {
+    /// `kid`.
+    pub kid: Option<String>,
+    /// The key.
+    pub material: KeyMaterial,
+}
+
+/// The part of a key that signatures are checked with.
+#[derive(Clone, PartialEq, Eq)]
+pub enum KeyMaterial {
+    /// RSA: modulus and exponent, big-endian.
+    Rsa {
+        /// Modulus.
+        n: Vec<u8>,
+        /// Exponent.
+        e: Vec<u8>,
+    },
+    /// A point of P-256, uncompressed.
+    P256(Vec<u8>),
+    /// A point of P-384, uncompressed.
+    P384(Vec<u8>),
+    /// Ed25519.
+    Ed25519(Vec<u8>),
+    /// A shared secret, from configuration only.
+    Secret(Vec<u8>),
+}
+
+impl core::fmt::Debug for KeyMaterial {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Rsa { .. } => "Rsa",
+            Self::P256(_) => "P256",
+            Self::P384(_) => "P384",
+            Self::Ed25519(_) => "Ed25519",
+            Self::Secret(_) => "Secret(…)",
+        })
+    }
 }
 
 /// A credential a response handed out.
@@ -156,6 +231,24 @@ impl core::fmt::Debug for LoginName {
     }
 }
 
+/// What the GraphQL documents of a request ask for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct GraphQl {
+    /// Documents: more than one where requests are batched.
+    pub documents: u32,
+    /// Fields selected, those of fragments once each.
+    pub fields: u32,
+    /// Fields that are given another name.
+    pub aliases: u32,
+    /// Deepest nesting of selections, fragments put in their places.
+    pub depth: u32,
+    /// Estimated number of values asked for: the sum over fields, each times the sizes of the lists
+    /// above it (`first`, `last`, `limit`, …).
+    pub cost: u64,
+    /// It asks for the schema (`__schema`, `__type`).
+    pub introspection: bool,
+}
+
 /// What the client asked.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Request {
@@ -177,6 +270,9 @@ pub struct Request {
     pub header_order: u64,
     /// Forwarded clients, leftmost first (`Forwarded`, `X-Forwarded-For`, else `X-Real-IP`).
     pub forwarded: Vec<IpAddr>,
+    /// Host that a proxy says it was asked for (`X-Forwarded-Host`), lower case.
+    #[serde(skip)]
+    pub forwarded_host: Option<String>,
     /// Media type of the body, without parameters.
     pub content_type: Option<String>,
     /// Length of the body after decoding.
@@ -187,6 +283,10 @@ pub struct Request {
     pub leaves: Vec<Leaf>,
     /// There were more leaves than were kept, or the body was cut.
     pub leaves_cut: bool,
+    /// Sensitive data in path, query and body, whatever was kept of it as leaves.
+    pub sensitive: SensitiveCounts,
+    /// What its GraphQL documents ask for.
+    pub graphql: Option<GraphQl>,
     /// The e-mail address that was given as a user name beside a password, in clear: leaves hold
     /// its
     /// mark. For naming the principal only; no record shows it outside `user.id`.
@@ -215,6 +315,11 @@ pub struct Response {
     pub leaves: Vec<Leaf>,
     /// There were more leaves than were kept, or the body was cut.
     pub leaves_cut: bool,
+    /// Sensitive data in body and `Location`.
+    pub sensitive: SensitiveCounts,
+    /// Public keys that the body lists (RFC 7517 §5).
+    #[serde(skip)]
+    pub keys: Vec<SigningKey>,
     /// Credentials handed out.
     pub issued: Vec<Issued>,
     /// `Location`, secrets masked.

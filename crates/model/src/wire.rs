@@ -74,6 +74,8 @@ pub enum Anomaly {
     UnexpectedResponse,
     /// HTTP/0.9.
     Http09,
+    /// A body that was announced and not sent: the next request stood in its place.
+    BodyNotSent,
 }
 
 /// Head of one message: raw bytes plus where its parts are.

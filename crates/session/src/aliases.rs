@@ -165,7 +165,7 @@ mod tests {
     use stilt_model::Place;
 
     fn leaf(path: &str, value: Value) -> Leaf {
-        Leaf { place: Place::Json, path: path.into(), record: 0, value }
+        Leaf { place: Place::Json, path: path.into(), record: 0, value, sensitive: None }
     }
 
     #[test]

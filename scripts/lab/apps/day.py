@@ -6,7 +6,7 @@ from .world import name_of, secret_of
 
 HOUR = 3600.0
 BROWSERS = ["chrome", "firefox", "safari", "okhttp"]
-KINDS = {"credential_stuffing": "API2:2023", "bola_enumeration": "API1:2023", "rate_abuse": "API4:2023"}
+KINDS = {"bola_enumeration": "API1:2023", "rate_abuse": "API4:2023"}
 
 
 class Day:
@@ -33,18 +33,18 @@ class Day:
         client.who, client.secret, client.index = who, secret_of(index), index
         return client
 
-    def attacker(self, episode, kind, volume, success, text, addresses, profile):
+    def attacker(self, episode, kind, volume, success, text, addresses, profile, identity=None):
         """An episode and its clients, each with an account."""
         clients = [Client(self.stage, address, profile, episode=episode) for address in addresses]
-        found = {"ip": addresses}
-        if kind != "credential_stuffing":
+        found = {"ip": addresses, **(identity or {})}
+        if kind in ("bola_enumeration", "rate_abuse"):
             for client in clients:
                 index = next(self.free)
                 client.who, client.secret = name_of(index, self.world.names), secret_of(index)
             found["username"] = [client.who for client in clients]
         self.attackers.append({"id": f"atk-{episode}", "kind": "attacker", "identity": found})
         self.episodes.append({"id": episode, "class": kind, "also_accept": ["scraping"] if kind == "rate_abuse" else [],
-                              "owasp": KINDS[kind], "actor": f"atk-{episode}", "volume": volume, "success": success,
+                              "owasp": KINDS.get(kind, "API2:2023"), "actor": f"atk-{episode}", "volume": volume, "success": success,
                               "description": text, "actor_identity": found})
         return clients
 
@@ -287,6 +287,50 @@ class Day:
                                 "three accounts share a walk over 75", ["127.68.1.1", "127.68.2.2", "127.68.3.3"], "firefox")
         for at, client in enumerate(clients):
             add(6.3 * HOUR + at * 40, self.walk(client, run[200 + at:275:3], 9, False, False), client)
+
+        self.accounts(victim)
+
+    def accounts(self, victim):
+        """Attacks on accounts one by one, and on sessions; and people who only forgot."""
+        add, draw = self.stage.add, self.draw
+        for episode, volume, success, count, pause, at, address in (
+                ("E10-brute-noisy", "noisy", True, 60, 3, 5.1, "127.69.1.1"), ("E11-brute-slow", "low-and-slow", False, 40, 280, 4.4, "127.69.2.2")):
+            who, right = victim(5 + (not success))
+            guesses = [(who, f"guess-{n}") for n in range(count)] + [(who, right)] * success
+            [client] = self.attacker(episode, "brute_force", volume, success, f"{count} secrets on one account", [address], "requests" if success else "chrome")
+            add(at * HOUR, self.stuff(client, guesses, pause), client)
+        sprayed = [victim(n)[0] for n in range(7, 31)] + [name_of(2000 + n, self.world.names) for n in range(12)]
+        draw.shuffle(sprayed)
+        for episode, volume, clients, pause, at in (("E12-spray", "noisy", 3, 25, 6.4), ("E13-spray-distributed", "distributed", 18, 900, 2.8)):
+            many = self.attacker(episode, "password_spraying", volume, False, f"one secret on {len(sprayed)} accounts from {clients} addresses",
+                                 [f"127.69.{10 + clients}.{n + 1}" for n in range(clients)], "firefox")
+            for number, client in enumerate(many):
+                add(at * HOUR + number * pause / clients, self.stuff(client, [(who, f"Season-{clients}") for who in sprayed[number::clients]], pause), client)
+        for episode, volume, count, profile, at in (("E14-hijack", "quiet", 8, "requests", 6.05), ("E15-hijack-single", "quiet", 1, "curl", 7.55)):
+            owner = self.user("robbed of a session")
+            [thief] = self.attacker(episode, "session_hijack", volume, True, f"{count} requests with the session of another", [f"127.70.{count}.9"], profile,
+                                    {"victim": owner.who})
+            add((at - 0.05) * HOUR, self.robbed(owner), owner)
+            add(at * HOUR, self.rob(thief, owner, count), thief)
+        for number in range(3):
+            client = self.user("look-alike: forgot the password, tries ten on the own device")
+            add((3.3 + number) * HOUR, self.visit(client), client)
+            add((4.3 + number) * HOUR, self.visit(again(client), wrong=10), client)
+
+    def robbed(self, client):
+        """Goes on for a quarter of an hour."""
+        yield from self.sign_in(client)
+        for _ in range(14):
+            yield self.design.mine(client, 1)
+            yield self.think(60)
+
+    def rob(self, thief, owner, count):
+        """Uses whatever the owner was given."""
+        own = {key: value for key, value in vars(owner).items() if key not in ("lab", "address", "profile", "agent", "episode", "connection", "used")}
+        vars(thief).update(own, cookies=dict(owner.cookies))
+        for _ in range(count):
+            yield self.design.mine(thief, 1)
+            yield Wait(self.draw.uniform(5, 20))
 
     def few(self):
         """Three attacks for a small population."""

@@ -1,8 +1,7 @@
 //! One connection: two streams and the conversation in them.
 
-use super::conversation::Conversation;
-use super::parts::Said;
-use super::{Counters, Limits, Work};
+use super::conversation::{Conversation, Said};
+use super::{Counters, Work};
 use crate::segment::{Segment, SegmentHead};
 use crate::tcp::{Chunk, SeqNumber, Stream};
 use stilt_model::{Mark, Timestamp};
@@ -112,13 +111,15 @@ impl Flow {
 
     /// Keeps what bodies hold in all connections under its cap: `total` is what they held, this one
     /// among them, and becomes what they hold now. Gives whether this one had to drop its own.
-    pub(super) fn weigh(&mut self, total: &mut usize, limits: &Limits) -> bool {
+    pub(super) fn weigh(&mut self, total: &mut usize, now: Mark, work: &mut Work<'_>) -> bool {
         let Some(talk) = &mut self.talk else { return false };
         *total = total.saturating_sub(self.weight);
         self.weight = talk.weight();
         // What is small may stay: else a few large ones would make all others blind.
-        let over = self.weight > SMALL && total.saturating_add(self.weight) > limits.bodies_max;
+        let over =
+            self.weight > SMALL && total.saturating_add(self.weight) > work.limits.bodies_max;
         if over {
+            talk.settle_unsent(now, work);
             talk.shed();
             self.weight = talk.weight();
         }

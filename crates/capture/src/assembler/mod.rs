@@ -5,11 +5,11 @@ mod duplicates;
 mod flow;
 mod homes;
 mod key;
-mod parts;
 mod queue;
 
 use crate::link;
 use crate::segment::Segment;
+use crate::source::live;
 use crate::tcp::{StreamCounters, Table};
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -22,10 +22,25 @@ use serde::{Deserialize, Serialize};
 use stilt_model::{Exchange, Mark, Timestamp};
 use stilt_protocol::http1;
 
-/// Caps and time-outs of one shard.
+/// `[capture]`: what is captured, and the caps and time-outs of one shard.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
+    /// Interfaces to watch where `-i` names none.
+    pub interfaces: Vec<String>,
+    /// Listeners of cloud mirrors, where `--listen` names none: `vxlan://ADDRESS:PORT`,
+    /// `geneve://ADDRESS:PORT`, with `?vni=N,N` where only these networks are wanted.
+    pub listen: Vec<String>,
+    /// Capture filter in tcpdump's syntax, where `--filter` gives none.
+    pub filter: String,
+    /// Bytes taken of each packet that is captured live.
+    pub snaplen: u32,
+    /// Bytes of packets that the kernel holds for each interface until they are read.
+    pub ring: u64,
+    /// Also take packets that are for others than this machine.
+    pub promiscuous: bool,
+    /// Flow workers where `--threads` gives none; 0: the cores there are.
+    pub workers: usize,
     /// Connections followed at once, shared out evenly among the shards.
     pub flows_max: usize,
     /// Bytes kept of one direction while a hole is waited for.
@@ -64,6 +79,13 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            interfaces: Vec::new(),
+            listen: Vec::new(),
+            filter: String::new(),
+            snaplen: 1 << 18,
+            ring: 64 << 20,
+            promiscuous: true,
+            workers: 0,
             flows_max: 1 << 20,
             hole_bytes_max: 1 << 20,
             waiting_bytes_max: 256 << 20,
@@ -89,6 +111,19 @@ impl Limits {
     #[must_use]
     pub fn link_limits(&self) -> link::Limits {
         link::Limits { checksums: self.checksums, ..self.link.clone() }
+    }
+
+    /// What live ports have to know.
+    #[must_use]
+    pub fn live(&self) -> live::Settings {
+        live::Settings {
+            interfaces: self.interfaces.clone(),
+            listen: self.listen.clone(),
+            filter: Some(self.filter.clone()).filter(|filter| !filter.is_empty()),
+            snaplen: self.snaplen,
+            ring: self.ring,
+            promiscuous: self.promiscuous,
+        }
     }
 
     /// The part of one of `shards` shards.
@@ -343,7 +378,7 @@ impl Assembler {
         let waited = flow.is_waiting();
         if !renewed {
             flow.segment(segment, &mut work);
-            if !segment.payload.is_empty() && flow.weigh(&mut self.bodies, limits) {
+            if !segment.payload.is_empty() && flow.weigh(&mut self.bodies, head.mark, &mut work) {
                 work.counters.bodies_shed = work.counters.bodies_shed.saturating_add(1);
             }
         }
@@ -379,7 +414,7 @@ impl Assembler {
         let mut flow = Box::new(Flow::new(head, counters));
         let mut work = Work { limits, counters, out, ends: key.ends() };
         flow.segment(segment, &mut work);
-        if flow.weigh(&mut self.bodies, limits) {
+        if flow.weigh(&mut self.bodies, head.mark, &mut work) {
             work.counters.bodies_shed = work.counters.bodies_shed.saturating_add(1);
         }
         if flow.is_waiting() {
@@ -467,6 +502,8 @@ impl Assembler {
 mod hostile_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod unsent_tests;
 #[cfg(test)]
 mod way_tests;
 #[cfg(test)]

@@ -72,13 +72,27 @@ impl Script {
     }
 }
 
-fn play(parts: &[Part]) -> Vec<String> {
-    play_within(&Limits::default(), parts)
+pub(super) fn play(parts: &[Part]) -> Vec<String> {
+    exchanges(&Limits::default(), parts).iter().map(show).collect()
 }
 
-fn play_within(limits: &Limits, parts: &[Part]) -> Vec<String> {
+pub(super) fn exchanges(limits: &Limits, parts: &[Part]) -> Vec<Exchange> {
     let mut assembler = Assembler::new(limits);
     let mut out = Vec::new();
+    feed(&mut assembler, parts, &mut out, |_| ());
+    let packet = parts.len() as u64 + 1;
+    assembler.tick(Timestamp::from_secs(100), packet, &mut out);
+    assembler.finish(Mark { time: Timestamp::from_secs(101), packet }, &mut out);
+    out
+}
+
+/// Gives an assembler the parts of a script, a millisecond apart.
+pub(super) fn feed(
+    assembler: &mut Assembler,
+    parts: &[Part],
+    out: &mut Vec<Exchange>,
+    mut look: impl FnMut(&Assembler),
+) {
     let (client, server): (SocketAddr, SocketAddr) =
         (CLIENT.parse().unwrap(), SERVER.parse().unwrap());
     for (number, part) in parts.iter().enumerate() {
@@ -94,12 +108,9 @@ fn play_within(limits: &Limits, parts: &[Part]) -> Vec<String> {
             missing: part.missing,
             ..SegmentHead::new(Mark { time, packet }, source, destination)
         };
-        assembler.segment(&Segment { head, payload: &part.data }, &mut out);
+        assembler.segment(&Segment { head, payload: &part.data }, out);
+        look(assembler);
     }
-    let packet = parts.len() as u64 + 1;
-    assembler.tick(Timestamp::from_secs(100), packet, &mut out);
-    assembler.finish(Mark { time: Timestamp::from_secs(101), packet }, &mut out);
-    out.iter().map(show).collect()
 }
 
 /// `GET /1 → 200 "body" flags`

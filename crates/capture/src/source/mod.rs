@@ -1,10 +1,12 @@
-//! Where packets come from: capture files, compressed or not, and pipes, merged by time.
+//! Where packets come from: capture files, compressed or not, pipes, and live ports; merged by
+//! time.
 //!
 //! Damage is no error: it becomes a [`Warning`] with file and offset, and what can be read is read.
 //! An error is what keeps a run from beginning, or an input that fails while it is read.
 
 mod filter;
 mod input;
+pub mod live;
 mod merge;
 mod pcap;
 mod pcapng;
@@ -12,8 +14,9 @@ mod pcapng;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::{Path, PathBuf};
-use stilt_model::Mark;
+use stilt_model::{Mark, Timestamp};
 
+pub use filter::Filter;
 pub use merge::Files;
 
 /// How captures are read.
@@ -125,6 +128,17 @@ pub enum SourceError {
         /// What it looks like.
         what: String,
     },
+    /// Neither interface nor listener was named.
+    #[error("nothing to watch: name an interface (-i eth1) or a listener (--listen vxlan://…)")]
+    NoPort,
+    /// A listener that can't be.
+    #[error("listener `{listen}`: {what}")]
+    Listen {
+        /// As given.
+        listen: String,
+        /// What is wrong and what would be right.
+        what: String,
+    },
     /// The filter does not compile.
     #[error("capture filter `{filter}`: {what}")]
     Filter {
@@ -139,7 +153,7 @@ impl SourceError {
     /// The user asked for something that can't be (a wrong filter), rather than an input failing.
     #[must_use]
     pub const fn is_usage(&self) -> bool {
-        matches!(self, Self::NoInput | Self::Filter { .. })
+        matches!(self, Self::NoInput | Self::NoPort | Self::Listen { .. } | Self::Filter { .. })
     }
 }
 
@@ -157,6 +171,62 @@ pub trait Source: Send {
 
     /// Bytes of the files read so far, and their size where it is known, for progress.
     fn position(&self) -> (u64, Option<u64>);
+
+    /// A live link was quiet: every packet that is still to come has a later stamp than this.
+    fn passed(&self) -> Option<Timestamp> {
+        None
+    }
+
+    /// What a user should know since the last call that is no damage.
+    fn take_notices(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What a live port received and lost, so far.
+    fn losses(&self) -> Losses {
+        Losses::default()
+    }
+
+    /// Sockets that packets come from have descriptors from this number on, so that writing to
+    /// any of them can be forbidden; `None` where a source has no such socket.
+    fn sockets_from(&self) -> Option<i32> {
+        None
+    }
+
+    /// Files and folders that are read later, beside what is open.
+    fn reads(&self) -> &'static [&'static str] {
+        &[]
+    }
+}
+
+/// What live ports received, and what was lost before it could be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Losses {
+    /// Packets read.
+    pub packets: u64,
+    /// Packets that the kernel dropped because they were not read in time.
+    pub kernel: u64,
+    /// Packets that interface or driver dropped.
+    pub interface: u64,
+    /// Datagrams of networks that were not asked for.
+    pub unwanted: u64,
+    /// Times that an interface went away.
+    pub outages: u64,
+}
+
+impl Losses {
+    /// Adds the counts of another port.
+    pub fn add(&mut self, other: &Self) {
+        for (to, from) in [
+            (&mut self.packets, other.packets),
+            (&mut self.kernel, other.kernel),
+            (&mut self.interface, other.interface),
+            (&mut self.unwanted, other.unwanted),
+            (&mut self.outages, other.outages),
+        ] {
+            *to = to.saturating_add(from);
+        }
+    }
 }
 
 /// Opens capture files (`-`: standard input) as one timeline.

@@ -2,7 +2,11 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test may fail by panicking")]
 
+#[cfg(target_os = "linux")]
+pub mod lab;
 pub mod net;
+#[cfg(target_os = "linux")]
+pub mod parts;
 pub mod shop;
 
 use std::fs::{self, File};
@@ -12,6 +16,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+/// The program.
+const STILT: &str = env!("CARGO_BIN_EXE_stilt");
 /// A run that takes longer hangs.
 const HANG: Duration = Duration::from_secs(120);
 
@@ -78,13 +84,18 @@ impl Scratch {
     }
 
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_stilt"));
+        let mut command = Command::new(STILT);
+        command.args(args);
+        self.settle(&mut command);
         command
-            .args(args)
+    }
+
+    /// Lets a command run in this folder, with its key.
+    fn settle(&self, command: &mut Command) {
+        command
             .current_dir(&self.folder)
             .env("STILT_KEY_FILE", self.path("key"))
             .env_remove("XDG_STATE_HOME");
-        command
     }
 
     pub fn run(&self, args: &[&str]) -> Ran {
@@ -124,18 +135,38 @@ impl Drop for Running {
 impl Running {
     /// What it says goes to files, so that no pipe fills up.
     pub fn start(scratch: &Scratch, args: &[&str]) -> Self {
+        Self::start_by(scratch, |stilt| {
+            let mut command = Command::new(stilt);
+            command.args(args);
+            command
+        })
+    }
+
+    /// The same, by a command that is made from the program's path.
+    pub fn start_by(scratch: &Scratch, command: impl FnOnce(&str) -> Command) -> Self {
         let free = |sort: &str| {
             (0..).map(|n| scratch.path(&format!("{sort}.{n}"))).find(|path| !path.exists()).unwrap()
         };
         let (out, err) = (free("stdout"), free("stderr"));
-        let child = scratch
-            .command(args)
+        let mut command = command(STILT);
+        scratch.settle(&mut command);
+        let child = command
             .stdin(Stdio::piped())
             .stdout(File::create(&out).unwrap())
             .stderr(File::create(&err).unwrap())
             .spawn()
             .unwrap();
         Self { child, out, err }
+    }
+
+    /// What it has said on standard error so far.
+    pub fn said(&self) -> String {
+        fs::read_to_string(&self.err).unwrap()
+    }
+
+    /// What it has written to standard output so far.
+    pub fn written(&self) -> String {
+        fs::read_to_string(&self.out).unwrap()
     }
 
     /// Waits for its end.

@@ -15,10 +15,21 @@ pub(crate) fn read(text: &str, place: Place, whole: bool, sink: &mut Sink<'_>) {
     };
     for pair in text.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let name = percent_decode(name, true);
-        if !field(&name, percent_decode(value, true), place, sink) {
+        let once = percent_decode(name, true);
+        let name = percent_decode(&once, true);
+        let value = twice(value);
+        if !field(&name, value, place, sink) {
             return;
         }
+    }
+}
+
+/// A value as an application reads it: where it was encoded twice, most decode it twice.
+fn twice(raw: &str) -> Cow<'_, str> {
+    let once = percent_decode(raw, true);
+    match percent_decode(&once, false) {
+        Cow::Borrowed(_) => once,
+        Cow::Owned(twice) => Cow::Owned(twice),
     }
 }
 

@@ -5,30 +5,41 @@
 use super::paths::ROOT;
 use super::{Scalar, Sink};
 use std::borrow::Cow;
-use stilt_model::Place;
+use stilt_model::{GraphQl, Place};
 
-/// Longest document that is looked at, in bytes.
-pub(crate) const DOCUMENT_MAX: usize = 16_384;
-/// Arguments of one document.
-const ARGUMENTS_MAX: usize = 64;
+/// Longest document that is looked at, in bytes; more than that is cut.
+const DOCUMENT_MAX: usize = 262_144;
+/// Arguments of the documents of one request.
+const ARGUMENTS_MAX: usize = 1024;
 
-/// Whether a text may be a document with arguments.
+/// Whether a text is a document.
 pub(crate) fn looks_like(text: &str) -> bool {
     let start = text.trim_start();
-    text.len() <= DOCUMENT_MAX
-        && ["{", "query", "mutation", "subscription"].iter().any(|word| start.starts_with(word))
-        && text.contains('(')
+    ["{", "query", "mutation", "subscription", "fragment"]
+        .iter()
+        .any(|word| start.starts_with(word))
+        && text.contains('{')
 }
 
-/// Reads the arguments of `document`.
-pub(crate) fn read(document: &str, sink: &mut Sink<'_>) {
+/// Reads the arguments of `documents`, and sums up what they ask for.
+pub(crate) fn read(documents: &[String], sink: &mut Sink<'_>) -> Option<GraphQl> {
     let args = sink.child(ROOT, b"args");
     let mut left = ARGUMENTS_MAX;
-    each(document, |name, value| {
-        let at = sink.child(args, name.as_bytes());
-        left = left.saturating_sub(1);
-        sink.add(Place::Json, at, 0, value) && left > 0
-    });
+    let mut sum = GraphQl::default();
+    for document in documents {
+        let seen = crate::bytes::prefix(document, DOCUMENT_MAX);
+        sink.cut |= seen.len() < document.len();
+        if seen.contains('(') {
+            each(seen, |name, value| {
+                let at = sink.child(args, name.as_bytes());
+                left = left.saturating_sub(1);
+                sink.cut |= left == 0;
+                sink.add(Place::Json, at, 0, value) && left > 0
+            });
+        }
+        super::selection::add(seen, &mut sum);
+    }
+    (sum.documents > 0).then_some(sum)
 }
 
 /// Calls `found` with each argument that has a plain value, until it says no.
@@ -81,13 +92,13 @@ fn each(document: &str, mut found: impl FnMut(&str, Scalar<'_>) -> bool) {
     }
 }
 
-fn split(text: &str, part: impl Fn(u8) -> bool) -> (&str, &str) {
+pub(super) fn split(text: &str, part: impl Fn(u8) -> bool) -> (&str, &str) {
     let end = text.bytes().take_while(|byte| part(*byte)).count().max(1);
     text.split_at_checked(end).unwrap_or((text, ""))
 }
 
 /// A string with its quotes taken off, and what follows it.
-fn string(text: &str) -> (Cow<'_, str>, &str) {
+pub(super) fn string(text: &str) -> (Cow<'_, str>, &str) {
     if let Some(block) = text.strip_prefix("\"\"\"") {
         let (inner, after) = block.split_once("\"\"\"").unwrap_or((block, ""));
         return (inner.trim().into(), after);

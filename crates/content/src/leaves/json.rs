@@ -8,6 +8,8 @@ use stilt_model::Place;
 
 /// Deepest nesting whatever the configuration says: the reader recurses.
 const DEPTH_CAP: usize = 256;
+/// Nesting that is followed inside a value.
+const INNER_DEPTH: usize = 32;
 
 /// What stops the reader.
 enum Stop {
@@ -38,6 +40,13 @@ pub(crate) fn read(body: &[u8], depth_max: usize, sink: &mut Sink<'_>) {
             return;
         }
     }
+}
+
+/// Reads a value that stands inside another, under the path of that one.
+pub(crate) fn read_at(body: &[u8], path: PathId, sink: &mut Sink<'_>) {
+    let mut reader = Reader { bytes: body, at: 0, depth_max: INNER_DEPTH, record: 0, arrays: 0 };
+    reader.space();
+    sink.cut |= reader.value(0, path, sink).is_err();
 }
 
 /// Reads the JSON of `data:` lines of a stream of events.

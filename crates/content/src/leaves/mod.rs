@@ -3,18 +3,23 @@
 pub(crate) mod form;
 pub(crate) mod graphql;
 pub(crate) mod html;
+mod inner;
 pub(crate) mod json;
 pub(crate) mod multipart;
 pub(crate) mod paths;
+pub(crate) mod protobuf;
+mod selection;
+pub(crate) mod xml;
 
 use crate::bytes::{length, prefix};
 use crate::jwt;
 use crate::mask::names::NameClass;
-use crate::mask::{Masker, credential_kind, scheme_off};
+use crate::mask::{Masker, Tally, What, credential_kind, scheme_off};
+use inner::Inner;
 use paths::{Node, PathId, Paths};
 use std::borrow::Cow;
 use std::sync::Arc;
-use stilt_model::{CredentialKind, Issued, Leaf, Place, SecretKind, SmolStr, Value};
+use stilt_model::{CredentialKind, Issued, Leaf, Place, SecretKind, Sensitive, SmolStr, Value};
 
 /// One scalar before masking.
 pub(crate) enum Scalar<'a> {
@@ -30,6 +35,8 @@ pub(crate) struct Sink<'a> {
     pub(crate) masker: &'a mut Masker,
     pub(crate) paths: &'a mut Paths,
     pub(crate) leaves: Vec<Leaf>,
+    /// Sensitive data met.
+    pub(crate) tally: Tally,
     /// Credentials the body hands out; `None` in requests.
     pub(crate) issued: Option<Vec<Issued>>,
     pub(crate) cut: bool,
@@ -41,9 +48,14 @@ pub(crate) struct Sink<'a> {
     pub(crate) auth: bool,
     /// The first value of a request that is an e-mail address as a whole.
     pub(crate) email: Option<String>,
-    /// A GraphQL document.
-    pub(crate) document: Option<String>,
+    /// GraphQL documents: several where requests are batched.
+    pub(crate) documents: Vec<String>,
+    /// How often what is read now was decoded.
+    pub(crate) nested: u8,
 }
+
+/// How often a value is decoded: JSON in a string in JSON, base64 of JSON.
+const NESTED_MAX: u8 = 3;
 
 impl Sink<'_> {
     /// Adds a leaf; `false` where no more are taken.
@@ -60,14 +72,20 @@ impl Sink<'_> {
         }
         let Some(node) = self.paths.node(path) else { return true };
         if let Scalar::Text(text) = &scalar
-            && node.path == "query"
+            && matches!(node.path.as_str(), "query" | "[].query")
             && self.issued.is_none()
             && graphql::looks_like(text)
         {
-            self.document = Some(text.to_string());
+            self.documents.push(text.to_string());
         }
+        let inner = match &scalar {
+            Scalar::Text(text) if self.nested < NESTED_MAX => inner::of(text),
+            _ => None,
+        };
+        let before = self.tally.counts;
         let mut taken = Taken {
             masker: self.masker,
+            tally: &mut self.tally,
             issued: self.issued.as_mut(),
             email: &mut self.email,
             auth: self.auth,
@@ -81,8 +99,41 @@ impl Sink<'_> {
             Scalar::Number(text) => taken.number(node, text),
             Scalar::Text(text) => taken.text(place, node, &text),
         };
-        self.leaves.push(Leaf { place, path: node.path.clone(), record, value });
+        let mut leaf =
+            Leaf { place, path: node.path.clone(), record, value, sensitive: self.tally.take() };
+        match inner {
+            // Its leaves are read as any other: nothing is counted twice.
+            Some(Inner::Json(json)) if !matches!(leaf.value, Value::Masked { .. }) => {
+                self.tally.counts = before;
+                self.leaves.push(leaf);
+                self.nested = self.nested.saturating_add(1);
+                json::read_at(json.as_bytes(), path, self);
+                self.nested = self.nested.saturating_sub(1);
+                return true;
+            }
+            Some(Inner::Text(text)) if leaf.sensitive.is_none() => {
+                self.hide_encoded(&mut leaf, &text);
+            }
+            _ => {}
+        }
+        self.leaves.push(leaf);
         true
+    }
+
+    /// A value that holds something secret once it is decoded is hidden as a whole.
+    fn hide_encoded(&mut self, leaf: &mut Leaf, decoded: &str) {
+        if matches!(leaf.value, Value::Masked { .. }) {
+            return;
+        }
+        let found = self.masker.inspect(decoded);
+        let Some((range, what)) = found.first() else { return };
+        let secret = decoded.get(range.clone()).unwrap_or_default();
+        let mark = self.masker.mark(what.mark, secret);
+        leaf.value = Value::Masked { mark, length: length(decoded.len()) };
+        for (_, what) in &found {
+            self.tally.add(*what);
+        }
+        leaf.sensitive = self.tally.take();
     }
 
     /// The path of a value under `key` in an object.
@@ -99,6 +150,7 @@ impl Sink<'_> {
 /// What a scalar is read with, apart from the paths.
 struct Taken<'a> {
     masker: &'a mut Masker,
+    tally: &'a mut Tally,
     issued: Option<&'a mut Vec<Issued>>,
     email: &'a mut Option<String>,
     auth: bool,
@@ -108,7 +160,7 @@ struct Taken<'a> {
 }
 
 impl Taken<'_> {
-    fn number(&self, node: &Node, text: &str) -> Value {
+    fn number(&mut self, node: &Node, text: &str) -> Value {
         let class = node.class;
         let digits = text.bytes().filter(u8::is_ascii_digit).count();
         let secret = match class {
@@ -123,14 +175,16 @@ impl Taken<'_> {
         };
         if secret
             && let Some(class) = class
-            && let Some(mark) = self.masker.by_name(class, text, self.auth)
+            && let Some((mark, what)) = self.masker.by_name(class, text, self.auth)
         {
+            self.tally.add(what);
             return Value::Masked { mark, length: length(text.len()) };
         }
         if digits >= 9
             && !node.is_id
             && !text.contains(['.', 'e', 'E'])
-            && let masked @ Value::Masked { .. } = self.masker.value(text, self.text_max)
+            && let masked @ Value::Masked { .. } =
+                self.masker.value(text, self.text_max, self.tally)
         {
             return masked;
         }
@@ -148,11 +202,15 @@ impl Taken<'_> {
         }
         // A `code` in an answer is most often an error's or a product's.
         let auth = self.auth && self.issued.is_none();
-        let mark = class.and_then(|class| self.masker.by_name(class, text, auth));
+        let named = class.and_then(|class| self.masker.by_name(class, text, auth));
         let bare = scheme_off(text);
-        let value = match mark {
-            Some(mark) => Value::Masked { mark, length: length(text.len()) },
+        let value = match named {
+            Some((mark, what)) => {
+                self.tally.add(what);
+                Value::Masked { mark, length: length(text.len()) }
+            }
             None if bare.len() >= 16 && credential_kind(bare) == SecretKind::Jwt => {
+                self.tally.add(What::of(Sensitive::Jwt));
                 Value::Masked { mark: self.masker.credential(bare), length: length(text.len()) }
             }
             None if place != Place::Json && number_like(text) => {
@@ -161,7 +219,7 @@ impl Taken<'_> {
             None if node.is_id && text.bytes().all(|b| b.is_ascii_digit()) => {
                 Value::Text(prefix(text, self.text_max).into())
             }
-            None => self.masker.value(text, self.text_max),
+            None => self.masker.value(text, self.text_max, self.tally),
         };
         if let Value::Masked { mark, .. } = value
             && mark.kind == SecretKind::Email

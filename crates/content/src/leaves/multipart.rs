@@ -1,4 +1,4 @@
-//! `multipart/form-data` (RFC 7578): the fields, without files.
+//! `multipart/form-data` (RFC 7578): the fields, and of files name, type and length.
 
 use super::{Sink, form};
 use crate::bytes::part;
@@ -61,17 +61,27 @@ fn field(one: &[u8], sink: &mut Sink<'_>) -> bool {
     let value = one.get(gap.saturating_add(size)..).unwrap_or_default();
     let value = value.strip_suffix(b"\n").unwrap_or(value);
     let value = value.strip_suffix(b"\r").unwrap_or(value);
-    let disposition = head.lines().find(|line| {
-        line.get(..20).is_some_and(|start| start.eq_ignore_ascii_case("content-disposition:"))
-    });
+    let disposition = header(&head, "content-disposition:");
     let Some(disposition) = disposition else { return true };
     let Some(name) = parameter(disposition, "name=") else { return true };
+    let media = header(&head, "content-type:").map(str::trim).unwrap_or_default();
     if let Some(file) = parameter(disposition, "filename=") {
-        // The file's name is what a form says of it; its content is no leaf.
-        let name = format!("{name}.filename");
-        return form::field(&name, Cow::Borrowed(file), Place::Form, sink);
+        // What a form says of a file; its content is no leaf.
+        let length = value.len().to_string();
+        let said = [("filename", file), ("type", media), ("length", length.as_str())];
+        return said.into_iter().filter(|(_, text)| !text.is_empty()).all(|(what, text)| {
+            form::field(&format!("{name}.{what}"), Cow::Borrowed(text), Place::Form, sink)
+        });
     }
     form::field(name, crate::bytes::lossy(value), Place::Form, sink)
+}
+
+/// What follows the name of a header.
+fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    head.lines().find_map(|line| {
+        let (start, value) = line.split_at_checked(name.len())?;
+        start.eq_ignore_ascii_case(name).then_some(value)
+    })
 }
 
 fn parameter<'a>(line: &'a str, wanted: &str) -> Option<&'a str> {

@@ -1,9 +1,8 @@
 //! Secrets that text gives away by a name before them: `password=…`, `"token": "…"`.
 
 use super::names::NameClass;
-use super::{Spans, credential_kind};
+use super::{Span, Spans, named};
 use crate::bytes::{before, byte, is_random, part, run_end, run_start};
-use stilt_model::SecretKind;
 
 /// Finds `name=value`, `"name":"value"` and `password: value` in `text`; `class` tells what a name
 /// says of its value.
@@ -22,8 +21,8 @@ pub(super) fn find(text: &str, class: impl Fn(&str) -> Option<NameClass>, spans:
         if at < done {
             continue;
         }
-        if let Some((start, end, kind)) = value(text, &class, (at, after, sign)) {
-            spans.add(start, end, kind);
+        if let Some((start, end, what)) = value(text, &class, (at, after, sign)) {
+            spans.add(start, end, what);
             done = end;
         }
     }
@@ -33,7 +32,7 @@ fn value(
     text: &str,
     class: &impl Fn(&str) -> Option<NameClass>,
     (at, after, sign): (usize, usize, u8),
-) -> Option<(usize, usize, SecretKind)> {
+) -> Option<Span> {
     let bytes = text.as_bytes();
     let mut name_end = at;
     while matches!(before(bytes, name_end), b' ' | b'"' | b'\'' | b'\\') && name_end > 0 {
@@ -74,19 +73,13 @@ fn value(
     if value.is_empty() || value.starts_with('<') || matches!(value, "true" | "false" | "null") {
         return None;
     }
-    let kind = match class {
-        NameClass::Password => SecretKind::Password,
-        NameClass::PasswordHash => SecretKind::PasswordHash,
-        NameClass::Token { .. } => credential_kind(value),
-        NameClass::Code => SecretKind::Code,
-        NameClass::Card | NameClass::CardCode => SecretKind::Card,
-        NameClass::Iban => SecretKind::Iban,
-        NameClass::NationalId => SecretKind::NationalId,
-        NameClass::PrivateKey => SecretKind::PrivateKey,
-        NameClass::Secret => SecretKind::Secret,
-        NameClass::Session if is_random(value, 16) => credential_kind(value),
-        NameClass::Random | NameClass::BareCode if is_random(value, 20) => credential_kind(value),
-        _ => return None,
+    let there = match class {
+        NameClass::Session => is_random(value, 16),
+        NameClass::Random | NameClass::BareCode => is_random(value, 20),
+        // Addresses hold spaces: they are told by the words before them.
+        NameClass::Phone | NameClass::Address => false,
+        _ => true,
     };
-    Some((start, end, kind))
+    let what = named::what(class, value, false).filter(|_| there)?;
+    Some((start, end, what))
 }

@@ -1,8 +1,8 @@
 //! E-mail addresses (RFC 5321), also with an encoded `@`.
 
-use super::Spans;
+use super::{Spans, What};
 use crate::bytes::{byte, run_end, run_start};
-use stilt_model::SecretKind;
+use stilt_model::Sensitive;
 
 /// Ends of file names that follow an `@` without being a host (`logo@2x.png`).
 const NOT_A_DOMAIN: &[&str] = &[
@@ -42,7 +42,7 @@ pub(super) fn find(text: &str, spans: &mut Spans) {
         }
         let end = domain_end(text, domain);
         if start < at && end > domain {
-            spans.add(start, end, SecretKind::Email);
+            spans.add(start, end, What::of(Sensitive::Email));
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Bank account numbers (ISO 13616): country length and mod-97 check.
 
-use super::Spans;
+use super::{Spans, What};
 use crate::bytes::{before, byte};
-use stilt_model::SecretKind;
+use stilt_model::Sensitive;
 
 const LENGTHS: &[(&[u8; 2], usize)] = &[
     (b"AD", 24),
@@ -97,7 +97,7 @@ pub(super) fn find(text: &str, spans: &mut Spans) {
             let wanted = LENGTHS.iter().find(|(code, _)| **code == country).map(|(_, n)| *n);
             if let Some(end) = wanted.and_then(|wanted| matches(rest, wanted)) {
                 let end = at.saturating_add(end);
-                spans.add(at, end, SecretKind::Iban);
+                spans.add(at, end, What::of(Sensitive::Iban));
                 at = end;
                 continue;
             }
@@ -124,6 +124,15 @@ fn matches(rest: &[u8], wanted: usize) -> Option<usize> {
     }
     let ends = !byte(rest, end).is_ascii_alphanumeric();
     (ends && checks(&number)).then_some(end)
+}
+
+/// Whether a field of such a name holds one.
+pub(super) fn is_iban(text: &str) -> bool {
+    let text = text.trim();
+    let country = LENGTHS.iter().find(|(code, _)| {
+        text.as_bytes().get(..2).is_some_and(|lead| lead.eq_ignore_ascii_case(*code))
+    });
+    country.is_some_and(|(_, wanted)| matches(text.as_bytes(), *wanted) == Some(text.len()))
 }
 
 /// Mod-97 over the number with its first four characters moved to the end.

@@ -2,17 +2,20 @@
 
 mod assign;
 mod card;
+mod context;
 mod email;
 mod iban;
 mod keys;
+mod named;
 pub mod names;
 mod national;
 mod numbers;
 mod survey;
 #[cfg(test)]
 mod tests;
+mod what;
 
-use crate::bytes::{self, byte, is_random, is_uuid, length, part, prefix};
+use crate::bytes::{self, byte, is_uuid, length, part, prefix};
 use core::cell::RefCell;
 use core::hash::BuildHasher;
 use foldhash::fast::RandomState;
@@ -21,8 +24,9 @@ use names::NameClass;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use stilt_model::{Jwt, Key, Pseudonym, SecretKind, Value};
+use stilt_model::{Jwt, Key, Pseudonym, SecretKind, Sensitive, SensitiveCounts, Value};
 use survey::Survey;
+pub use what::What;
 
 /// Raw bytes of one text that are looked at; what lies beyond is never shown.
 const SCAN_MAX: usize = 8192;
@@ -31,14 +35,39 @@ const EDGE: usize = 512;
 /// Names whose class is remembered.
 const NAMES_MAX: usize = 8192;
 
+/// Where one thing was found, and what it is.
+type Span = (usize, usize, What);
+
 /// Secrets found in one text: byte ranges on character boundaries.
 #[derive(Default)]
-struct Spans(Vec<(usize, usize, SecretKind)>);
+struct Spans(Vec<Span>);
+
+/// Counts what is found; beside it, what was found first since it was last asked.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) counts: SensitiveCounts,
+    first: Option<Sensitive>,
+}
+
+impl Tally {
+    /// One more thing, where it is told as anything.
+    pub(crate) fn add(&mut self, what: What) {
+        if let Some(kind) = what.kind {
+            self.counts.add(kind);
+            self.first = self.first.or(Some(kind));
+        }
+    }
+
+    /// What was found first since this was last asked.
+    pub(crate) fn take(&mut self) -> Option<Sensitive> {
+        self.first.take()
+    }
+}
 
 impl Spans {
-    fn add(&mut self, start: usize, end: usize, kind: SecretKind) {
+    fn add(&mut self, start: usize, end: usize, what: What) {
         if start < end {
-            self.0.push((start, end, kind));
+            self.0.push((start, end, what));
         }
     }
 
@@ -67,7 +96,7 @@ impl Spans {
 /// Replaces secrets by pseudonyms. Holds the installation key and the compiled patterns.
 pub struct Masker {
     key: Key,
-    keys: Keys,
+    keys: &'static Keys,
     names: RefCell<HashMap<Box<str>, Option<NameClass>, RandomState>>,
     /// Seeded hashes of short texts that hold no secret: most texts come again and again.
     clean: RefCell<HashSet<u64, RandomState>>,
@@ -96,7 +125,7 @@ impl Masker {
     pub fn new(key: Key) -> Self {
         Self {
             key,
-            keys: Keys::new(),
+            keys: Keys::shared(),
             names: RefCell::default(),
             clean: RefCell::default(),
             hasher: RandomState::default(),
@@ -189,14 +218,32 @@ impl Masker {
         Cow::Owned(self.render(seen, &spans, shown, max))
     }
 
+    /// What is found in `text`, in its order: where, and what it is.
+    ///
+    /// Only the first 8 KiB are looked at.
+    #[must_use]
+    pub fn inspect(&self, text: &str) -> Vec<(core::ops::Range<usize>, What)> {
+        self.find(window(text).0).0.into_iter().map(|(from, to, what)| (from..to, what)).collect()
+    }
+
+    /// Counts what is found in `text`.
+    pub(crate) fn count(&self, text: &str, tally: &mut Tally) {
+        for (_, _, what) in self.find(window(text).0).0 {
+            tally.add(what);
+        }
+    }
+
     /// A text as a leaf shows it: masked whole where all of it is one secret.
-    pub(crate) fn value(&self, text: &str, max: usize) -> Value {
+    pub(crate) fn value(&self, text: &str, max: usize, tally: &mut Tally) -> Value {
         let (seen, shown) = window(text);
         let spans = self.find(seen);
         if spans.0.is_empty() {
             return Value::Text(prefix(prefix(seen, shown), max).into());
         }
-        if let [(start, end, kind)] = spans.0.as_slice() {
+        for (_, _, what) in &spans.0 {
+            tally.add(*what);
+        }
+        if let [(start, end, what)] = spans.0.as_slice() {
             let rest = part(seen, 0, *start)
                 .len()
                 .saturating_add(part(seen, *end, seen.len()).trim().len());
@@ -204,7 +251,7 @@ impl Masker {
             if seen.len() == text.len()
                 && (rest == 0 || (lead.trim().is_empty() && rest == lead.len()))
             {
-                let mark = self.mark(*kind, part(seen, *start, *end));
+                let mark = self.mark(what.mark, part(seen, *start, *end));
                 return Value::Masked { mark, length: length(text.len()) };
             }
         }
@@ -214,18 +261,21 @@ impl Masker {
     /// Whether `text` holds a secret other than an address or telephone number.
     pub(crate) fn holds_secret(&self, text: &str) -> bool {
         let spans = self.find(window(text).0);
-        spans.0.iter().any(|(_, _, kind)| !matches!(kind, SecretKind::Email | SecretKind::Phone))
+        spans
+            .0
+            .iter()
+            .any(|(_, _, what)| !matches!(what.mark, SecretKind::Email | SecretKind::Phone))
     }
 
     fn render(&self, text: &str, spans: &Spans, shown: usize, max: usize) -> String {
         let mut out = String::with_capacity(text.len().min(max));
         let mut at = 0_usize;
-        for (start, end, kind) in &spans.0 {
+        for (start, end, what) in &spans.0 {
             out.push_str(part(text, at, (*start).min(shown)));
             if *start >= shown || out.len() >= max {
                 return prefix(&out, max).to_owned();
             }
-            let mark = self.mark(*kind, part(text, *start, *end)).to_string();
+            let mark = self.mark(what.mark, part(text, *start, *end)).to_string();
             if out.len().saturating_add(mark.len()) > max {
                 return prefix(&out, max).to_owned();
             }
@@ -286,48 +336,6 @@ impl Masker {
             spans.settle();
         }
         spans
-    }
-
-    /// The mark of a text that stands under a name of that class, where it is a secret there.
-    /// `auth`: people sign in here, so that a bare `code` is one.
-    pub(crate) fn by_name(&self, class: NameClass, text: &str, auth: bool) -> Option<Pseudonym> {
-        if text.is_empty() {
-            return None;
-        }
-        let kind = match class {
-            NameClass::Password => SecretKind::Password,
-            NameClass::PasswordHash => SecretKind::PasswordHash,
-            NameClass::Token { .. } => {
-                let value = scheme_off(text);
-                return Some(self.credential(value));
-            }
-            NameClass::Code => SecretKind::Code,
-            NameClass::BareCode if auth || is_random(text, 16) => SecretKind::Code,
-            NameClass::Card if text.bytes().filter(u8::is_ascii_digit).count() >= 8 => {
-                SecretKind::Card
-            }
-            NameClass::CardCode => SecretKind::Card,
-            NameClass::Iban => SecretKind::Iban,
-            NameClass::NationalId => SecretKind::NationalId,
-            NameClass::PrivateKey => SecretKind::PrivateKey,
-            NameClass::Phone => {
-                let digits = text.bytes().filter(u8::is_ascii_digit).count();
-                let plain = text.bytes().all(|b| b.is_ascii_digit() || b" +-./()".contains(&b));
-                if digits < 7 || !plain {
-                    return None;
-                }
-                SecretKind::Phone
-            }
-            NameClass::Session if is_random(text, 12) || is_uuid(text) => {
-                return Some(self.credential(text));
-            }
-            NameClass::Random if is_random(text, 20) && !is_uuid(text) => {
-                return Some(self.credential(text));
-            }
-            NameClass::Secret => SecretKind::Secret,
-            _ => return None,
-        };
-        Some(self.mark(kind, text))
     }
 }
 

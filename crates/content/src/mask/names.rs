@@ -37,6 +37,12 @@ pub enum NameClass {
     Random,
     /// Some other secret.
     Secret,
+    /// `signature`, `csrf`: hidden, but nothing is lost with it.
+    Proof,
+    /// A date of birth.
+    BirthDate,
+    /// A line of a postal address.
+    Address,
 }
 
 const PASSWORDS: &[&str] = &[
@@ -427,7 +433,63 @@ fn personal(words: &[&str], last: &str, pair: &impl Fn(&str, &str) -> bool) -> O
         return Some(NameClass::NationalId);
     }
     let phone = has(PHONES) && !ABOUT.contains(&last) && last != "model";
-    phone.then_some(NameClass::Phone)
+    if phone {
+        return Some(NameClass::Phone);
+    }
+    let birth = ["dob", "birthdate", "birthday", "dateofbirth", "geburtsdatum", "geboortedatum"];
+    if has(&birth)
+        || pair("birth", "date")
+        || (has(&["date", "day"]) && matches!(last, "birth"))
+        || matches!(last, "nacimiento" | "nascimento" | "naissance" | "nascita") && words.len() > 1
+        || words == ["born"]
+        || words == ["born", "on"]
+    {
+        return Some(NameClass::BirthDate);
+    }
+    is_address(words, last, pair).then_some(NameClass::Address)
+}
+
+/// A line of a postal address, and not one of a machine, a mailbox or an account.
+fn is_address(words: &[&str], last: &str, pair: &impl Fn(&str, &str) -> bool) -> bool {
+    const OTHERS: &[&str] = &[
+        "email",
+        "mail",
+        "ip",
+        "mac",
+        "wallet",
+        "web",
+        "server",
+        "host",
+        "remote",
+        "bind",
+        "contract",
+        "token",
+        "memory",
+        "listen",
+        "peer",
+        "source",
+        "destination",
+        "client",
+    ];
+    const LINES: &[&str] = &[
+        "address",
+        "addr",
+        "street",
+        "streetaddress",
+        "addressline",
+        "strasse",
+        "straße",
+        "calle",
+        "direccion",
+        "domicilio",
+        "adresse",
+        "indirizzo",
+        "endereco",
+        "anschrift",
+        "adres",
+    ];
+    let line = LINES.contains(&last) || pair("address", "line") || pair("street", "name");
+    line && !words.iter().any(|word| OTHERS.contains(word))
 }
 
 fn credential(words: &[&str], last: &str, pair: &impl Fn(&str, &str) -> bool) -> Option<NameClass> {
@@ -471,7 +533,7 @@ fn credential(words: &[&str], last: &str, pair: &impl Fn(&str, &str) -> bool) ->
         return Some(NameClass::Secret);
     }
     if has(&["signature", "sig", "hmac", "csrf", "xsrf"]) {
-        return Some(NameClass::Secret);
+        return Some(NameClass::Proof);
     }
     // The digest of public content names it.
     if last == "hash" && has(&["info", "file", "content", "commit", "block", "tx", "image"]) {
@@ -650,7 +712,8 @@ mod tests {
         );
         check(&["clientSessionId", "visit_session_id", "info_hash", "commitHash"], None);
         check(&["key", "state", "hash"], Some(NameClass::Random));
-        check(&["client_secret", "secret", "signature"], Some(NameClass::Secret));
+        check(&["client_secret", "secret"], Some(NameClass::Secret));
+        check(&["signature", "csrf"], Some(NameClass::Proof));
         check(&["private_key", "privateKey"], Some(NameClass::PrivateKey));
     }
 
@@ -664,5 +727,8 @@ mod tests {
             Some(NameClass::NationalId),
         );
         check(&["phone", "mobile_number", "phoneNumber"], Some(NameClass::Phone));
+        check(&["dob", "birthDate", "date_of_birth"], Some(NameClass::BirthDate));
+        check(&["address", "street", "address_line1", "shippingAddress"], Some(NameClass::Address));
+        check(&["ip_address", "macAddress", "wallet_address", "birthplace"], None);
     }
 }

@@ -1,8 +1,8 @@
 //! Cards, phones and national ids: everything that starts from a run of digits.
 
-use super::{Spans, card, national};
+use super::{Spans, What, card, national};
 use crate::bytes::{before, byte, part, run_end, run_end_within, run_start};
-use stilt_model::SecretKind;
+use stilt_model::Sensitive;
 
 /// Letters and digits in one piece that are no number of anybody or anything.
 const LONG: usize = 20;
@@ -54,7 +54,7 @@ pub(super) fn find(text: &str, spans: &mut Spans) {
 fn one(text: &str, start: usize, spans: &mut Spans) -> usize {
     let bytes = text.as_bytes();
     if let Some((from, end)) = phone(text, start) {
-        spans.add(from, end, SecretKind::Phone);
+        spans.add(from, end, What::of(Sensitive::Phone));
         return end;
     }
     // A long run of letters and digits is a hash or a token.
@@ -89,9 +89,9 @@ fn one(text: &str, start: usize, spans: &mut Spans) -> usize {
         return solid;
     }
     let whole = part(text, start, end);
-    let context = || national::context(part(text, floor(text, start.saturating_sub(40)), start));
-    if let Some(kind) = kind(whole, &digits, &context) {
-        spans.add(start, end, kind);
+    let context = || said(text, start);
+    if let Some(what) = kind(whole, &digits, &context) {
+        spans.add(start, end, what);
         return end;
     }
     if word(text, start, spans) {
@@ -99,6 +99,11 @@ fn one(text: &str, start: usize, spans: &mut Spans) -> usize {
     }
     groups(text, start, end, &context, spans);
     end
+}
+
+/// What stands before a number, in small letters.
+fn said(text: &str, start: usize) -> String {
+    part(text, floor(text, start.saturating_sub(40)), start).to_lowercase()
 }
 
 fn floor(text: &str, at: usize) -> usize {
@@ -114,8 +119,7 @@ fn letters_around(text: &str, start: usize, end: usize) -> bool {
 }
 
 /// What a number is by its form.
-fn kind(whole: &str, digits: &[u8], context: &impl Fn() -> bool) -> Option<SecretKind> {
-    let form: String = whole.chars().map(|c| if c.is_ascii_digit() { '9' } else { c }).collect();
+fn kind(whole: &str, digits: &[u8], context: &impl Fn() -> String) -> Option<What> {
     if (12..=19).contains(&digits.len()) {
         let separators = whole.len().saturating_sub(digits.len());
         let mut kinds = whole.bytes().filter(|b| !b.is_ascii_digit());
@@ -123,22 +127,15 @@ fn kind(whole: &str, digits: &[u8], context: &impl Fn() -> bool) -> Option<Secre
         let even = first != Some(b'.') && kinds.all(|b| Some(b) == first);
         let grouped = separators >= 2 && even;
         if (separators == 0 || even) && card::is_card(digits, grouped) {
-            return Some(SecretKind::Card);
+            return Some(card::told(digits));
         }
     }
-    // The context is a search of its own: it is asked for only where the form could be an id.
-    if (9..=18).contains(&digits.len())
-        && (national::is_id(&form, digits, false)
-            || (national::is_id(&form, digits, true) && context()))
-    {
-        return Some(SecretKind::NationalId);
-    }
-    None
+    (9..=18).contains(&digits.len()).then(|| national::find(whole, context)).flatten()
 }
 
 /// Numbers that stand beside others, parted by spaces: each is looked at alone, and cards inside
 /// a longer run of groups are found as well.
-fn groups(text: &str, start: usize, end: usize, context: &impl Fn() -> bool, spans: &mut Spans) {
+fn groups(text: &str, start: usize, end: usize, context: &impl Fn() -> String, spans: &mut Spans) {
     let bytes = text.as_bytes();
     let mut edges = vec![(start, run_end(bytes, start, |b| b.is_ascii_digit()))];
     while let Some((_, stop)) = edges.last().copied().filter(|(_, stop)| *stop < end) {
@@ -163,8 +160,8 @@ fn groups(text: &str, start: usize, end: usize, context: &impl Fn() -> bool, spa
             if before(bytes, *from) == b'.' || byte(bytes, *stop) == b'.' {
                 continue;
             }
-            if let Some(kind) = kind(whole, &digits, context) {
-                spans.add(*from, *stop, kind);
+            if let Some(what) = kind(whole, &digits, context) {
+                spans.add(*from, *stop, what);
             }
         }
     }
@@ -193,9 +190,8 @@ fn word(text: &str, start: usize, spans: &mut Spans) -> bool {
         {
             continue;
         }
-        let context = || national::context(part(text, floor(text, from.saturating_sub(40)), from));
-        if national::is_word(word, false) || (national::is_word(word, true) && context()) {
-            spans.add(from, stop, SecretKind::NationalId);
+        if let Some(what) = national::find(word, &|| said(text, from)) {
+            spans.add(from, stop, what);
             return true;
         }
     }

@@ -60,10 +60,39 @@ pub(super) fn explain(path: &Path, text: &str, error: &toml::de::Error) -> Confi
         return ConfigError::at(path, text, offset, unknown_key(unknown, &known));
     }
     let message = match keys.last() {
-        Some(key) if message.starts_with("invalid ") => format!("`{key}`: {message}"),
+        Some(key) if message.starts_with("invalid ") => {
+            format!("`{key}`: {}", plain_type_error(&message))
+        }
         _ => message,
     };
     ConfigError::at(path, text, offset, message)
+}
+
+/// The parser's `invalid type: string "x", expected u64` in a user's words.
+pub(super) fn plain_type_error(message: &str) -> String {
+    let Some((found, expected)) = message
+        .strip_prefix("invalid type: ")
+        .or_else(|| message.strip_prefix("invalid value: "))
+        .and_then(|rest| rest.rsplit_once(", expected "))
+    else {
+        return message.to_owned();
+    };
+    let whole = |name: &str| {
+        name.strip_prefix(['u', 'i'])
+            .is_some_and(|bits| bits == "size" || bits.parse::<u8>().is_ok())
+    };
+    let expected = match expected {
+        "a boolean" => "true or false",
+        "a string" => "a text in quotes",
+        "a sequence" => "a list in [ ]",
+        "f64" | "f32" => "a number",
+        name if whole(name) => "a whole number",
+        "a map" => "a table",
+        other => other,
+    };
+    let found = found.replace("string ", "the text ").replace("sequence", "a list");
+    let found = found.replace("map", "a table").replace("boolean ", "");
+    format!("must be {expected}, not {found}")
 }
 
 /// The message for a key that is not known.
@@ -93,6 +122,13 @@ fn find(table: &DeTable<'_>, keys: &[String]) -> Option<usize> {
     };
     let deeper = match value.get_ref() {
         DeValue::Table(inner) => find(inner, rest),
+        // `[[suppress]]`: the key after it is the number of the entry.
+        DeValue::Array(items) => rest.split_first().and_then(|(number, rest)| {
+            match items.get(number.parse::<usize>().ok()?)?.get_ref() {
+                DeValue::Table(inner) => find(inner, rest),
+                _ => None,
+            }
+        }),
         _ => None,
     };
     Some(deeper.unwrap_or(key.span().start))
@@ -215,7 +251,7 @@ mod tests {
     fn a_value_of_the_wrong_type_names_its_key() {
         check(
             "[identity]\nsession_idle_secs = \"x\"\n",
-            "stilt.toml:2:21: `session_idle_secs`: invalid type",
+            "stilt.toml:2:21: `session_idle_secs`: must be a whole number, not the text \"x\"",
         );
     }
 
@@ -230,6 +266,23 @@ mod tests {
         check(
             "[observer]\nname = \"tap\"\n[identity]\nsessions_max = 0\n",
             "stilt.toml:4:1: `identity.sessions_max` must be at least 1",
+        );
+    }
+
+    #[test]
+    fn a_dismissal_of_an_unknown_rule_is_placed() {
+        check(
+            "[[suppress]]\nrule = \"ato\"\nreason = \"r\"\n[[suppress]]\nrule = \"atto.x\"\n\
+             reason = \"r\"\n",
+            "stilt.toml:5:1: `suppress.rule`: no detection or family `atto.x`",
+        );
+    }
+
+    #[test]
+    fn a_support_of_zero_is_no_support() {
+        check(
+            "[detections.authz.bola_enumeration]\nobjects_min = 0\n",
+            "stilt.toml:2:1: `detections.authz.bola_enumeration.objects_min` must be at least 1",
         );
     }
 

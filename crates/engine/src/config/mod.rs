@@ -38,6 +38,8 @@ pub struct Config {
     pub detections: stilt_detect::Config,
     /// Dismissals.
     pub suppress: Vec<Suppress>,
+    /// What a run gives up once everything is open.
+    pub sandbox: SandboxSettings,
 }
 
 /// `[observer]`.
@@ -83,6 +85,24 @@ pub struct Privacy {
     pub identities: Identities,
 }
 
+/// `[sandbox]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SandboxSettings {
+    /// Privileges, files and system calls that are not needed are given up once all is open.
+    pub enabled: bool,
+    /// Whom a run becomes that was started by root: a name of `/etc/passwd` or `UID:GID`. Default:
+    /// `replay` and its like stay who they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+}
+
+impl Default for SandboxSettings {
+    fn default() -> Self {
+        Self { enabled: true, user: None }
+    }
+}
+
 impl Config {
     /// Reads and checks a file.
     ///
@@ -112,11 +132,13 @@ impl Config {
         toml::to_string_pretty(self).unwrap_or_default()
     }
 
-    /// `stilt.config`: digest of all that can change a verdict, the place of the key left out.
+    /// `stilt.config`: digest of all that can change a verdict; the place of the key and the
+    /// sandbox can't.
     #[must_use]
     pub fn digest(&self) -> String {
         let mut shown = self.clone();
         shown.privacy.key_file = None;
+        shown.sandbox = SandboxSettings::default();
         let digest = Sha256::digest(shown.to_toml().as_bytes());
         let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         format!("sha256:{hex}")
@@ -141,6 +163,7 @@ mod tests {
     fn the_digest_follows_what_changes_a_verdict() {
         let of = |text| Config::parse(Path::new("x"), text).unwrap().digest();
         assert_eq!(of(""), of("[privacy]\nkey_file = \"/elsewhere/key\"\n"));
+        assert_eq!(of(""), of("[sandbox]\nenabled = false\nuser = \"nobody\"\n"));
         assert_ne!(of(""), of("[identity]\nsession_idle_secs = 60\n"));
         assert!(of("").starts_with("sha256:") && of("").len() == 71);
     }

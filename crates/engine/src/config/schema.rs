@@ -13,6 +13,7 @@ pub fn schema() -> Value {
     let mut shown = Config::default();
     // What has no value by default still has a type.
     shown.privacy.key_file = Some("key".into());
+    shown.sandbox.user = Some("nobody".into());
     let defaults = serde_json::to_value(&shown).unwrap_or_default();
     let mut schema = of(&defaults, "");
     if let Value::Object(root) = &mut schema {
@@ -30,8 +31,20 @@ pub fn schema() -> Value {
             );
             privacy.insert("key_file".into(), json!({"type": "string"}));
         }
+        if let Some(user) = schema_of(root, "sandbox", "user") {
+            *user = json!({"type": "string"});
+        }
     }
     schema
+}
+
+/// The schema of one key.
+fn schema_of<'a>(
+    root: &'a mut Map<String, Value>,
+    section: &str,
+    key: &str,
+) -> Option<&'a mut Value> {
+    root.get_mut("properties")?.get_mut(section)?.get_mut("properties")?.get_mut(key)
 }
 
 fn of(value: &Value, path: &str) -> Value {

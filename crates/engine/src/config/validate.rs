@@ -23,6 +23,20 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
         }
         return Err(Wrong { key, message: error.to_string() });
     }
+    if let Some(Err(text)) = config.sandbox.user.as_deref().map(crate::guard::Account::find) {
+        return Err(wrong(&["sandbox", "user"], &format!(": {text}")));
+    }
+    for (at, suppress) in config.suppress.iter().enumerate() {
+        let Some(rule) = &suppress.rule else { continue };
+        if !stilt_detect::DETECTORS.iter().any(|spec| stilt_alert::names_rule(rule, spec.rule.id)) {
+            return Err(Wrong {
+                key: vec!["suppress".to_owned(), at.to_string(), "rule".to_owned()],
+                message: format!(
+                    "`suppress.rule`: no detection or family `{rule}`; `stilt detections` lists them"
+                ),
+            });
+        }
+    }
     if config.observer.name.trim().is_empty() {
         return Err(wrong(&["observer", "name"], "must not be empty"));
     }
@@ -41,7 +55,7 @@ fn positive(value: &Value, path: &mut Vec<String>) -> Result<(), Wrong> {
     let Value::Object(fields) = value else { return Ok(()) };
     for (key, value) in fields {
         path.push(key.clone());
-        let counts = key.ends_with("_max") || key.ends_with("_secs");
+        let counts = ["_max", "_min", "_secs"].iter().any(|end| key.ends_with(end));
         if counts && value.as_f64().is_some_and(|number| number <= 0.0) {
             let message = format!("`{}` must be at least 1", path.join("."));
             return Err(Wrong { key: path.clone(), message });

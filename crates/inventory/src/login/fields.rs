@@ -111,6 +111,20 @@ pub(crate) fn read(request: &Request) -> Option<Fields> {
     })
 }
 
+/// The user that a request names, be there a secret or not; only names that speak of one count.
+pub(crate) fn named(request: &Request) -> Option<String> {
+    let plain = request.leaves.iter().take(LEAVES_MAX);
+    let ranked =
+        plain.filter(|leaf| !leaf.path.in_array() && !is_secret(leaf)).filter_map(|leaf| {
+            let phone = |mark: &Pseudonym| mark.kind == SecretKind::Phone;
+            let by_value = matches!(&leaf.value, Value::Masked { mark, .. } if phone(mark));
+            let rank = rank(leaf).or(by_value.then_some(3))?;
+            Some((rank, leaf))
+        });
+    let (_, leaf) = ranked.filter(|(rank, _)| *rank < 4).min_by_key(|(rank, _)| *rank)?;
+    text(&leaf.value)
+}
+
 /// A password, or what is just called a secret (that of a client or a signature is another thing).
 fn is_password(kind: SecretKind, leaf: &Leaf) -> bool {
     kind == SecretKind::Password

@@ -4,11 +4,12 @@ pub(crate) mod basic;
 pub(crate) mod cookies;
 pub(crate) mod fields;
 pub(crate) mod stats;
+pub(crate) mod steps;
 
 use crate::outcome::Verdict;
 use crate::record::Record;
 use crate::service::Service;
-use crate::sighting::{EndpointKind, Login};
+use crate::sighting::{EndpointKind, Login, Step};
 use crate::template::Hint;
 use fields::{Fields, Grant};
 use stats::LoginStats;
@@ -19,6 +20,7 @@ use stilt_model::{CredentialKind, Outcome, Request, SecretKind, Transaction, Val
 pub(crate) struct Assessed {
     pub(crate) kind: EndpointKind,
     pub(crate) login: Option<Login>,
+    pub(crate) step: Option<Step>,
 }
 
 /// Assesses one transaction, and learns from it.
@@ -31,12 +33,16 @@ pub(crate) fn assess(
 ) -> Assessed {
     let Some(request) = &tx.request else { return Assessed::default() };
     let fields = fields::read(request);
-    let assessed = match &fields {
+    let mut assessed = match &fields {
         Some(fields) if !folded => with_fields(service, record, tx, request, fields, verdict),
         _ => without(service, record, tx, request, verdict),
     };
     if assessed.login.is_none() && lets_nobody_in(request, assessed.kind, verdict) {
         service.cookies.learn(tx);
+    }
+    if !folded && !(record.confirmed_not_there(tx)) {
+        let signed_in = request.credentials.iter().any(|own| own.kind != CredentialKind::Basic);
+        assessed.step = steps::of(request, record.about, record.hint, assessed.kind, signed_in);
     }
     if assessed.kind != EndpointKind::Other && !folded && !record.hint_is_shared() {
         record.endpoint.kind = assessed.kind;
@@ -62,6 +68,11 @@ fn lets_nobody_in(request: &Request, kind: EndpointKind, verdict: Verdict) -> bo
 }
 
 impl Record {
+    /// A path that is not there takes nothing.
+    fn confirmed_not_there(&self, tx: &Transaction) -> bool {
+        !self.confirmed && matches!(tx.status(), Some(404 | 405 | 501))
+    }
+
     /// One path for many functions (GraphQL, RPC): its kind is told request by request.
     fn hint_is_shared(&self) -> bool {
         matches!(&*self.resource, "graphql" | "gql" | "rpc" | "jsonrpc" | "query")
@@ -78,7 +89,9 @@ fn with_fields(
     verdict: Verdict,
 ) -> Assessed {
     match fields.grant {
-        Some(Grant::Refresh) => return Assessed { kind: EndpointKind::Refresh, login: None },
+        Some(Grant::Refresh) => {
+            return Assessed { kind: EndpointKind::Refresh, login: None, step: None };
+        }
         Some(Grant::Other) => return Assessed::default(),
         _ => {}
     }
@@ -94,13 +107,13 @@ fn with_fields(
             let outcome = stats.judge(&mut service.cookies, tx, request, fields, verdict);
             stats.came_out(outcome, fields, tx.status());
             let login = Login { user: fields.user.clone(), secret: fields.secret, outcome };
-            Assessed { kind, login: Some(login) }
+            Assessed { kind, login: Some(login), step: None }
         }
         EndpointKind::Signup => {
             stats.came_out(verdict.outcome(), fields, tx.status());
-            Assessed { kind, login: None }
+            Assessed { kind, login: None, step: None }
         }
-        kind => Assessed { kind, login: None },
+        kind => Assessed { kind, login: None, step: None },
     }
 }
 
@@ -209,5 +222,5 @@ fn without(
             _ => EndpointKind::Other,
         },
     };
-    Assessed { kind, login }
+    Assessed { kind, login, step: None }
 }

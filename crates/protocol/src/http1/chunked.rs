@@ -6,7 +6,7 @@ use stilt_model::Anomaly;
 /// Longest line of chunk size and extensions.
 const SIZE_LINE_MAX: usize = 8192;
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 enum Part {
     #[default]
     Size,
@@ -16,12 +16,13 @@ enum Part {
 }
 
 /// State between calls.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Chunked {
     part: Part,
     /// The line that is being read.
     line: Vec<u8>,
     trailer: usize,
+    begun: bool,
 }
 
 /// What the coding yields.
@@ -45,6 +46,16 @@ impl Chunked {
         self.line.len()
     }
 
+    /// A line with a size comes next.
+    pub(super) fn awaits_size(&self) -> bool {
+        matches!(self.part, Part::Size) && self.line.is_empty()
+    }
+
+    /// Nothing was taken yet.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.awaits_size() && !self.begun
+    }
+
     pub(super) fn advance(
         &mut self,
         bytes: &[u8],
@@ -52,6 +63,7 @@ impl Chunked {
         mut on: impl FnMut(Event<'_>),
     ) -> (usize, End) {
         let mut at = 0_usize;
+        self.begun |= !bytes.is_empty();
         while at < bytes.len() {
             let rest = bytes.get(at..).unwrap_or_default();
             match &mut self.part {

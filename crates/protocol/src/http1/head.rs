@@ -146,7 +146,8 @@ pub fn looks_like_response(bytes: &[u8]) -> Likeness {
     match (digits, code.len()) {
         (3, _) => match code.get(3) {
             Some(byte) if byte.is_ascii_alphabetic() => Likeness::No,
-            _ => Likeness::Yes,
+            Some(_) => Likeness::Yes,
+            None => Likeness::Maybe,
         },
         (digits, len) if digits == len => Likeness::Maybe,
         _ => Likeness::No,

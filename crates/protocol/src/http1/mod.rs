@@ -8,6 +8,7 @@
 mod body;
 mod chunked;
 mod coding;
+mod due;
 mod framing;
 mod head;
 mod packed;
@@ -18,6 +19,7 @@ use chunked::Chunked;
 use serde::{Deserialize, Serialize};
 use stilt_model::{Anomaly, Mark, Message};
 
+pub use due::{Ahead, BodyEnd, begins_with_request_head, head_end};
 pub use framing::Framing;
 pub use head::{
     Likeness, after_blank_lines, looks_like_request, looks_like_request_loosely,

@@ -7,18 +7,17 @@
 //! typing error that is put right, a stale client that repeats one password, and users behind one
 //! address do not add up. Refusals of passwords that were right before are an outage, not guesses.
 
-mod accounts;
 mod strangers;
 #[cfg(test)]
 mod tests;
 mod window;
 
+use crate::ato::accounts::Accounts;
 use crate::context::{Context, Observation};
 use crate::settings::{Settings, SettingsError};
 use crate::spec::{Detector, NotEvaluated, Spec, Tuning};
 use crate::stats::{rate_lower, to_f64};
 use crate::tale::{Tale, counted, lasting};
-use accounts::Accounts;
 use core::hash::{BuildHasher, Hasher};
 use core::time::Duration;
 use foldhash::fast::RandomState;

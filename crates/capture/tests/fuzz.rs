@@ -1,0 +1,32 @@
+//! The fuzz targets on their saved corpora, and on changes of them.
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+#[path = "../fuzz/entries.rs"]
+mod entries;
+#[path = "../../protocol/fuzz/mutate.rs"]
+mod mutate;
+
+use std::path::Path;
+
+const WORDS: &[&[u8]] = &[
+    b"GET / HTTP/1.1\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    b"\x08\x00\x45\x00",
+    b"\x81\x00",
+    b"\x88\x47",
+    b"\x12\xb5",
+    b"\x06\x00\x00\x00",
+    b"\x01\x00\x00\x00",
+];
+
+#[test]
+fn saved_and_changed_inputs_break_nothing() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
+    let only = std::env::var("STILT_FUZZ_TARGET").ok();
+    for (name, entry) in entries::ENTRIES {
+        if only.as_ref().is_some_and(|only| only != name) {
+            continue;
+        }
+        mutate::run(&corpus.join(name), WORDS, *entry);
+    }
+}

@@ -1,0 +1,241 @@
+//! JWT tampering (RFC 7519, RFC 8725; OWASP API2:2023, CWE-347).
+//!
+//! A signed token is told to be made or changed by its bearer: it needs no signature, it changes
+//! the class of algorithm or brings its own key, its key id is a path or a query, it shares its
+//! signature with a token of other content, or it was never handed out by an application that hands
+//! out all of its tokens under our eyes (`issuers.rs`). What came of it decides how grave it is.
+
+mod issuers;
+#[cfg(test)]
+mod tests;
+
+use crate::context::{Context, Observation};
+use crate::guarded::Guarded;
+use crate::keep::Keep;
+use crate::settings::{Settings, SettingsError};
+use crate::spec::{Detector, Spec, Tuning};
+use crate::tale::Tale;
+use crate::tell::{self, signal};
+use issuers::{Issuers, Origin};
+use serde::Deserialize;
+use std::collections::BTreeSet;
+use stilt_model::{Actor, Credential, Finding, Jwt, Outcome, Rule, Severity};
+
+pub(crate) const SPEC: Spec = Spec {
+    rule: Rule {
+        id: "auth.jwt_tampering",
+        title: "JWT tampering",
+        owasp: &["API2:2023"],
+        attack: &["T1606", "T1190"],
+        references: &["CWE-347"],
+    },
+    severity: Severity::Critical,
+    looks_for: "Signed tokens that their bearer made or changed: no signature, another class of \
+                algorithm or a key of their own, a key id that is a path or a query, one signature \
+                under two contents, or a token that the application never handed out although it \
+                hands out all others in sight.",
+    needs: "Requests with their tokens; for made-up tokens, sign-ins with whole answers.",
+    look_alikes: "A new signing key or a token of another issuer (issuers apart); tokens from \
+                  before the capture (their `iat` tells); answers that were lost (no judgement \
+                  for a while); opaque tokens of three parts.",
+    tuning: &[
+        Tuning {
+            key: "streak_min",
+            meaning: "tokens seen handed out, one after the other, before one that was not counts",
+        },
+        Tuning {
+            key: "unknown_min",
+            meaning: "refused made-up tokens of one client that are told",
+        },
+        Tuning { key: "tokens_max", meaning: "tokens remembered" },
+    ],
+    build: |settings| Ok(Box::new(JwtTampering::new(settings)?)),
+};
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Limits {
+    streak_min: u64,
+    unknown_min: usize,
+    tokens_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { streak_min: 12, unknown_min: 2, tokens_max: 200_000 }
+    }
+}
+
+/// What one client does with tokens.
+struct Forger {
+    actor: Actor,
+    tale: Tale,
+    outcome: Outcome,
+    signs: BTreeSet<&'static str>,
+    unknown: BTreeSet<u64>,
+}
+
+struct JwtTampering {
+    limits: Limits,
+    issuers: Issuers,
+    doors: Guarded,
+    forgers: Keep<u64, Forger>,
+}
+
+impl JwtTampering {
+    fn new(settings: &Settings) -> Result<Self, SettingsError> {
+        let limits: Limits = settings.own()?;
+        Ok(Self {
+            issuers: Issuers::new(limits.tokens_max, limits.streak_min),
+            doors: Guarded::default(),
+            forgers: Keep::new(20_000),
+            limits,
+        })
+    }
+
+    fn see(&mut self, context: &Context<'_>, findings: &mut Vec<Finding>) {
+        let Some(request) = &context.tx.request else { return };
+        let mut flagged = false;
+        let tokens = request.credentials.iter().filter(|own| own.jwt.is_some()).take(4);
+        for own in tokens {
+            let Some(jwt) = own.jwt.as_deref() else { continue };
+            flagged |= self.token(context, own, jwt, findings);
+        }
+        self.issuers.hand_out(context);
+        if !flagged {
+            self.doors.learn(context);
+        }
+    }
+
+    fn token(
+        &mut self,
+        context: &Context<'_>,
+        own: &Credential,
+        jwt: &Jwt,
+        findings: &mut Vec<Finding>,
+    ) -> bool {
+        let origin = self.issuers.origin(context, own, jwt);
+        let mut sign = signs(jwt).or(match origin {
+            Origin::OtherClass => Some("algorithm_class"),
+            Origin::OtherContent => Some("signature_of_another_token"),
+            Origin::OwnKey => Some("key_of_its_own"),
+            Origin::Known | Origin::New | Origin::NeverIssued => None,
+        });
+        let outcome = self.outcome(context);
+        let place = tell::key(&context.sighting.service, &context.seen.client_ip.to_string());
+        if sign.is_none() && origin == Origin::NeverIssued {
+            let forger = self.forger(context, place);
+            forger.unknown.insert(tell::secret(own.mark));
+            let several = forger.unknown.len();
+            if outcome != Outcome::Failure || several >= self.limits.unknown_min {
+                sign = Some("never_handed_out");
+            }
+        }
+        let Some(sign) = sign else { return false };
+        let forger = self.forger(context, place);
+        forger.signs.insert(sign);
+        forger.outcome = forger.outcome.max(outcome);
+        let note = format!("{}: {}", words(sign), whose(jwt));
+        forger.tale.add(context, note, outcome == Outcome::Success);
+        if let Some(user) = &jwt.sub {
+            forger.tale.user(user);
+        }
+        forger.tell(context, jwt, findings);
+        true
+    }
+
+    fn forger(&mut self, context: &Context<'_>, place: u64) -> &mut Forger {
+        self.forgers.touch(context.at(), place, || Forger {
+            actor: tell::client(context),
+            tale: Tale::default(),
+            outcome: Outcome::Failure,
+            signs: BTreeSet::new(),
+            unknown: BTreeSet::new(),
+        })
+    }
+
+    /// What came of showing the token: it opened something only where nothing opens without one.
+    fn outcome(&self, context: &Context<'_>) -> Outcome {
+        match context.sighting.outcome {
+            Outcome::Success if self.doors.door(context).is_some_and(|door| door.refused > 0) => {
+                Outcome::Success
+            }
+            Outcome::Failure => Outcome::Failure,
+            _ => Outcome::Unknown,
+        }
+    }
+}
+
+/// What a token says of itself that no issuer says.
+fn signs(jwt: &Jwt) -> Option<&'static str> {
+    if jwt.alg.trim().eq_ignore_ascii_case("none") || (jwt.signature.is_none() && jwt.sub.is_some())
+    {
+        return Some("no_signature");
+    }
+    let kid = jwt.kid.as_deref().unwrap_or_default();
+    let path = kid.contains("../") || kid.contains("..\\") || kid.starts_with("/dev/");
+    let query = kid.contains('\'') || kid.contains('"') || kid.contains(';') || kid.contains('|');
+    (path || query || kid.contains('\0')).then_some("key_id_injection")
+}
+
+fn words(sign: &str) -> &'static str {
+    match sign {
+        "no_signature" => "a token without signature",
+        "algorithm_class" => "a token of another class of algorithm",
+        "signature_of_another_token" => "a signature under changed content",
+        "key_of_its_own" => "a token that brings its own key",
+        "key_id_injection" => "a key id that is a path or a query",
+        _ => "a token that was never handed out",
+    }
+}
+
+fn whose(jwt: &Jwt) -> String {
+    jwt.sub.as_ref().map_or_else(|| "of nobody".to_owned(), |sub| format!("of {sub}"))
+}
+
+impl Forger {
+    fn tell(&mut self, context: &Context<'_>, jwt: &Jwt, findings: &mut Vec<Finding>) {
+        if !self.tale.due(context.at(), self.outcome) {
+            return;
+        }
+        let severity = match self.outcome {
+            Outcome::Success => Severity::Critical,
+            Outcome::Unknown => Severity::High,
+            Outcome::Failure => Severity::Medium,
+        };
+        let mut finding = context.finding(SPEC.rule.id, severity, self.actor.clone());
+        self.tale.fill(&mut finding);
+        finding.session = None;
+        finding.outcome = self.outcome;
+        let only_unknown = self.signs.iter().all(|sign| *sign == "never_handed_out");
+        finding.confidence = if only_unknown { 0.8 } else { 0.95 };
+        let came = match self.outcome {
+            Outcome::Success => "accepted",
+            Outcome::Unknown => "not seen to be refused",
+            Outcome::Failure => "refused",
+        };
+        let told: Vec<&str> = self.signs.iter().map(|sign| words(sign)).collect();
+        finding.message = format!("{} ({}), {came}", told.join("; "), whose(jwt));
+        finding.why = self
+            .signs
+            .iter()
+            .map(|sign| signal(sign, words(sign), "what the issuer signs and hands out"))
+            .collect();
+        finding.remediation = if self.outcome == Outcome::Failure {
+            "watch the client; make sure that every service pins algorithm and keys".to_owned()
+        } else {
+            "change the signing key, pin algorithm and keys in every service, and undo what was \
+             done with these tokens"
+                .to_owned()
+        };
+        findings.push(finding);
+    }
+}
+
+impl Detector for JwtTampering {
+    fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
+        if let Observation::Transaction(context) = observation {
+            self.see(context, findings);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Which endpoints let nobody in who shows nothing: learned from what came of requests with and
+//! without credentials.
+
+use crate::context::Context;
+use crate::keep::Keep;
+use crate::stats::rate_lower;
+use stilt_model::{CredentialKind, EndpointId, Outcome};
+
+/// Endpoints remembered.
+const ENDPOINTS_MAX: usize = 20_000;
+/// Sorts of answers remembered of each.
+const SHAPES_MAX: usize = 8;
+/// Error allowed to the bound on the share of requests with credentials.
+const ALPHA: f64 = 0.05;
+
+/// What came of requests to one endpoint.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Door {
+    /// Answered, with a credential.
+    pub(crate) with: u64,
+    /// Answered, without one.
+    pub(crate) without: u64,
+    /// Refused for want of a right credential.
+    pub(crate) refused: u64,
+    /// Sorts of answers to those with one.
+    shapes: Vec<u64>,
+}
+
+impl Door {
+    /// It refuses who shows nothing good, and hardly ever answered anybody else.
+    pub(crate) fn is_guarded(&self) -> bool {
+        self.refused > 0 && self.with > self.without.saturating_mul(19)
+    }
+
+    /// The same, and certain by count.
+    pub(crate) fn is_surely_guarded(&self) -> bool {
+        let all = self.with.saturating_add(self.without);
+        self.refused > 0 && rate_lower(self.with, all, ALPHA) >= 0.9
+    }
+
+    /// Those with a credential are answered so.
+    pub(crate) fn answers(&self, shape: u64) -> bool {
+        self.shapes.contains(&shape)
+    }
+}
+
+/// Endpoints with what came of requests to them.
+#[derive(Debug)]
+pub(crate) struct Guarded(Keep<EndpointId, Door>);
+
+impl Default for Guarded {
+    fn default() -> Self {
+        Self(Keep::new(ENDPOINTS_MAX))
+    }
+}
+
+impl Guarded {
+    /// What is known of the endpoint of a transaction.
+    pub(crate) fn door(&self, context: &Context<'_>) -> Option<&Door> {
+        self.0.get(&context.sighting.endpoint)
+    }
+
+    /// Learns from a transaction.
+    pub(crate) fn learn(&mut self, context: &Context<'_>) {
+        let Some(request) = &context.tx.request else { return };
+        let Some(response) = &context.tx.response else { return };
+        let shows = shows_something(context);
+        // Who is told that a thing is not there was not asked who they are.
+        let want = response.status == 401
+            || (context.sighting.refused && !matches!(response.status, 404 | 410));
+        if !(want || context.sighting.outcome == Outcome::Success) {
+            return;
+        }
+        for merged in &context.sighting.merged {
+            if let Some(old) = self.0.remove(merged) {
+                let door = self.0.touch(context.at(), context.sighting.endpoint, Door::default);
+                door.with = door.with.saturating_add(old.with);
+                door.without = door.without.saturating_add(old.without);
+                door.refused = door.refused.saturating_add(old.refused);
+                door.shapes.extend(old.shapes);
+                door.shapes.truncate(SHAPES_MAX);
+            }
+        }
+        let door = self.0.touch(context.at(), context.sighting.endpoint, Door::default);
+        if want {
+            door.refused = door.refused.saturating_add(1);
+        } else if shows && context.seen.authenticated {
+            door.with = door.with.saturating_add(1);
+            if door.shapes.len() < SHAPES_MAX && !door.shapes.contains(&response.shape) {
+                door.shapes.push(response.shape);
+            }
+        } else if request.method != "OPTIONS" {
+            door.without = door.without.saturating_add(1);
+        }
+    }
+}
+
+/// The request carries a credential of any sort that may open a door.
+pub(crate) fn shows_something(context: &Context<'_>) -> bool {
+    context.tx.request.as_ref().is_some_and(|request| {
+        request.credentials.iter().any(|own| {
+            own.kind != CredentialKind::Cookie || context.seen.authenticated || own.length >= 16
+        })
+    })
+}

@@ -1,0 +1,90 @@
+//! A bounded table: what was not touched for longest makes room.
+
+use core::hash::Hash;
+use core::time::Duration;
+use foldhash::fast::RandomState;
+use std::collections::{BTreeSet, HashMap};
+use stilt_model::Timestamp;
+
+/// Touches closer together than this leave the order as it is.
+const GRAIN: Duration = Duration::from_secs(30);
+
+/// Values by key, at most `max` of them. Which one makes room depends on packet time and keys
+/// alone, so that two runs forget the same.
+#[derive(Debug)]
+pub(crate) struct Keep<K, V> {
+    values: HashMap<K, (Timestamp, V), RandomState>,
+    order: BTreeSet<(Timestamp, K)>,
+    max: usize,
+}
+
+impl<K: Copy + Ord + Hash, V> Keep<K, V> {
+    /// A table of at most `max` values.
+    pub(crate) fn new(max: usize) -> Self {
+        Self { values: HashMap::default(), order: BTreeSet::new(), max: max.max(1) }
+    }
+
+    /// The value of a key, made where it is new.
+    pub(crate) fn touch(&mut self, now: Timestamp, key: K, make: impl FnOnce() -> V) -> &mut V {
+        match self.values.get_mut(&key) {
+            Some((last, _)) => {
+                if now.since(*last) >= GRAIN {
+                    self.order.remove(&(*last, key));
+                    self.order.insert((now, key));
+                    *last = now;
+                }
+            }
+            None => {
+                while self.values.len() >= self.max {
+                    let Some((_, oldest)) = self.order.pop_first() else { break };
+                    self.values.remove(&oldest);
+                }
+                self.order.insert((now, key));
+            }
+        }
+        &mut self.values.entry(key).or_insert_with(|| (now, make())).1
+    }
+
+    /// The value of a key, where it is there.
+    pub(crate) fn get(&self, key: &K) -> Option<&V> {
+        self.values.get(key).map(|(_, value)| value)
+    }
+
+    /// The same, to be changed; the order stays.
+    pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        self.values.get_mut(key).map(|(_, value)| value)
+    }
+
+    /// Takes a value out.
+    pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
+        let (last, value) = self.values.remove(key)?;
+        self.order.remove(&(last, *key));
+        Some(value)
+    }
+
+    /// Values there are.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.values.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_touched_for_longest_makes_room() {
+        let mut keep = Keep::new(2);
+        let at = Timestamp::from_secs;
+        *keep.touch(at(0), 1, || 0) += 1;
+        *keep.touch(at(1), 2, || 0) += 1;
+        *keep.touch(at(60), 1, || 0) += 1;
+        keep.touch(at(61), 3, || 0);
+        assert_eq!((keep.get(&1), keep.get(&2), keep.get(&3)), (Some(&2), None, Some(&0)));
+        assert_eq!((keep.remove(&1), keep.len()), (Some(2), 1));
+        keep.touch(at(62), 4, || 0);
+        keep.touch(at(63), 5, || 0);
+        assert_eq!((keep.len(), keep.order.len()), (2, 2));
+    }
+}

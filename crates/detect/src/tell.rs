@@ -1,0 +1,51 @@
+//! Words and names that findings share.
+
+use crate::context::Context;
+use foldhash::fast::FixedState;
+use std::hash::{BuildHasher, Hasher};
+use stilt_model::{Actor, ActorId, ActorKind, IdBuilder, Pseudonym, Signal};
+
+/// The client that sent a transaction, as an actor.
+pub(crate) fn client(context: &Context<'_>) -> Actor {
+    Actor {
+        id: context.seen.client,
+        kind: ActorKind::Client,
+        name: format!("client:{}", context.seen.client_ip),
+        user: None,
+        roles: Vec::new(),
+        identified_by: "address and client fingerprint".to_owned(),
+    }
+}
+
+/// Several clients that do one thing; named after the rule and what it is done to.
+pub(crate) fn cluster(rule: &str, service: &str, about: u64, by: &str) -> Actor {
+    let name = IdBuilder::new("cluster").text(rule).text(service).number(about);
+    let id = ActorId(name.finish());
+    Actor {
+        id,
+        kind: ActorKind::Cluster,
+        name: format!("cluster:{id}"),
+        user: None,
+        roles: Vec::new(),
+        identified_by: by.to_owned(),
+    }
+}
+
+/// One signal.
+pub(crate) fn signal(signal: &str, observed: impl Into<String>, expected: &str) -> Signal {
+    Signal { signal: signal.to_owned(), observed: observed.into(), expected: expected.to_owned() }
+}
+
+/// A key for a thing of a service (an account, an address): the same in every run.
+pub(crate) fn key(service: &str, thing: &str) -> u64 {
+    let mut hasher = FixedState::with_seed(11).build_hasher();
+    hasher.write(service.as_bytes());
+    hasher.write_u8(0);
+    hasher.write(thing.as_bytes());
+    hasher.finish()
+}
+
+/// A key for a secret.
+pub(crate) fn secret(mark: Pseudonym) -> u64 {
+    mark.digest[0] ^ mark.digest[1].rotate_left(17)
+}

@@ -1,0 +1,327 @@
+//! What a request does to an account beside signing in: codes are sent and given, passwords asked
+//! for anew and set, names looked up.
+//!
+//! A step is told by what the request holds (a code, a token beside a new password, a name beside
+//! nothing); the words of its path only decide between steps that hold the same.
+
+use crate::login::fields;
+use crate::sighting::{EndpointKind, Step, StepKind};
+use crate::template::Hint;
+use crate::words::{has_word, words};
+use stilt_model::{Pseudonym, Request, SecretKind, Value};
+
+/// Leaves of a request that are looked at.
+const LEAVES_MAX: usize = 32;
+
+/// What the words of a path are about, as far as accounts go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct About {
+    /// One-time codes.
+    code: bool,
+    /// Sending something.
+    send: bool,
+    /// A password that was forgotten.
+    reset: bool,
+    /// Whether something exists.
+    check: bool,
+}
+
+impl About {
+    /// What the names of a path say.
+    pub(crate) fn of<'a>(names: impl Iterator<Item = &'a str>) -> Self {
+        let mut about = Self::default();
+        for name in names {
+            let has = |needles: &[&str]| has_word(name, needles);
+            about.code |= has(&[
+                "otp",
+                "totp",
+                "mfa",
+                "2fa",
+                "tfa",
+                "twofactor",
+                "twostep",
+                "secondfactor",
+                "pin",
+                "tan",
+                "sms",
+                "verification",
+                "verify",
+                "passcode",
+                "challenge",
+                "onetime",
+                "code",
+                "codes",
+                "codigo",
+                "einmalcode",
+                "factor",
+                "stepup",
+            ]);
+            about.send |= has(&[
+                "send",
+                "resend",
+                "request",
+                "issue",
+                "generate",
+                "start",
+                "sms",
+                "initiate",
+                "trigger",
+                "push",
+                "enviar",
+                "senden",
+                "envoyer",
+                "challenge",
+                "call",
+                "text",
+            ]);
+            about.reset |= has(&[
+                "forgot",
+                "forgotten",
+                "forget",
+                "reset",
+                "recover",
+                "recovery",
+                "lost",
+                "olvide",
+                "olvidado",
+                "recuperar",
+                "restablecer",
+                "vergessen",
+                "zurucksetzen",
+                "zuruecksetzen",
+                "oublie",
+                "oubli",
+                "reinitialiser",
+                "esqueci",
+                "redefinir",
+                "lostpassword",
+                "forgotpassword",
+                "resetpassword",
+                "passwordreset",
+                "dimenticata",
+                "wachtwoordvergeten",
+                "glemt",
+            ]);
+            about.check |= has(&[
+                "check",
+                "exists",
+                "exist",
+                "available",
+                "availability",
+                "lookup",
+                "taken",
+                "validate",
+                "verfugbar",
+                "verfuegbar",
+                "disponible",
+                "disponivel",
+                "discover",
+                "identify",
+                "prefill",
+                "isregistered",
+                "registered",
+                "find",
+            ]);
+        }
+        about
+    }
+
+    /// Both together: an address and one of its functions.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            code: self.code || other.code,
+            send: self.send || other.send,
+            reset: self.reset || other.reset,
+            check: self.check || other.check,
+        }
+    }
+}
+
+/// What a request holds.
+#[derive(Default)]
+struct Held {
+    password: Option<u64>,
+    code: Option<u64>,
+    token: Option<u64>,
+    card: bool,
+    leaves: usize,
+}
+
+/// The step a request is, where it is one.
+pub(crate) fn of(
+    request: &Request,
+    about: About,
+    hint: Hint,
+    kind: EndpointKind,
+    signed_in: bool,
+) -> Option<Step> {
+    if matches!(kind, EndpointKind::Logout | EndpointKind::Refresh) {
+        return None;
+    }
+    let writes = matches!(request.method.as_str(), "POST" | "PUT" | "PATCH");
+    if !(writes || about.check || about.reset || about.code) {
+        return None;
+    }
+    let held = held(request, about);
+    let make = |kind, secret: Option<u64>| {
+        let user = fields::named(request);
+        Some(Step { kind, user, secret })
+    };
+    if held.card {
+        return None;
+    }
+    if let Some(password) = held.password {
+        let chooses = about.reset || hint == Hint::Password;
+        return match kind {
+            EndpointKind::Login => None,
+            EndpointKind::Signup => make(StepKind::Lookup, None).filter(|step| step.user.is_some()),
+            _ if held.token.or(held.code).is_some() && chooses => {
+                make(StepKind::ResetDone, held.token.or(held.code))
+            }
+            _ if writes && (chooses || signed_in) => make(StepKind::PasswordSet, Some(password)),
+            _ => None,
+        };
+    }
+    if let Some(code) = held.code {
+        let signs_in = kind == EndpointKind::Login && !about.code;
+        return if signs_in { None } else { make(StepKind::CodeGiven, Some(code)) };
+    }
+    if kind == EndpointKind::Login {
+        return None;
+    }
+    if about.reset {
+        return match held.token {
+            Some(token) => make(StepKind::ResetDone, Some(token)),
+            None => make(StepKind::ResetAsked, None).filter(|step| step.user.is_some()),
+        };
+    }
+    if about.code && writes && held.token.is_none() {
+        let step = make(StepKind::CodeSent, None)?;
+        return (about.send || step.user.is_some()).then_some(step);
+    }
+    if about.check && held.token.is_none() && held.leaves <= 4 {
+        return make(StepKind::Lookup, None).filter(|step| step.user.is_some());
+    }
+    None
+}
+
+fn held(request: &Request, about: About) -> Held {
+    let mut held = Held::default();
+    for leaf in request.leaves.iter().take(LEAVES_MAX).filter(|leaf| !leaf.path.in_array()) {
+        held.leaves = held.leaves.saturating_add(1);
+        match &leaf.value {
+            Value::Masked { mark, .. } => match mark.kind {
+                SecretKind::Password => held.password = Some(key(*mark)),
+                SecretKind::Code => held.code = Some(key(*mark)),
+                SecretKind::Card => held.card = true,
+                SecretKind::Token | SecretKind::Jwt | SecretKind::Secret
+                    if !is_guard(leaf.name()) =>
+                {
+                    held.token = held.token.or(Some(key(*mark)));
+                }
+                _ => {}
+            },
+            value if about.code && held.code.is_none() => {
+                held.code = plain_code(leaf.name(), value);
+            }
+            _ => {}
+        }
+    }
+    if held.token.is_none() && request.path.contains("<token:") {
+        held.token = request.path.split("<token:").nth(1).map(text_key);
+    }
+    held
+}
+
+/// A short number by itself, at a place for codes; not one that names somebody.
+fn plain_code(name: &str, value: &Value) -> Option<u64> {
+    let text = match value {
+        Value::Integer(number) => number.to_string(),
+        Value::Text(text) => text.to_string(),
+        _ => return None,
+    };
+    let short = (4..=8).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    let named = words(name);
+    let is = |list: &[&str]| named.iter().any(|word| list.contains(&word.as_str()));
+    let other =
+        is(&["id", "user", "account", "customer", "phone", "amount", "time", "year", "zip"]);
+    (short && !other).then(|| text_key(&text))
+}
+
+/// A token that guards a form, and names nothing.
+fn is_guard(name: &str) -> bool {
+    has_word(name, &["csrf", "xsrf", "captcha", "recaptcha", "csrfmiddlewaretoken", "authenticity"])
+}
+
+fn key(mark: Pseudonym) -> u64 {
+    let [first, second] = mark.digest;
+    first ^ second.rotate_left(17)
+}
+
+fn text_key(text: &str) -> u64 {
+    stilt_model::IdBuilder::new("code").text(text).finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_support::{Tx, World, get, post, put};
+    use crate::{Config, Inventory};
+
+    fn step(tx: Tx) -> Option<(StepKind, Option<String>)> {
+        let tx = World::new().tx(tx);
+        let step = Inventory::new(&Config::default()).observe(&tx).step?;
+        Some((step.kind, step.user))
+    }
+
+    fn check(tx: Tx, kind: StepKind, user: Option<&str>) {
+        let shown = format!("{tx:?}");
+        assert_eq!(step(tx), Some((kind, user.map(str::to_owned))), "{shown}");
+    }
+
+    #[test]
+    fn codes_are_sent_and_given() {
+        check(post("/auth/otp/verify").json(r#"{"otp":"123456"}"#), StepKind::CodeGiven, None);
+        check(post("/login/2fa").form("user=ann&code=123456"), StepKind::CodeGiven, Some("ann"));
+        check(post("/tan/pruefen").json(r#"{"wert":"771200"}"#), StepKind::CodeGiven, None);
+        check(post("/otp/send").json(r#"{"username":"ann"}"#), StepKind::CodeSent, Some("ann"));
+        let query = r#"{"query":"mutation { verifyOtp(code: \"123456\") { ok } }"}"#;
+        check(post("/graphql").json(query), StepKind::CodeGiven, None);
+        let call = r#"{"jsonrpc":"2.0","id":1,"method":"otp.check","params":{"otp":"1234"}}"#;
+        check(post("/rpc").json(call), StepKind::CodeGiven, None);
+    }
+
+    #[test]
+    fn passwords_are_asked_for_anew_and_set() {
+        let asked = post("/password/forgot").json(r#"{"username":"ann"}"#);
+        check(asked, StepKind::ResetAsked, Some("ann"));
+        check(post("/olvide").form("usuario=ann"), StepKind::ResetAsked, Some("ann"));
+        let done = r#"{"reset_token":"8f0c1a77d2e94b5f","password":"New-pass-1"}"#;
+        check(post("/password/reset").json(done), StepKind::ResetDone, None);
+        let set = put("/users/v1/ann/password").bearer("abcdefgh12345678");
+        check(set.json(r#"{"password":"New-pass-1"}"#), StepKind::PasswordSet, None);
+    }
+
+    #[test]
+    fn names_are_looked_up() {
+        check(get("/signup/check?username=ann"), StepKind::Lookup, Some("ann"));
+        let made =
+            post("/register").json(r#"{"username":"ann","password":"p1","email":"a@b.test"}"#);
+        check(made, StepKind::Lookup, Some("ann"));
+    }
+
+    #[test]
+    fn signing_in_paying_and_everything_else_is_no_step() {
+        for tx in [
+            post("/login").json(r#"{"username":"ann","password":"p1"}"#),
+            post("/login").json(r#"{"customer_id":1234,"pin":"4711"}"#),
+            post("/pay").json(r#"{"card_number":"4111111111111111","cvc":"123","pin":"1234"}"#),
+            post("/orders").json(r#"{"username":"ann","code":"SUMMER"}"#),
+            get("/orders?user=ann"),
+            post("/logout"),
+        ] {
+            let shown = format!("{tx:?}");
+            assert_eq!(step(tx), None, "{shown}");
+        }
+    }
+}

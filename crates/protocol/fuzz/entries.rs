@@ -1,0 +1,134 @@
+//! What the fuzzer calls: bytes as they may come from the wire. A panic is a finding, and so is
+//! whatever breaks one of the promises asserted here. The same functions run on the saved corpora
+//! with every test run (`tests/fuzz.rs`).
+
+use stilt_model::{Mark, Message};
+use stilt_protocol::http1::{Framing, Limits, Parser, Side, Step};
+
+/// Small caps, so that short inputs reach them.
+fn limits() -> Limits {
+    Limits {
+        head_max: 2048,
+        headers_max: 16,
+        body_kept_max: 512,
+        decoded_max: 64 << 10,
+        trailer_max: 256,
+        ..Limits::default()
+    }
+}
+
+/// Reads a stream, cut after as many bytes as `cuts` say in turn; gives what it said, in short.
+fn read(side: Side, stream: &[u8], cuts: &[u8], method: &[u8]) -> Vec<String> {
+    let (limits, mut parser, mut out) = (limits(), Parser::new(side, false), Vec::new());
+    let (mut start, mut turn) = (0, 0);
+    while start < stream.len() {
+        let step = cuts.get(turn % cuts.len().max(1)).map_or(usize::MAX, |cut| 1 + *cut as usize);
+        turn += 1;
+        let end = start.saturating_add(step).min(stream.len());
+        let (mut at, mut idle, mut first) = (start, 0, true);
+        while at < end {
+            let (taken, step) =
+                parser.advance(&stream[at..end], at as u64, Mark::default(), first, &limits);
+            at += taken;
+            first &= taken == 0;
+            idle = if taken == 0 { idle + 1 } else { 0 };
+            assert!(idle < 32 && at <= end, "no progress at {at}");
+            match step {
+                Step::More => {}
+                Step::NotHttp => first = false,
+                Step::Message(message) => out.push(show(&message, &limits)),
+                Step::Head => {
+                    let message = parser.message_mut();
+                    let framing = match side {
+                        Side::Request => Framing::of_request(message),
+                        Side::Response => Framing::of_response(message, method),
+                    };
+                    out.extend(parser.frame(framing).map(|message| show(&message, &limits)));
+                }
+            }
+            assert!(parser.weight() < 64 << 20, "{}", parser.weight());
+        }
+        start = end;
+    }
+    out.extend(parser.end(true).map(|message| show(&message, &limits)));
+    out
+}
+
+fn show(message: &Message, limits: &Limits) -> String {
+    let (head, body) = (&message.head, &message.body);
+    assert!(head.raw.len() <= limits.head_max + 1 && body.kept.len() <= limits.body_kept_max);
+    assert!(body.kept.len() as u64 <= body.bytes.max(limits.decoded_max * 2));
+    for (name, value) in head.headers() {
+        assert!(!name.is_empty() && name.len() + value.len() <= head.raw.len());
+    }
+    format!(
+        "{:?} {:?} {} {}h {}b {:?} {} {:?}",
+        String::from_utf8_lossy(head.method()),
+        String::from_utf8_lossy(head.target()),
+        head.status,
+        head.headers.len(),
+        body.bytes,
+        String::from_utf8_lossy(&body.kept),
+        body.complete,
+        message.anomalies,
+    )
+}
+
+/// However a stream is cut, it says the same: what follows a message that was lost is looked for
+/// where a segment begins, so only streams that are read to their end are compared.
+fn same(side: Side, stream: &[u8], cuts: &[u8], method: &[u8]) {
+    let whole = read(side, stream, &[], method);
+    let pieces = read(side, stream, cuts, method);
+    let proper =
+        |told: &[String]| !told.is_empty() && told.iter().all(|told| told.ends_with("true []"));
+    if proper(&whole) && proper(&pieces) {
+        assert_eq!(whole, pieces);
+    }
+}
+
+/// The first byte tells how many of those behind it say where the stream is cut.
+fn cuts(data: &[u8]) -> (&[u8], &[u8]) {
+    let Some((count, rest)) = data.split_first() else { return (&[], &[]) };
+    rest.split_at((*count as usize % 8).min(rest.len()))
+}
+
+/// What a client says.
+pub fn request(data: &[u8]) {
+    let (cuts, stream) = cuts(data);
+    same(Side::Request, stream, cuts, b"");
+}
+
+/// What a server says.
+pub fn response(data: &[u8]) {
+    let (cuts, stream) = cuts(data);
+    for method in [&b"GET"[..], b"HEAD", b"CONNECT"] {
+        same(Side::Response, stream, cuts, method);
+    }
+}
+
+/// A chunked body.
+pub fn chunked(data: &[u8]) {
+    let (cuts, body) = cuts(data);
+    let head = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+    same(Side::Request, &[head, body].concat(), cuts, b"");
+}
+
+/// A coded body: the first byte names the codings, two bits each.
+pub fn coding(data: &[u8]) {
+    let Some((names, rest)) = data.split_first() else { return };
+    let (cuts, body) = cuts(rest);
+    let names: Vec<&str> = (0..4)
+        .map(|at| ["br", "gzip", "deflate", "zstd"][usize::from(names >> (2 * at)) & 3])
+        .take(1 + body.len() % 3)
+        .collect();
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Encoding: {}\r\nContent-Length: {}\r\n\r\n",
+        names.join(", "),
+        body.len()
+    );
+    same(Side::Response, &[head.as_bytes(), body].concat(), cuts, b"GET");
+}
+
+/// All of them, by the name of their corpus.
+pub const ENTRIES: &[(&str, fn(&[u8]))] =
+    &[("request", request), ("response", response), ("chunked", chunked), ("coding", coding)];
