@@ -117,7 +117,8 @@ pub(crate) struct Saved {
 pub struct Baseline {
     config: Config,
     rates: Rates,
-    open: HashMap<SessionId, Open, RandomState>,
+    /// In boxes: a table has room to spare.
+    open: HashMap<SessionId, Box<Open>, RandomState>,
     ends: BTreeSet<(i64, SessionId)>,
     windows: Vec<Features>,
     windows_seen: u64,
@@ -244,7 +245,7 @@ impl Baseline {
             Entry::Vacant(slot) => {
                 let window = Window::new(tx.start);
                 ends.insert((window.ends, seen.session.id));
-                slot.insert(Open { window, score: Score::default() })
+                slot.insert(Box::new(Open { window, score: Score::default() }))
             }
         };
         let rarity = surprise(self.counts.get(&endpoint), self.total);

@@ -1,5 +1,8 @@
-//! The same conversations, carried otherwise, raise the same alerts: cut anew, out of order, sent
-//! again, mirrored twice, in fragments, in other files, in every sort of tunnel.
+//! The same conversations, carried otherwise, are the same: cut anew, out of order, one side late,
+//! sent again, mirrored twice, in fragments, in other files, among others, in every sort of tunnel.
+//!
+//! The transactions of a window of every saved capture are compared for each way, and the alerts of
+//! the demo for several ways at once.
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 mod remake;
@@ -23,11 +26,35 @@ impl Watcher for Silent {
     }
 }
 
+/// Packets of a window of a saved capture.
+const WINDOW: usize = 500;
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures")
+}
+
 fn golden() -> Packets {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/demo/capture.pcap.zst");
-    let mut packets = remake::read(&path);
+    let mut packets = remake::read(&fixtures().join("demo/capture.pcap.zst"));
     packets.truncate(PACKETS);
     packets
+}
+
+/// A window of each saved capture.
+fn windows() -> Vec<(String, Packets)> {
+    let mut found: Vec<PathBuf> = std::fs::read_dir(fixtures())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.join("capture.pcap.zst").is_file())
+        .collect();
+    found.sort();
+    let window = |path: PathBuf| {
+        let packets = remake::read(&path.join("capture.pcap.zst"));
+        // Where connections are few and long, only the beginning holds whole ones.
+        let late = remake::window(&packets, packets.len() / 3, WINDOW);
+        let chosen = if late.len() < WINDOW { remake::window(&packets, 0, WINDOW) } else { late };
+        (path.file_name().unwrap().to_string_lossy().into_owned(), chosen)
+    };
+    found.into_iter().map(window).collect()
 }
 
 /// A directory of its own, removed at the end.
@@ -39,8 +66,16 @@ impl Drop for Scratch {
     }
 }
 
-/// What of the alerts must be the same: ids and addresses may change.
-fn replay(files: &[Vec<u8>]) -> (Vec<Value>, Summary) {
+/// What a replay told.
+struct Told {
+    /// What of the alerts must be the same: ids and addresses may change.
+    alerts: Vec<Value>,
+    /// What of the transactions must be the same.
+    transactions: Vec<Value>,
+    summary: Summary,
+}
+
+fn replay(files: &[Vec<u8>]) -> Told {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let root = std::env::temp_dir().join(format!("stilt-meta-{}-{number}", std::process::id()));
@@ -51,24 +86,49 @@ fn replay(files: &[Vec<u8>]) -> (Vec<Value>, Summary) {
         captures.push(scratch.0.join(format!("{number}.pcap")));
         std::fs::write(captures.last().unwrap(), bytes).unwrap();
     }
-    let alerts = scratch.0.join("alerts");
+    let [alerts, transactions] = ["alerts", "transactions"].map(|name| scratch.0.join(name));
+    let target = |path: &Path| Target::Lines(path.to_str().unwrap().to_owned());
     let options = Options {
         captures,
         threads: 2,
-        alerts: Target::Lines(alerts.to_str().unwrap().to_owned()),
+        alerts: target(&alerts),
+        transactions: target(&transactions),
         ..Options::default()
     };
     let key = Key::new([7; 32]);
     let stop = AtomicBool::new(false);
     let (summary, _) = run(&Config::default(), &key, &options, &stop, &mut Silent).unwrap();
-    let told = std::fs::read_to_string(&alerts).unwrap();
+    let records = |path: &Path| -> Vec<Value> {
+        let told = std::fs::read_to_string(path).unwrap();
+        told.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
     let mut last = std::collections::BTreeMap::new();
-    for alert in told.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()) {
+    for alert in records(&alerts) {
         last.insert(alert["event"]["id"].as_str().unwrap().to_owned(), essence(&alert));
     }
-    let mut told: Vec<Value> = last.into_values().collect();
-    told.sort_by_key(Value::to_string);
-    (told, summary)
+    let sorted = |mut values: Vec<Value>| {
+        values.sort_by_key(Value::to_string);
+        values
+    };
+    Told {
+        alerts: sorted(last.into_values().collect()),
+        transactions: sorted(records(&transactions).iter().map(said).collect()),
+        summary,
+    }
+}
+
+/// What was said, whoever carried it: ends are told by their ports.
+fn said(record: &Value) -> Value {
+    let http = &record["http"];
+    json!({
+        "ports": [record["source"]["port"], record["destination"]["port"]],
+        "url": record["url"]["original"],
+        "method": http["request"]["method"],
+        "sent": http["request"]["body"]["bytes"],
+        "status": http["response"]["status_code"],
+        "got": http["response"]["body"]["bytes"],
+        "observed": record["stilt"]["observed"],
+    })
 }
 
 fn essence(alert: &Value) -> Value {
@@ -90,56 +150,103 @@ fn essence(alert: &Value) -> Value {
     })
 }
 
-/// Replays what was made of the capture, and compares.
+/// Replays what was made of the demo, and compares its alerts.
 fn check(made: &[(&str, Vec<Vec<u8>>)]) -> Vec<Summary> {
-    let packets = golden();
-    let (expected, plain) = replay(&[remake::pcap(&packets)]);
-    assert!(expected.len() >= 2, "{expected:?}");
+    let plain = replay(&[remake::pcap(&golden())]);
+    assert!(plain.alerts.len() >= 2, "{:?}", plain.alerts);
     made.iter()
         .map(|(name, files)| {
-            let (told, summary) = replay(files);
-            assert_eq!(told, expected, "{name}");
+            let told = replay(files);
+            assert_eq!(told.alerts, plain.alerts, "{name}");
             let flows = |summary: &Summary| (summary.flows.flows, summary.transactions);
-            assert_eq!(flows(&summary), flows(&plain), "{name}");
-            summary
+            assert_eq!(flows(&told.summary), flows(&plain.summary), "{name}");
+            told.summary
         })
         .collect()
 }
 
 #[test]
-fn cut_anew_out_of_order_sent_again_and_in_fragments() {
+fn the_same_alerts_however_carried() {
     let packets = golden();
     let mut dice = Dice(1);
     let cut = remake::cut(&packets, &mut dice);
-    check(&[
-        ("cut", vec![remake::pcap(&cut)]),
-        ("shuffled", vec![remake::pcap(&remake::shuffle(&packets, &mut dice))]),
-        ("again", vec![remake::pcap(&remake::sent_again(&packets, &mut dice))]),
-        ("fragments", vec![remake::pcap(&remake::fragment(&packets, 256))]),
+    let worn = remake::sent_again(&remake::shuffle(&cut, &mut dice), &mut dice);
+    let tunnel = remake::WRAPS.iter().find(|(name, _)| *name == "VXLAN").unwrap().1;
+    let apart = remake::wrap(&remake::fragment(&packets, 256), tunnel);
+    let summaries = check(&[
+        ("cut, out of order, sent again", vec![remake::pcap(&worn)]),
+        ("fragments in a tunnel", vec![remake::pcap(&apart)]),
+        ("mirrored in two VLANs", vec![remake::pcap(&remake::twice(&packets, true))]),
     ]);
+    assert!(summaries[2].flows.duplicates > 10_000 && summaries[2].flows.joined > 500);
+}
+
+/// For each window: what is made of it tells the same transactions.
+fn check_windows(made: impl Fn(&Packets) -> Vec<(&'static str, Vec<Vec<u8>>)>) {
+    for (fixture, packets) in windows() {
+        let plain = replay(&[remake::pcap(&packets)]);
+        assert!(plain.transactions.len() > 20, "{fixture}: {}", plain.transactions.len());
+        for (name, files) in made(&packets) {
+            let told = replay(&files);
+            assert_same(&told.transactions, &plain.transactions, &format!("{fixture}, {name}"));
+            assert_eq!(told.summary.flows.flows, plain.summary.flows.flows, "{fixture}, {name}");
+        }
+    }
+}
+
+fn assert_same(told: &[Value], expected: &[Value], what: &str) {
+    let lacking: Vec<_> = expected.iter().filter(|value| !told.contains(value)).take(3).collect();
+    let beside: Vec<_> = told.iter().filter(|value| !expected.contains(value)).take(3).collect();
+    assert!(told == expected, "{what}: not told {lacking:#?}, told instead {beside:#?}");
+}
+
+#[test]
+fn cut_anew_out_of_order_sent_again_and_in_fragments() {
+    check_windows(|packets| {
+        let mut dice = Dice(7);
+        [
+            ("cut", remake::cut(packets, &mut dice)),
+            ("shuffled", remake::shuffle(packets, &mut dice)),
+            ("again", remake::sent_again(packets, &mut dice)),
+            ("fragments", remake::fragment(packets, 256)),
+            ("requests late", remake::delayed(packets, true, 40_000_000)),
+            ("responses late", remake::delayed(packets, false, 40_000_000)),
+        ]
+        .map(|(name, packets)| (name, vec![remake::pcap(&packets)]))
+        .to_vec()
+    });
 }
 
 #[test]
 fn mirrored_twice_and_in_other_files() {
-    let packets = golden();
-    let third = packets.len() / 3;
-    let parts = packets.chunks(third + 1).map(remake::pcap).collect();
-    let summaries = check(&[
-        ("mirrored", vec![remake::pcap(&remake::twice(&packets, false))]),
-        ("two VLANs", vec![remake::pcap(&remake::twice(&packets, true))]),
-        ("files", parts),
-        ("pcapng", vec![remake::pcapng(&packets)]),
-    ]);
-    assert!(summaries[..2].iter().all(|summary| summary.flows.duplicates > 10_000));
-    assert!(summaries[1].flows.joined > 500 && summaries[0].flows.joined == 0);
+    check_windows(|packets| {
+        let third = packets.len() / 3;
+        vec![
+            ("mirrored", vec![remake::pcap(&remake::twice(packets, false))]),
+            ("two VLANs", vec![remake::pcap(&remake::twice(packets, true))]),
+            ("files", packets.chunks(third + 1).map(remake::pcap).collect()),
+            ("pcapng", vec![remake::pcapng(packets)]),
+        ]
+    });
 }
 
 #[test]
-fn in_tunnels_and_moved_to_ipv6() {
-    let packets = golden();
-    let made: Vec<_> = remake::WRAPS
-        .iter()
-        .map(|(name, how)| (*name, vec![remake::pcap(&remake::wrap(&packets, *how))]))
-        .collect();
-    check(&made);
+fn in_tunnels_of_every_sort_and_moved_to_ipv6() {
+    check_windows(|packets| {
+        let wraps = remake::WRAPS.iter();
+        wraps.map(|(name, how)| (*name, vec![remake::pcap(&remake::wrap(packets, *how))])).collect()
+    });
+}
+
+#[test]
+fn among_the_packets_of_another_capture() {
+    let windows = windows();
+    let next = windows.iter().cycle().skip(1);
+    for ((fixture, packets), (other, beside)) in windows.iter().zip(next) {
+        let alone = |packets: &Packets| replay(&[remake::pcap(packets)]).transactions;
+        let mut expected = [alone(packets), alone(beside)].concat();
+        expected.sort_by_key(Value::to_string);
+        let both = replay(&[remake::pcap(&remake::interleaved(packets, beside))]);
+        assert_same(&both.transactions, &expected, &format!("{fixture} and {other}"));
+    }
 }

@@ -1,7 +1,7 @@
 //! One session while it is open.
 
 use core::net::IpAddr;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use stilt_inventory::Sighting;
 use stilt_model::{
@@ -25,7 +25,8 @@ struct OpenStep {
     times: u32,
 }
 
-/// What is known of a session so far.
+/// What is known of a session so far. There may be half a million of them, most of one request: its
+/// lists are short ones, and have no room to spare at first.
 pub(crate) struct Open {
     pub(crate) id: SessionId,
     pub(crate) start: Timestamp,
@@ -40,13 +41,14 @@ pub(crate) struct Open {
     bytes_in: u64,
     bytes_out: u64,
     services: Vec<(Arc<str>, u64)>,
-    addresses: BTreeSet<IpAddr>,
-    agents: BTreeSet<String>,
-    endpoints: BTreeMap<EndpointId, (Arc<str>, u64)>,
+    addresses: Vec<IpAddr>,
+    agents: Vec<Box<str>>,
+    /// With their requests, in the order of their ids.
+    endpoints: Vec<(EndpointId, Arc<str>, u64)>,
     steps: Vec<OpenStep>,
     steps_cut: bool,
     anomaly: f64,
-    alerts: BTreeSet<&'static str>,
+    alerts: Vec<&'static str>,
     observed: Observed,
 }
 
@@ -64,13 +66,13 @@ impl Open {
             bytes_in: 0,
             bytes_out: 0,
             services: Vec::new(),
-            addresses: BTreeSet::new(),
-            agents: BTreeSet::new(),
-            endpoints: BTreeMap::new(),
+            addresses: Vec::new(),
+            agents: Vec::new(),
+            endpoints: Vec::new(),
             steps: Vec::new(),
             steps_cut: false,
             anomaly: 0.0,
-            alerts: BTreeSet::new(),
+            alerts: Vec::new(),
             observed: Observed { complete: true, ..Observed::default() },
         }
     }
@@ -95,23 +97,21 @@ impl Open {
         self.bytes_in = self.bytes_in.saturating_add(request.map_or(0, |r| r.body_bytes));
         let out = tx.response.as_ref().map_or(0, |response| response.body_bytes);
         self.bytes_out = self.bytes_out.saturating_add(out);
-        if self.addresses.len() < ADDRESSES_MAX {
-            self.addresses.insert(ip);
-        }
+        note(&mut self.addresses, ip, ADDRESSES_MAX);
         if let Some(agent) = request.and_then(|request| request.user_agent.as_deref())
-            && !self.agents.contains(agent)
-            && self.agents.len() < AGENTS_MAX
+            && !self.agents.iter().any(|known| **known == *agent)
         {
-            self.agents.insert(agent.to_owned());
+            note(&mut self.agents, agent.into(), AGENTS_MAX);
         }
         let known = self.services.iter_mut().find(|(name, _)| *name == sighting.service);
         if let Some((_, count)) = known {
             *count = count.saturating_add(1);
-        } else if self.services.len() < SERVICES_MAX {
-            self.services.push((Arc::clone(&sighting.service), 1));
+        } else {
+            note(&mut self.services, (Arc::clone(&sighting.service), 1), SERVICES_MAX);
         }
         for merged in &sighting.merged {
-            if let Some((_, count)) = self.endpoints.remove(merged) {
+            if let Ok(at) = self.endpoints.binary_search_by_key(merged, |(id, ..)| *id) {
+                let (_, _, count) = self.endpoints.remove(at);
                 self.count(sighting, count);
             }
         }
@@ -122,10 +122,17 @@ impl Open {
     }
 
     fn count(&mut self, sighting: &Sighting, by: u64) {
-        if let Some((_, count)) = self.endpoints.get_mut(&sighting.endpoint) {
-            *count = count.saturating_add(by);
-        } else if self.endpoints.len() < ENDPOINTS_MAX {
-            self.endpoints.insert(sighting.endpoint, (Arc::clone(&sighting.name), by));
+        match self.endpoints.binary_search_by_key(&sighting.endpoint, |(id, ..)| *id) {
+            Ok(at) => {
+                if let Some((_, _, count)) = self.endpoints.get_mut(at) {
+                    *count = count.saturating_add(by);
+                }
+            }
+            Err(at) if self.endpoints.len() < ENDPOINTS_MAX => {
+                spare(&mut self.endpoints);
+                self.endpoints.insert(at, (sighting.endpoint, Arc::clone(&sighting.name), by));
+            }
+            Err(_) => {}
         }
     }
 
@@ -137,10 +144,7 @@ impl Open {
         {
             last.times = last.times.saturating_add(1);
         } else if self.steps.len() < STEPS_MAX {
-            if self.steps.is_empty() {
-                // Many sessions are of one step.
-                self.steps.reserve_exact(1);
-            }
+            spare(&mut self.steps);
             self.steps.push(OpenStep {
                 time: tx.start,
                 endpoint: sighting.endpoint,
@@ -157,13 +161,16 @@ impl Open {
     /// Notes a score and an alert.
     pub(crate) fn annotate(&mut self, anomaly: f64, alert: Option<&'static str>) {
         self.anomaly = self.anomaly.max(anomaly);
-        if self.alerts.len() < ALERTS_MAX {
-            self.alerts.extend(alert);
+        if let Some(alert) = alert {
+            note(&mut self.alerts, alert, ALERTS_MAX);
         }
     }
 
     /// The record of the session.
-    pub(crate) fn close(self, closed: Closed) -> SessionRecord {
+    pub(crate) fn close(mut self, closed: Closed) -> SessionRecord {
+        self.addresses.sort_unstable();
+        self.agents.sort_unstable();
+        self.alerts.sort_unstable();
         let service = self
             .services
             .iter()
@@ -171,7 +178,7 @@ impl Open {
             .map(|(name, _)| name.to_string())
             .unwrap_or_default();
         let mut endpoints = BTreeMap::new();
-        for (name, count) in self.endpoints.into_values() {
+        for (_, name, count) in self.endpoints {
             let sum: &mut u64 = endpoints.entry(name.to_string()).or_default();
             *sum = sum.saturating_add(count);
         }
@@ -186,8 +193,8 @@ impl Open {
             failures: self.failures,
             bytes_in: self.bytes_in,
             bytes_out: self.bytes_out,
-            addresses: self.addresses.into_iter().collect(),
-            user_agents: self.agents.into_iter().collect(),
+            addresses: self.addresses,
+            user_agents: self.agents.into_iter().map(String::from).collect(),
             endpoints,
             sequence: self
                 .steps
@@ -205,5 +212,20 @@ impl Open {
             alerts: self.alerts.into_iter().map(str::to_owned).collect(),
             observed: self.observed,
         }
+    }
+}
+
+/// Makes room for one more: exactly, as long as there is no other.
+fn spare<T>(list: &mut Vec<T>) {
+    if list.is_empty() {
+        list.reserve_exact(1);
+    }
+}
+
+/// Adds what is not there yet, up to so many.
+fn note<T: PartialEq>(list: &mut Vec<T>, value: T, at_most: usize) {
+    if list.len() < at_most && !list.contains(&value) {
+        spare(list);
+        list.push(value);
     }
 }

@@ -67,7 +67,8 @@ pub struct Sessions {
     proxies: Proxies,
     identity: Identity,
     signatures: Signatures,
-    open: HashMap<ActorId, Open, RandomState>,
+    /// In boxes: a table has room to spare.
+    open: HashMap<ActorId, Box<Open>, RandomState>,
     by_session: HashMap<SessionId, ActorId, RandomState>,
     /// When each session is looked at next; one that was used meanwhile is put off.
     due: BTreeSet<(Timestamp, SessionId, ActorId)>,
@@ -232,7 +233,8 @@ impl Sessions {
         let id = SessionId(id);
         self.opened = self.opened.saturating_add(1);
         let due = tx.start.plus(wait);
-        self.open.insert(actor.id, Open::new(id, Arc::clone(actor), tx.start, due));
+        let open = Open::new(id, Arc::clone(actor), tx.start, due);
+        self.open.insert(actor.id, Box::new(open));
         self.by_session.insert(id, actor.id);
         self.due.insert((due, id, actor.id));
     }

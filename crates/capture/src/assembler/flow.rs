@@ -57,6 +57,7 @@ impl Flow {
 
     pub(super) fn is_waiting(&self) -> bool {
         self.streams.iter().any(Stream::is_waiting)
+            || self.talk.as_ref().is_some_and(|talk| talk.holds_back())
     }
 
     pub(super) fn opened(&self) -> Timestamp {
@@ -83,9 +84,7 @@ impl Flow {
         let acks = if head.flags.ack() { near(other, head.ack) } else { None };
         match (near(own, head.seq), acks) {
             (Some(own), acks) => own && acks.unwrap_or(true),
-            (None, Some(acks)) => acks,
-            // A SYN that was overtaken by its answer.
-            (None, None) => own.was_promised(SeqNumber(head.seq).plus(1)) && head.flags.syn(),
+            (None, acks) => acks.unwrap_or(false),
         }
     }
 
@@ -152,7 +151,7 @@ impl Flow {
             own.syn(SeqNumber(head.seq));
         }
         if head.flags.ack() {
-            other.acknowledge(SeqNumber(head.ack));
+            other.acknowledge(SeqNumber(head.ack), head.flags.syn());
         }
         if head.flags.rst() {
             // A reset far from the stream is not the peer's.
@@ -211,6 +210,9 @@ impl Flow {
             }
         }
         work.counters.streams = counters;
+        if let Some(talk) = &mut self.talk {
+            talk.tick(mark, work);
+        }
     }
 
     /// Nothing more will come: holes are passed over, what is open is handed over.

@@ -5,6 +5,7 @@ mod duplicates;
 mod flow;
 mod homes;
 mod key;
+mod queue;
 
 use crate::link;
 use crate::segment::{Segment, SegmentHead};

@@ -1,6 +1,6 @@
 //! Connections whose directions have labels, tunnel ends or mirror sessions of their own.
 
-use super::tests::{Script, TURNS, WHOLE};
+use super::tests::{Part, Script, TURNS, WHOLE};
 use super::wire_tests::{Shown, check, shown, watch, zip};
 use super::*;
 
@@ -86,4 +86,52 @@ fn an_answer_far_behind_what_was_said_is_of_another_network() {
     let (told, counters) = watch(&Limits::default(), &seen);
     assert_eq!((counters.flows, counters.joined), (2, 0));
     assert!(told.contains(&WHOLE[0].to_owned()), "{told:?}");
+}
+
+/// A talk of which the second request is lost, so that the third waits behind a hole while the
+/// responses come.
+fn behind_a_hole() -> Vec<Part> {
+    let head = ("HEAD /3 HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n");
+    let last = ("GET /4 HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlast");
+    let mut parts = Script::talk(7, &[TURNS[0], TURNS[1], head, last, head], 1400);
+    parts.retain(|part| !part.data.starts_with(b"POST"));
+    parts
+}
+
+#[test]
+fn a_response_to_head_has_no_body_though_its_request_was_not_read_yet() {
+    let counters = check(
+        &shown(&behind_a_hole()),
+        &[
+            WHOLE[0],
+            "? → 201 \"second\" incomplete",
+            "HEAD /3 → 200 \"\" gap",
+            "GET /4 → 200 \"last\"",
+            "HEAD /3 → 200 \"\"",
+        ],
+    );
+    assert_eq!(counters.streams.gaps, 1);
+}
+
+#[test]
+fn a_response_to_head_has_no_body_though_its_side_alone_was_seen() {
+    let one: Vec<Part> = behind_a_hole().into_iter().filter(|part| !part.from_client).collect();
+    let (told, _) = watch(&Limits::default(), &shown(&one));
+    assert!(told.contains(&"? → 200 \"last\" one_sided".to_owned()), "{told:?}");
+    assert_eq!(told.len(), 5, "{told:?}");
+}
+
+#[test]
+fn requests_that_come_later_than_their_responses_meet_them_in_order() {
+    let turns = [TURNS[0], TURNS[1], TURNS[2], TURNS[1]];
+    let parts = shown(&Script::talk(7, &turns, 20));
+    for late in [3, 30, 90] {
+        let mut seen = parts.clone();
+        for seen in seen.iter_mut().filter(|seen| seen.part.from_client) {
+            seen.millis += late;
+        }
+        seen.sort_by_key(|seen| seen.millis);
+        let told = check(&seen, &[WHOLE[0], WHOLE[1], WHOLE[2], WHOLE[1]]);
+        assert_eq!(told.flows, 1, "{late}");
+    }
 }

@@ -101,20 +101,26 @@ struct Recent {
     at: u8,
 }
 
+/// No offset: streams are shorter.
+const NOWHERE: u64 = u64::MAX;
+
 /// One direction of a connection. There may be two million of them: what is rare is kept apart.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Stream {
-    /// Sequence number of offset `next`.
-    at: Option<SeqNumber>,
-    /// Another initial number that was offered (a second SYN/ACK).
-    other: Option<SeqNumber>,
     next: u64,
     /// Highest offset that the other side has acknowledged.
     acked: u64,
     /// Offset of the FIN.
-    fin: Option<u64>,
+    fin: u64,
     hole: Option<Box<Hole>>,
     recent: Option<Box<Recent>>,
+    /// Sequence number of offset `next`, once it is `known`.
+    at: SeqNumber,
+    /// Where else the stream may begin, if it `may`: a second SYN/ACK said so.
+    other: SeqNumber,
+    known: bool,
+    may: bool,
+    seen: bool,
     closed: bool,
     strays: u8,
     /// The SYN was seen.
@@ -123,11 +129,32 @@ pub struct Stream {
     pub differs: bool,
 }
 
+impl Default for Stream {
+    fn default() -> Self {
+        Self {
+            next: 0,
+            acked: 0,
+            fin: NOWHERE,
+            hole: None,
+            recent: None,
+            at: SeqNumber::default(),
+            other: SeqNumber::default(),
+            known: false,
+            may: false,
+            seen: false,
+            closed: false,
+            strays: 0,
+            syn: false,
+            differs: false,
+        }
+    }
+}
+
 impl Stream {
     /// Something was seen of this direction.
     #[must_use]
     pub fn is_seen(&self) -> bool {
-        self.at.is_some()
+        self.seen
     }
 
     /// Offset of the next byte.
@@ -151,50 +178,35 @@ impl Stream {
     /// How far a sequence number is ahead of the next byte; negative where it is behind.
     #[must_use]
     pub fn distance(&self, seq: SeqNumber) -> Option<i64> {
-        Some(seq.ahead_of(self.at?))
-    }
-
-    /// The other side has acknowledged up to here before anything was seen of this one.
-    #[must_use]
-    pub fn was_promised(&self, first: SeqNumber) -> bool {
-        self.at.is_none() && self.other == Some(first)
+        self.known.then(|| seq.ahead_of(self.at))
     }
 
     /// The stream offset of a sequence number, near the present one.
     #[must_use]
     pub fn offset_of(&self, seq: SeqNumber) -> Option<u64> {
-        let ahead = seq.ahead_of(self.at?);
-        Some(self.next.saturating_add_signed(ahead))
+        Some(self.next.saturating_add_signed(self.distance(seq)?))
     }
 
     /// Takes a SYN; gives whether it starts another connection than the one being followed.
     pub fn syn(&mut self, seq: SeqNumber) -> bool {
         let first = seq.plus(1);
-        match self.at {
-            None => {
-                self.at = Some(first);
-                self.syn = true;
-                false
-            }
-            // Nothing has come yet: which of the two the data follows will show.
-            Some(at) if self.next == 0 && at != first => {
-                self.other = Some(first);
-                self.syn = true;
-                false
-            }
-            Some(at) => {
-                let start = SeqNumber(
-                    at.0.wrapping_sub(u32::try_from(self.next & 0xffff_ffff).unwrap_or(0)),
-                );
-                start != first
-            }
+        if !core::mem::replace(&mut self.seen, true) {
+            (self.at, self.known, self.syn) = (first, true, true);
+            return false;
         }
+        // Nothing has come yet: which of the two the data follows will show.
+        if self.next == 0 && self.at != first {
+            (self.other, self.may, self.syn) = (first, true, true);
+            return false;
+        }
+        let said = u32::try_from(self.next & 0xffff_ffff).unwrap_or(0);
+        SeqNumber(self.at.0.wrapping_sub(said)) != first
     }
 
-    /// The other side acknowledges up to `seq`.
-    pub fn acknowledge(&mut self, seq: SeqNumber) {
-        if self.at.is_none() {
-            self.other = Some(seq);
+    /// The other side acknowledges up to `seq`; where it `opens`, that is where this one begins.
+    pub fn acknowledge(&mut self, seq: SeqNumber, opens: bool) {
+        if opens && !self.known {
+            (self.at, self.known) = (seq, true);
         }
         if let Some(offset) = self.offset_of(seq)
             && offset <= self.next.saturating_add(WINDOW_MAX)
@@ -209,12 +221,12 @@ impl Stream {
         // An end before bytes that have come, or behind another end, is not the sender's.
         if ahead.saturating_add_unsigned(payload) >= 0 {
             let end = self.next.saturating_add_signed(ahead.saturating_add_unsigned(payload));
-            self.fin = Some(self.fin.map_or(end, |fin| fin.min(end)));
+            self.fin = self.fin.min(end);
         }
     }
 
     fn settle(&mut self) {
-        self.closed |= self.hole.is_none() && self.fin.is_some_and(|fin| self.next >= fin);
+        self.closed |= self.hole.is_none() && self.next >= self.fin;
     }
 
     /// Takes the payload of a segment.
@@ -228,14 +240,13 @@ impl Stream {
         let head = &segment.head;
         let seq = SeqNumber(head.seq).plus(u32::from(head.flags.syn()));
         let length = (segment.payload.len() as u64).saturating_add(u64::from(head.missing));
-        if length > 0 && self.next == 0 && self.hole.is_none() && self.other == Some(seq) {
-            self.at = Some(seq);
+        let begins = self.may && length > 0 && self.next == 0 && self.hole.is_none();
+        if !self.known || (begins && self.other == seq) {
+            (self.at, self.known) = (seq, true);
         }
-        let at = *self.at.get_or_insert(seq);
-        if length > 0 {
-            self.other = None;
-        }
-        let ahead = seq.ahead_of(at);
+        self.seen = true;
+        self.may &= length == 0;
+        let ahead = seq.ahead_of(self.at);
         if ahead.unsigned_abs() > WINDOW_MAX {
             counters.out_of_window = counters.out_of_window.saturating_add(1);
             self.strays = self.strays.saturating_add(1);
@@ -328,7 +339,7 @@ impl Stream {
     fn advance(&mut self, bytes: u64) {
         self.next = self.next.saturating_add(bytes);
         let wrapped = u32::try_from(bytes & 0xffff_ffff).unwrap_or(0);
-        self.at = self.at.map(|at| at.plus(wrapped));
+        self.at = self.at.plus(wrapped);
     }
 
     fn keep(
@@ -452,7 +463,7 @@ impl Stream {
     }
 
     fn note_recent(&mut self, payload: &[u8]) {
-        let Some(at) = self.at else { return };
+        let at = self.at;
         let recent = self.recent.get_or_insert_default();
         let place = usize::from(recent.at) % RECENT;
         if let Some(slot) = recent.seen.get_mut(place) {

@@ -1,7 +1,10 @@
 //! Captures made anew: the same conversations, carried otherwise.
 
+mod wraps;
+
 use std::path::Path;
 use stilt_capture::source::{self, Batch};
+pub use wraps::{WRAPS, wrap};
 
 /// Packets with their time in nanoseconds.
 pub type Packets = Vec<(i64, Vec<u8>)>;
@@ -189,68 +192,59 @@ pub fn fragment(packets: &[(i64, Vec<u8>)], size: usize) -> Packets {
     out
 }
 
-fn ipv4(protocol: u8, payload: &[u8]) -> Vec<u8> {
-    let total = u16::try_from(20 + payload.len()).unwrap().to_be_bytes();
-    let mut out = vec![0x45, 0, total[0], total[1], 0, 9, 0, 0, 64, protocol, 0, 0];
-    out.extend([192, 0, 2, 1, 192, 0, 2, 2]);
-    out.extend(payload);
-    out
-}
-
-fn ethernet(kind: u16, payload: &[u8]) -> Vec<u8> {
-    let mut out = vec![4; 12];
-    out.extend(kind.to_be_bytes());
-    out.extend(payload);
-    out
-}
-
-fn udp(port: u16, head: &[u8], payload: &[u8]) -> Vec<u8> {
-    let mut out = vec![0xc0, 0];
-    out.extend(port.to_be_bytes());
-    out.extend(u16::try_from(8 + head.len() + payload.len()).unwrap().to_be_bytes());
-    out.extend([0, 0]);
-    out.extend(head);
-    out.extend(payload);
-    out
-}
-
-/// Ways to carry a packet inside another, by name.
-pub type Wrap = (&'static str, fn(&[u8]) -> Vec<u8>);
-
-pub const WRAPS: &[Wrap] = &[
-    ("VLAN", |packet| {
-        let mut out = packet.to_vec();
-        out.splice(12..12, [0x81, 0, 0x20, 7]);
-        out
-    }),
-    ("QinQ", |packet| {
-        let mut out = packet.to_vec();
-        out.splice(12..12, [0x88, 0xa8, 0, 7, 0x81, 0, 0, 9]);
-        out
-    }),
-    ("VXLAN", |packet| ethernet(0x0800, &ipv4(17, &udp(4789, &[8, 0, 0, 0, 0, 1, 0, 0], packet)))),
-    ("GENEVE", |packet| {
-        let head = [1, 0, 0x65, 0x58, 0, 1, 0, 0, 1, 2, 3, 4];
-        ethernet(0x0800, &ipv4(17, &udp(6081, &head, packet)))
-    }),
-    ("GRE", |packet| {
-        let inner = [&[0x20, 0, 8, 0, 0, 0, 0, 5], &packet[14..]].concat();
-        ethernet(0x0800, &ipv4(47, &inner))
-    }),
-    ("IP in IP", |packet| ethernet(0x0800, &ipv4(4, &packet[14..]))),
-    ("IPv6", |packet| {
+/// The conversations that begin in a window of a capture, as far as they go in it, with no pause of
+/// more than a second. What began before would be cut anew by whatever is done to it.
+pub fn window(packets: &[(i64, Vec<u8>)], from: usize, count: usize) -> Packets {
+    let ends = |packet: &[u8]| {
         let (ip, tcp, _) = parts(packet);
-        let length = u16::try_from(packet.len() - tcp).unwrap().to_be_bytes();
-        let mut out = vec![0x60, 0, 0, 0, length[0], length[1], 6, 64];
-        for address in [&packet[ip + 12..ip + 16], &packet[ip + 16..ip + 20]] {
-            out.extend([0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0]);
-            out.extend(address);
+        let (a, b) = (
+            [&packet[ip + 12..ip + 16], &packet[tcp..tcp + 2]].concat(),
+            [&packet[ip + 16..ip + 20], &packet[tcp + 2..tcp + 4]].concat(),
+        );
+        if a < b { (a, b) } else { (b, a) }
+    };
+    let mut begun = std::collections::BTreeSet::new();
+    let mut out: Packets = Vec::new();
+    let mut pause = 0;
+    for (time, packet) in packets.iter().skip(from) {
+        let flags = packet[parts(packet).1 + 13];
+        if flags & 0x12 == 2 {
+            begun.insert(ends(packet));
         }
-        out.extend(&packet[tcp..]);
-        ethernet(0x86dd, &out)
-    }),
-];
+        if out.len() < count && begun.contains(&ends(packet)) {
+            let last = out.last().map_or(*time, |(last, _)| *last);
+            pause += (time - pause - last - 1_000_000_000).max(0);
+            out.push((time - pause, packet.clone()));
+        }
+    }
+    out
+}
 
-pub fn wrap(packets: &[(i64, Vec<u8>)], how: fn(&[u8]) -> Vec<u8>) -> Packets {
-    packets.iter().map(|(time, packet)| (*time, how(packet))).collect()
+/// What one side sends comes so much later. The order within each side stays.
+pub fn delayed(packets: &[(i64, Vec<u8>)], of_clients: bool, nanos: i64) -> Packets {
+    let mut out = packets.to_vec();
+    for (time, packet) in &mut out {
+        let tcp = parts(packet).1;
+        let client = packet[tcp..tcp + 2] > packet[tcp + 2..tcp + 4];
+        *time += if client == of_clients { nanos } else { 0 };
+    }
+    out.sort_by_key(|(time, _)| *time);
+    out
+}
+
+/// Two captures at once, the second between other addresses.
+pub fn interleaved(first: &[(i64, Vec<u8>)], second: &[(i64, Vec<u8>)]) -> Packets {
+    let start = |packets: &[(i64, Vec<u8>)]| packets.first().map_or(0, |(time, _)| *time);
+    let shift = start(first) - start(second);
+    let mut out = first.to_vec();
+    for (time, packet) in second {
+        let (ip, ..) = parts(packet);
+        let mut packet = packet.clone();
+        for at in [ip + 13, ip + 17] {
+            packet[at] ^= 0x80;
+        }
+        out.push((time + shift, packet));
+    }
+    out.sort_by_key(|(time, _)| *time);
+    out
 }

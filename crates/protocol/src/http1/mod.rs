@@ -171,6 +171,12 @@ impl Parser {
         matches!(self.state, State::Head { .. })
     }
 
+    /// A head is whole, and how its body is framed was not said yet.
+    #[must_use]
+    pub fn is_unframed(&self) -> bool {
+        matches!(self.state, State::Framed)
+    }
+
     /// Bytes of memory that the body being read holds, about.
     #[must_use]
     pub fn weight(&self) -> usize {

@@ -58,6 +58,7 @@ impl Conversation {
             self.settle_unsent(now, work);
         }
         self.unpack(side);
+        self.settle_frame(side, false, end.saturating_sub(bytes), now, work);
         let Some(voice) = self.voices.get_mut(side) else { return };
         voice.gap |= !snaplen;
         voice.snaplen |= snaplen;
@@ -113,6 +114,7 @@ impl Conversation {
 
     fn end_side(&mut self, side: usize, clean: bool, now: Mark, work: &mut Work<'_>) {
         self.unpack(side);
+        self.settle_frame(side, clean, u64::MAX, now, work);
         let Some(voice) = self.voices.get_mut(side) else { return };
         let Some(parser) = &mut voice.parser else { return };
         if let Some(message) = parser.end(clean) {

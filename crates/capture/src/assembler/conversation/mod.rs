@@ -6,16 +6,17 @@
 //! response's first segment tells which request it answers.
 
 mod ends;
+mod frames;
 mod judge;
 mod pairs;
 mod told;
 mod unsent;
 
 use super::Work;
+use super::queue::Queue;
 use crate::segment::SegmentHead;
 use pairs::{Answer, Asked};
-use std::collections::VecDeque;
-use stilt_model::{FlowId, Mark, Message, Timestamp, Tunnel};
+use stilt_model::{FlowId, Mark, Timestamp, Tunnel};
 use stilt_protocol::http1::{
     Framing, Likeness, Packed, Parser, Side, Step, after_blank_lines, looks_like_request,
     looks_like_request_loosely, looks_like_response,
@@ -68,6 +69,7 @@ impl Voice {
     }
 }
 
+/// There may be a million of these, most with one request begun: they are kept small.
 #[derive(Debug)]
 pub(super) struct Conversation {
     /// VLAN tags and tunnel, where there are any.
@@ -77,14 +79,15 @@ pub(super) struct Conversation {
     voices: [Voice; 2],
     /// Which side asks.
     client: Option<usize>,
-    id: Option<FlowId>,
+    /// 0 where nobody asked for it yet.
+    id: FlowId,
     ordinal: u64,
-    asked: VecDeque<Asked>,
+    asked: Queue<Asked>,
     /// The request whose response is being read.
     answering: Option<Box<Asked>>,
     /// A request that is still being read, with its response, which was complete before it.
     held: Option<Box<(Asked, Answer)>>,
-    early: VecDeque<Answer>,
+    early: Queue<Answer>,
     /// What the response being read acknowledges.
     acked: Option<u64>,
     /// The head of the response being read was whole, and its request looked for.
@@ -116,12 +119,12 @@ impl Conversation {
             midstream,
             voices: [Voice::default(), Voice::default()],
             client: None,
-            id: None,
+            id: FlowId(0),
             ordinal: 0,
-            asked: VecDeque::new(),
+            asked: Queue::default(),
             answering: None,
             held: None,
-            early: VecDeque::new(),
+            early: Queue::default(),
             acked: None,
             announced: false,
             doubt: midstream,
@@ -316,33 +319,9 @@ impl Conversation {
             parser.frame(Framing::None);
             return;
         }
-        if self.answering.is_none() {
-            self.answer_begins(said.now, work);
-            self.answering = self.match_request(said, work).map(Box::new);
-        }
-        self.announced = true;
-        let method = self.answering.as_ref().map(|asked| asked.method.clone()).unwrap_or_default();
-        let Some(parser) = self.voices.get_mut(side).and_then(|voice| voice.parser.as_mut()) else {
-            return;
-        };
-        let framing = Framing::of_response(parser.message_mut(), &method);
-        // Behind an accepted CONNECT or upgrade anything may follow, HTTP too: content will tell,
-        // unless it is named.
-        let handed_over = framing == Framing::Opaque;
-        let upgrade = status == 101 && names_other_protocol(parser.message());
-        let tunnel = handed_over && !upgrade;
-        let whole = parser.frame(if tunnel { Framing::None } else { framing });
-        if tunnel {
-            parser.lose();
-        }
-        if let Some(message) = whole {
-            self.message(side, message, end, said, work);
-        }
-        if handed_over && !(self.opaque || self.tunnel) {
-            work.counters.handed_over = work.counters.handed_over.saturating_add(1);
-        }
-        self.opaque |= upgrade;
-        self.tunnel |= tunnel;
+        let rest = end.checked_sub(said.offset).and_then(|at| usize::try_from(at).ok());
+        let rest = rest.and_then(|at| said.bytes.get(at..)).unwrap_or_default();
+        self.frame_response(side, (rest, None), end, said, work);
     }
 }
 
@@ -350,10 +329,4 @@ impl Conversation {
 fn pass_over(bytes: usize, work: &mut Work<'_>) {
     let passed = &mut work.counters.handed_over_bytes;
     *passed = passed.saturating_add(bytes as u64);
-}
-
-/// The protocol that a 101 response switches to is known not to be HTTP/1.
-fn names_other_protocol(message: &Message) -> bool {
-    let upgrade = message.head.header("upgrade").unwrap_or_default();
-    [&b"websocket"[..], b"h2c"].iter().any(|name| upgrade.trim_ascii().eq_ignore_ascii_case(name))
 }

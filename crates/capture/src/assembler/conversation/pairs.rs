@@ -2,6 +2,7 @@
 
 use super::{Conversation, Said, Voice};
 use crate::assembler::Work;
+use core::time::Duration;
 use stilt_model::{Mark, Message};
 
 /// Responses that came before their request and wait for it.
@@ -46,7 +47,8 @@ impl Conversation {
     pub(super) fn match_request(&mut self, said: &Said<'_>, work: &mut Work<'_>) -> Option<Asked> {
         let acked = self.acked;
         if !self.doubt {
-            return self.asked.pop_front();
+            // Those that came before this one have requests of their own to wait for.
+            return if self.early.is_empty() { self.asked.pop_front() } else { None };
         }
         let acked = acked?;
         // A request that was sent after this answer is not what it answers.
@@ -119,12 +121,13 @@ impl Conversation {
                     self.emit(Some(asked), Some(answer), said.now, work);
                 }
             }
-            None if self.may_be_asked_still(said) => {
+            None if self.may_be_asked_still(said) || (!self.doubt && !self.early.is_empty()) => {
                 if self.early.len() >= EARLY_MAX {
                     let oldest = self.early.pop_front();
                     self.emit(None, oldest, said.now, work);
                 }
                 self.early.push_back(answer);
+                self.meet_early(said.now, work);
             }
             // Its head came before its request, which has come meanwhile.
             None if self.asked.iter().any(|asked| self.answers(&answer, asked)) => {
@@ -144,7 +147,24 @@ impl Conversation {
             .and_then(|client| self.voices.get(client))
             .and_then(Voice::head_from)
             .is_some_and(|offset| offset < acked);
-        heading || (said.other_seen && acked > said.other_next)
+        // Of a side that was never heard it can't be told but where the connection began.
+        let awaited = said.other_seen || (said.begun && !self.midstream);
+        heading || (awaited && acked > said.other_next)
+    }
+
+    /// Responses wait for requests of a side of which nothing was seen.
+    pub(in crate::assembler) fn holds_back(&self) -> bool {
+        !self.both_seen && !self.early.is_empty()
+    }
+
+    /// Time passes: a side of which nothing is seen for so long is not in the capture.
+    pub(in crate::assembler) fn tick(&mut self, now: Mark, work: &mut Work<'_>) {
+        let wait = Duration::from_millis(work.limits.acked_wait_ms);
+        let late = |answer: &Answer| now.time.since(answer.message.end.time) > wait;
+        while self.holds_back() && self.early.front().is_some_and(late) {
+            let answer = self.early.pop_front();
+            self.emit(None, answer, now, work);
+        }
     }
 
     fn request(
@@ -174,6 +194,13 @@ impl Conversation {
             asked.fill(message, end, gap, snaplen);
         }
         self.meet_early(now, work);
+        let end = self.asked.front().and_then(|asked| asked.end);
+        if let Some(client) = self.client
+            && end.is_some()
+            && end == self.acked
+        {
+            self.settle_frame(1_usize.saturating_sub(client), false, u64::MAX, now, work);
+        }
     }
 
     /// Whether an early response can be the one to this request: it acknowledges all of it, and

@@ -34,7 +34,9 @@ impl Conversation {
         let (vlan, tunnel) = self.around.as_deref().cloned().unwrap_or_default();
         let flow = Flow { client: near, server: far, vlan, tunnel };
         let opened = self.opened.nanos();
-        let flow_id = *self.id.get_or_insert_with(|| flow.id(opened));
+        if self.id == stilt_model::FlowId(0) {
+            self.id = flow.id(opened);
+        }
         let (asked_gap, asked_cut) =
             asked.as_ref().map_or((false, false), |asked| (asked.gap, asked.snaplen));
         let (answer_gap, answer_cut) =
@@ -44,13 +46,13 @@ impl Conversation {
         if request.is_none() && response.is_none() {
             return;
         }
-        if let (None, Some(response)) = (&request, &mut response)
-            && self.both_seen
-            && !self.doubt
-        {
-            // Nothing was lost that could have held its request.
+        // Nothing was lost that could have held its request.
+        let unasked = request.is_none() && self.both_seen && !self.doubt;
+        if let (true, Some(response)) = (unasked, &mut response) {
             response.anomalies.push(Anomaly::UnexpectedResponse);
         }
+        let lost = request.is_none() && self.both_seen && !unasked;
+        let lacks = response.is_none() || lost;
         let cut = |message: &Option<Message>| {
             message.as_ref().is_some_and(|message| !message.body.complete && message.body.lost == 0)
         };
@@ -60,7 +62,7 @@ impl Conversation {
             one_sided: !self.both_seen,
             gap: asked_gap || answer_gap,
             snaplen: asked_cut || answer_cut,
-            incomplete: cut(&request) || cut(&response) || response.is_none(),
+            incomplete: cut(&request) || cut(&response) || lacks,
             body_cut: false,
             repaired,
             head_cut: response.is_none() && request.as_ref().is_some_and(is_head_cut),
@@ -77,7 +79,7 @@ impl Conversation {
         }
         work.out.push(Exchange {
             flow,
-            flow_id,
+            flow_id: self.id,
             ordinal: self.ordinal,
             request,
             response,
