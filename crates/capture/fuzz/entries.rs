@@ -89,7 +89,8 @@ pub fn segments(data: &[u8]) {
         let side = usize::from(control >> 7);
         let flags = match control & 7 {
             0..=3 => 0x10,
-            4 => 0x02 | u8::from(side == 1) * 0x10,
+            4 if side == 1 => 0x12,
+            4 => 0x02,
             5 => 0x11,
             6 => 0x04,
             _ => 0,
@@ -215,8 +216,11 @@ pub fn filter(data: &[u8]) {
     read("filter", &file, Some(text));
 }
 
-/// All of them, by the name of their corpus.
-pub const ENTRIES: &[(&str, fn(&[u8]))] = &[
+/// A target: the name of its corpus, and what is called.
+pub type Entry = (&'static str, fn(&[u8]));
+
+/// All of them.
+pub const ENTRIES: &[Entry] = &[
     ("frames", frames),
     ("segments", segments),
     ("pcap", pcap),

@@ -9,5 +9,6 @@ pub mod link;
 pub mod segment;
 pub mod source;
 pub mod tcp;
+pub mod write;
 
 pub use segment::{Segment, SegmentHead, TcpFlags};

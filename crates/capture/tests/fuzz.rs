@@ -1,5 +1,5 @@
 //! The fuzz targets on their saved corpora, and on changes of them.
-#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail by panicking")]
 
 #[path = "../fuzz/entries.rs"]
 mod entries;

@@ -19,6 +19,10 @@ pub(crate) enum Command {
     Replay(Replay),
     /// Analyses what interfaces and cloud mirrors show, live, until Ctrl-C
     Watch(Watch),
+    /// Cuts out the packets behind one alert, as a capture that raises it again
+    Carve(Carve),
+    /// Says what would keep traffic from being seen, on an interface or in a capture
+    Doctor(Doctor),
     /// Shows each actor's sequence of actions
     Sessions(Sessions),
     /// Shows the services and endpoints that were seen, and what is known of them
@@ -158,6 +162,44 @@ pub(crate) struct Output {
     /// Detections that do not take part
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub(crate) skip: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Carve {
+    #[command(flatten)]
+    pub(crate) input: Input,
+    /// The alert's event.id
+    #[arg(long, value_name = "ID")]
+    pub(crate) alert: String,
+    /// Where to write the packets (pcapng)
+    #[arg(short, long, value_name = "OUT")]
+    pub(crate) output: PathBuf,
+    /// The learned baseline that the run which raised it started from
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Doctor {
+    /// Capture files; the machine is looked at where none is named
+    #[arg(value_name = "CAPTURE", conflicts_with = "interfaces")]
+    pub(crate) captures: Vec<PathBuf>,
+    /// Interface to listen on for a while
+    #[arg(short, long = "interface", value_name = "IFACE", value_delimiter = ',')]
+    pub(crate) interfaces: Vec<String>,
+    /// How long to listen
+    #[arg(long, value_name = "N", default_value = "5",
+          value_parser = clap::value_parser!(u16).range(1..=3600))]
+    pub(crate) seconds: u16,
+    /// The filter that a run would have
+    #[arg(long, value_name = "BPF")]
+    pub(crate) filter: Option<String>,
+    /// TOML configuration
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Shape of the output
+    #[arg(long, default_value = "table")]
+    pub(crate) format: Shape,
 }
 
 #[derive(Debug, ClapArgs)]

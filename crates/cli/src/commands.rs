@@ -15,7 +15,7 @@ use stilt_model::{Key, SessionRecord};
 
 pub(crate) type Done = Result<u8, Failure>;
 
-fn config_of(path: Option<&Path>) -> Result<Config, Failure> {
+pub(crate) fn config_of(path: Option<&Path>) -> Result<Config, Failure> {
     match path {
         Some(path) => Config::load(path).map_err(|error| Failure::Run(error.into())),
         None => Ok(Config::default()),
@@ -23,7 +23,7 @@ fn config_of(path: Option<&Path>) -> Result<Config, Failure> {
 }
 
 /// The installation key: `STILT_KEY_FILE`, else as configured, else where it lies by default.
-fn key_of(config: &Config) -> Result<Key, Failure> {
+pub(crate) fn key_of(config: &Config) -> Result<Key, Failure> {
     let named = std::env::var_os("STILT_KEY_FILE").map(PathBuf::from);
     let path =
         named.or_else(|| config.privacy.key_file.clone()).or_else(stilt_engine::default_path);
@@ -35,7 +35,7 @@ fn key_of(config: &Config) -> Result<Key, Failure> {
 }
 
 /// Flow workers: as asked for, else as configured, else the cores there are.
-fn threads(common: &Common, config: &Config) -> usize {
+pub(crate) fn threads(common: &Common, config: &Config) -> usize {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let configured = Some(config.capture.workers).filter(|workers| *workers > 0);
     common.threads.map(usize::from).or(configured).unwrap_or_else(cores)
@@ -80,7 +80,7 @@ pub(crate) fn go(input: &Input, options: &Options) -> Result<Ran, Failure> {
 }
 
 /// What the run gives up once everything is open; command line before configuration.
-fn sandbox_of(common: &Common, config: &Config) -> Result<Option<Sandbox>, Failure> {
+pub(crate) fn sandbox_of(common: &Common, config: &Config) -> Result<Option<Sandbox>, Failure> {
     if common.no_sandbox || !(config.sandbox.enabled || common.user.is_some()) {
         return Ok(None);
     }
@@ -90,7 +90,7 @@ fn sandbox_of(common: &Common, config: &Config) -> Result<Option<Sandbox>, Failu
 }
 
 /// A run that goes on for weeks does so as root only where it is told to.
-fn not_as_root(sandbox: Sandbox) -> Result<Sandbox, Failure> {
+pub(crate) fn not_as_root(sandbox: Sandbox) -> Result<Sandbox, Failure> {
     let user = match sandbox.user {
         None if stilt_engine::guard::is_root() => {
             Some(Account::instead_of_root().map_err(Failure::Usage)?)
@@ -120,7 +120,7 @@ fn refuse_overwriting(common: &Common, options: &Options) -> Result<(), Failure>
     refuse_same(lines.iter(), captures().chain(config()).chain(baseline))
 }
 
-fn refuse_same<'a>(
+pub(crate) fn refuse_same<'a>(
     outputs: impl Iterator<Item = &'a PathBuf>,
     used: impl Iterator<Item = (&'static str, &'a PathBuf)>,
 ) -> Result<(), Failure> {

@@ -4,7 +4,9 @@
 //! error.
 
 mod args;
+mod carve;
 mod commands;
+mod doctor;
 mod inventory;
 mod inventory_table;
 mod say;
@@ -31,6 +33,8 @@ fn main() -> ExitCode {
     let done = match args.command {
         Command::Replay(replay) => commands::replay(replay),
         Command::Watch(watch) => commands::watch(watch),
+        Command::Carve(asked) => carve::carve(&asked),
+        Command::Doctor(doctor) => doctor::doctor(&doctor),
         Command::Sessions(sessions) => commands::sessions(&sessions),
         Command::Inventory(inventory) => inventory::show(&inventory),
         Command::Learn(learn) => commands::learn(learn),

@@ -202,7 +202,7 @@ impl Opening {
         Self { over, thread: thread::Builder::new().name("opening".to_owned()).spawn(look).ok() }
     }
 
-    fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         self.over.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
             thread.thread().unpark();

@@ -123,3 +123,26 @@ fn a_user_without_any_other_right_can_watch() {
     assert!(!ran.err.contains("sandbox"), "{}", ran.err);
     assert!(scratch.path("b").is_file());
 }
+
+#[test]
+fn the_doctor_tells_a_mirror_of_one_direction_and_an_interface_that_is_down() {
+    let Some(lab) = span("doctor") else { return };
+    let scratch = Scratch::new("doctor-live");
+    let _app = lab.part("app", "serve", &[SERVER]);
+    let examine = |seconds: &str| {
+        let args = ["doctor", "-i", "mon0", "--seconds", seconds];
+        let mut running = lab.stilt("tap", &scratch, &args);
+        lab.part("user", "visit", &[SERVER, "20"]).done();
+        running.end()
+    };
+    let ran = examine("4");
+    assert!(ran.code == 0 && !ran.out.contains("problem"), "{ran:?}");
+    assert!(ran.out.contains("are HTTP/1") && ran.out.contains("no packet was dropped"), "{ran:?}");
+    lab.sh("app", "tc filter del dev eth0 egress");
+    let ran = examine("4");
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.out.contains("one direction only") && ran.out.contains("-i A -i B"), "{ran:?}");
+    lab.sh("tap", "ip link set mon0 down");
+    let ran = examine("1");
+    assert!(ran.code == 1 && ran.out.contains("mon0 is down"), "{ran:?}");
+}

@@ -124,6 +124,17 @@ pub fn html(data: &[u8]) {
     body("text/html", data);
 }
 
+/// A document of XML.
+pub fn xml(data: &[u8]) {
+    body("application/xml", data);
+}
+
+/// Messages of protobuf, bare and as gRPC frames them.
+pub fn protobuf(data: &[u8]) {
+    body("application/x-protobuf", data);
+    body("application/grpc", data);
+}
+
 /// A bare token, or text.
 pub fn token(data: &[u8]) {
     body("text/plain", data);
@@ -157,13 +168,18 @@ fn mask_text(masker: &Masker, text: &str) {
     assert!(!masker.text(&around).contains(secret));
 }
 
-/// All of them, by the name of their corpus.
-pub const ENTRIES: &[(&str, fn(&[u8]))] = &[
+/// A target: the name of its corpus, and what is called.
+pub type Entry = (&'static str, fn(&[u8]));
+
+/// All of them.
+pub const ENTRIES: &[Entry] = &[
     ("json", json),
     ("events", events),
     ("form", form),
     ("multipart", multipart),
     ("html", html),
+    ("xml", xml),
+    ("protobuf", protobuf),
     ("token", token),
     ("heads", heads),
     ("mask", mask),

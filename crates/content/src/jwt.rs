@@ -1,12 +1,15 @@
-//! Signed tokens (RFC 7519): header and claims, decoded under caps, never verified.
+//! Signed tokens (RFC 7519): header and claims, decoded under caps. Signatures are checked where
+//! keys are known, on the floor of sessions.
 
 use crate::bytes::prefix;
 use crate::mask::Masker;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
-use stilt_model::{Jwt, SecretKind};
+use stilt_model::{Jwt, Sealed, SecretKind};
 
+/// Longest token whose signature is checked.
+const SEALED_MAX: usize = 8192;
 const CLAIMS_MAX: usize = 32;
 const ROLES_MAX: usize = 32;
 const SUBJECTS: &[&str] = &[
@@ -102,6 +105,7 @@ pub(crate) fn decode(masker: &mut Masker, value: &str, max: usize) -> Option<Jwt
         iss: claims.get("iss").and_then(scalar).map(|iss| clean(&iss)),
         iat: seconds(claims.get("iat")),
         exp: seconds(claims.get("exp")),
+        sealed: signature.filter(|_| value.len() <= SEALED_MAX).map(|_| Sealed::new(value)),
         signature,
         own_key,
         ..Jwt::default()

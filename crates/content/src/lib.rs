@@ -5,6 +5,7 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
+mod as_sent;
 mod bytes;
 mod config;
 mod cookie;
@@ -12,6 +13,7 @@ mod credential;
 mod exposure;
 mod header_names;
 mod headers;
+pub mod jwks;
 mod jwt;
 mod leaves;
 pub mod mask;

@@ -6,7 +6,7 @@ use crate::header_names::HeaderNames;
 use crate::leaves::paths::Paths;
 use crate::leaves::{Sink, form, graphql, html, json, multipart, protobuf, xml};
 use crate::mask::{Masker, Tally, credential_kind, scheme_off};
-use crate::{cookie, credential, exposure, headers, jwt, method, shape, target};
+use crate::{as_sent, cookie, credential, exposure, headers, jwks, jwt, method, shape, target};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -163,6 +163,7 @@ impl Reader {
                 .and_then(|host| target::host(&self.masker, host.trim(), max)),
             content_type: headers::media_type(head, max).map(|media| clean(&media, max)),
             body_bytes: message.body.bytes,
+            as_sent: as_sent::read(message, &self.masker, &mut self.names, max),
             credentials,
             leaves,
             leaves_cut,
@@ -217,7 +218,13 @@ impl Reader {
             sensitive.merge(&counted.counts);
             shown
         });
+        let keys = if head.status == 200 && jwks::may_be(path) {
+            jwks::parse(&message.body.kept, false)
+        } else {
+            Vec::new()
+        };
         Response {
+            keys,
             status: head.status,
             shape: shape::shape(&leaves, media.as_deref(), message.body.bytes),
             exposed: exposure::read(asked, message, media.as_deref()),
@@ -225,6 +232,7 @@ impl Reader {
                 .map(|origin| self.masker.text_max(&origin, self.config.header_max).into_owned()),
             content_type: media,
             body_bytes: message.body.bytes,
+            as_sent: as_sent::read(message, &self.masker, &mut self.names, self.config.header_max),
             start: message.start.time,
             leaves,
             leaves_cut,

@@ -24,6 +24,7 @@ fn message(start: (&str, &str), status: u16, headers: &[(&str, &str)], body: &[u
         end: mark(4),
         offset: 0,
         anomalies: Vec::new(),
+        trailers: Vec::new(),
     }
 }
 
@@ -424,5 +425,34 @@ fn bodies_of_odd_syntax_end_without_panic() {
         let request = read(request, answer(&[], "")).request.unwrap();
         assert!(request.leaves.len() <= 512);
         assert!(!request.leaves.iter().any(|leaf| format!("{leaf:?}").contains("aaaa")), "{media}");
+    }
+}
+
+#[test]
+fn trailers_are_masked_like_headers_and_told_with_lengths_and_digest() {
+    let mut response = answer(&[("Content-Type", "application/json")], "{}");
+    let plain = read(message(("GET", "/"), 0, &[], b""), response.clone());
+    assert_eq!(plain.response.unwrap().as_sent, None);
+    let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl";
+    let trailers = [
+        ("Server-Timing", "db;dur=53"),
+        ("Authorization", "Bearer abcdefghijkl"),
+        ("X-Api-Key", "k-123456"),
+        ("Set-Cookie", "sid=abcdef"),
+        ("X-Note", token),
+    ];
+    response.trailers = trailers
+        .iter()
+        .map(|(name, value)| (name.as_bytes().into(), value.as_bytes().into()))
+        .collect();
+    response.body.encoded_bytes = 40;
+    response.body.sha256 = Some(Box::new([7; 32]));
+    let told = read(message(("GET", "/"), 0, &[], b""), response).response.unwrap();
+    let sent = told.as_sent.unwrap();
+    assert_eq!((sent.encoded_bytes, sent.sha256), (Some(40), Some([7; 32])));
+    assert_eq!(sent.trailers[0], ("server-timing".to_owned(), "db;dur=53".to_owned()));
+    assert_eq!(sent.trailers.len(), trailers.len());
+    for ((_, shown), (_, value)) in sent.trailers.iter().zip(trailers).skip(1) {
+        assert!(shown.starts_with('<') && !shown.contains(value), "{shown}");
     }
 }

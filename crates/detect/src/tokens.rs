@@ -22,6 +22,8 @@ pub(crate) struct Token {
     pub(crate) given_to: Option<(Place, Timestamp)>,
     /// The user, where known.
     pub(crate) user: Option<String>,
+    /// The token that it goes back to: sessions are renewed, some with every answer.
+    root: u64,
 }
 
 /// Tokens in use.
@@ -42,8 +44,14 @@ impl Tokens {
         self.known.get(&token)
     }
 
+    /// The token that a token goes back to.
+    pub(crate) fn root(&self, token: u64) -> u64 {
+        self.known.get(&token).map_or(token, |known| known.root)
+    }
+
     /// The credentials of a request that stand for somebody who signed in: tokens that were handed
-    /// out, cookies named as those that are, signed tokens that name somebody.
+    /// out, cookies named as those that are, signed tokens that name somebody; each with the token
+    /// that it goes back to.
     pub(crate) fn carried<'a>(
         &'a self,
         context: &'a Context<'_>,
@@ -64,7 +72,7 @@ impl Tokens {
                 }
                 CredentialKind::Basic | CredentialKind::Other => false,
             };
-            stands.then_some((key, own))
+            stands.then(|| (self.root(key), own))
         })
     }
 
@@ -79,6 +87,7 @@ impl Tokens {
         let goes_on = sighting.outcome == Outcome::Success
             && (sighting.kind == EndpointKind::Refresh || step.is_some());
         if login.is_none() && !goes_on {
+            self.renew(context);
             return;
         }
         let (now, place) = (context.at(), Place::of(context));
@@ -92,8 +101,11 @@ impl Tokens {
             any = true;
             let key = tell::secret(issued.mark);
             self.known.remove(&key);
-            self.known
-                .touch(now, key, || Token { given_to: Some((place, now)), user: user.clone() });
+            self.known.touch(now, key, || Token {
+                given_to: Some((place, now)),
+                user: user.clone(),
+                root: key,
+            });
             if issued.kind == CredentialKind::Cookie && login.is_some() {
                 self.cookie(&sighting.service, &issued.name);
             }
@@ -102,9 +114,32 @@ impl Tokens {
             let cookies = request.credentials.iter();
             for own in cookies.filter(|own| own.kind == CredentialKind::Cookie && own.length >= 16)
             {
-                let token = || Token { given_to: Some((place, now)), user: user.clone() };
-                self.known.touch(now, tell::secret(own.mark), token);
+                let root = tell::secret(own.mark);
+                let token = || Token { given_to: Some((place, now)), user: user.clone(), root };
+                self.known.touch(now, root, token);
                 self.cookie(&sighting.service, &own.name);
+            }
+        }
+    }
+
+    /// A session cookie that an answer changes goes on under the new value.
+    fn renew(&mut self, context: &Context<'_>) {
+        let (Some(request), Some(response)) = (&context.tx.request, &context.tx.response) else {
+            return;
+        };
+        let Some(names) = self.cookies.get(&context.sighting.service) else { return };
+        let set = response.issued.iter().filter(|issued| {
+            issued.kind == CredentialKind::Cookie && !issued.cleared && names.contains(&issued.name)
+        });
+        for issued in set.take(4) {
+            let old = request.credentials.iter().find(|own| {
+                own.kind == CredentialKind::Cookie
+                    && own.name == issued.name
+                    && own.mark != issued.mark
+            });
+            let Some(old) = old.map(|own| tell::secret(own.mark)) else { continue };
+            if let Some(token) = self.known.get(&old).cloned() {
+                self.known.touch(context.at(), tell::secret(issued.mark), || token);
             }
         }
     }

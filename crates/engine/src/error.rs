@@ -43,6 +43,9 @@ pub enum Error {
     /// Privileges that could not be given up.
     #[error("{0}")]
     Guard(String),
+    /// An alert whose packets can't be carved out.
+    #[error("{0}")]
+    Carve(String),
     /// A thread that could not be started.
     #[error("cannot start a thread: {}", plain(.0))]
     Thread(io::Error),

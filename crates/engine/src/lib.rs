@@ -4,7 +4,9 @@
 //! need memory. With one thread everything happens in turn; with more, a reader, flow workers and
 //! the round run side by side and give the same bytes.
 
+pub mod carve;
 pub mod config;
+pub mod doctor;
 mod documents;
 mod error;
 mod front;

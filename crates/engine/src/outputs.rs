@@ -17,6 +17,8 @@ pub enum Target {
     Lines(String),
     /// It is kept and given with the summary (sessions only).
     Kept,
+    /// What is told of the alert of this `event.id` is kept, all else is not (alerts only).
+    Alert(String),
 }
 
 /// What was kept rather than written.
@@ -24,6 +26,8 @@ pub enum Target {
 pub struct Collected {
     /// Closed sessions, in the order they closed.
     pub sessions: Vec<SessionRecord>,
+    /// Each time the alert that was asked for was told.
+    pub alerts: Vec<String>,
     /// Services and endpoints.
     pub inventory: Option<Inventory>,
 }
@@ -36,6 +40,8 @@ pub(crate) struct Outputs {
     transactions: Option<usize>,
     sessions: Option<usize>,
     keep_sessions: bool,
+    /// The alert that is kept.
+    keep_alert: Option<String>,
     pub(crate) collected: Collected,
 }
 
@@ -59,6 +65,13 @@ impl Opened {
     }
 }
 
+/// Whether a record is of that alert.
+fn is_alert(line: &str, id: &str) -> bool {
+    // Few lines hold the id; that it is not another thing's is seen by reading the record.
+    let named = |record: serde_json::Value| record["event"]["id"] == id;
+    line.contains(id) && serde_json::from_str(line).is_ok_and(named)
+}
+
 /// Where a target leads: `-` is no path.
 fn place(name: &str) -> PathBuf {
     let path = PathBuf::from(name);
@@ -78,6 +91,10 @@ impl Outputs {
             sessions: opened.open(sessions)?,
             sinks: opened.sinks,
             keep_sessions: *sessions == Target::Kept,
+            keep_alert: match alerts {
+                Target::Alert(id) => Some(id.clone()),
+                _ => None,
+            },
             collected: Collected::default(),
         })
     }
@@ -95,6 +112,9 @@ impl Outputs {
         for line in lines.drain(..) {
             if let Some(sink) = self.sink(self.alerts) {
                 sink.write(&line)?;
+            }
+            if self.keep_alert.as_ref().is_some_and(|id| is_alert(&line, id)) {
+                self.collected.alerts.push(line);
             }
         }
         Ok(())

@@ -8,12 +8,15 @@ use crate::outputs::{Collected, Outputs, Target};
 use crate::run::Options;
 use crate::summary::Summary;
 use crate::ticks::Tick;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 use stilt_alert::record::TransactionContext;
 use stilt_alert::{Alerts, record};
 use stilt_baseline::{Baseline, Score};
 use stilt_detect::{Context, DETECTORS, Detectors, Observation};
 use stilt_inventory::{Inventory, Sighting, Who};
-use stilt_model::{Finding, Key, Rule, SessionRecord, Timestamp, Transaction};
+use stilt_model::{Finding, Key, Rule, SessionRecord, SigningKey, Timestamp, Transaction};
 use stilt_session::objects::Objects;
 use stilt_session::{Seen, Sessions};
 
@@ -38,6 +41,22 @@ pub(crate) struct Round {
     cut_off: u64,
 }
 
+/// The keys of a configured file.
+fn signing_keys(path: &Path) -> Result<Vec<SigningKey>, Error> {
+    let wrong = |what: &str| Error::Usage(format!("identity.jwks: {}: {what}", path.display()));
+    let file = File::open(path).map_err(|error| wrong(&error.to_string()))?;
+    let mut bytes = Vec::new();
+    file.take(JWKS_MAX).read_to_end(&mut bytes).map_err(|error| wrong(&error.to_string()))?;
+    let keys = stilt_content::jwks::parse(&bytes, true);
+    if keys.is_empty() {
+        return Err(wrong("no keys in it; it must be a JSON Web Key Set (RFC 7517)"));
+    }
+    Ok(keys)
+}
+
+/// Bytes read of a file of keys.
+const JWKS_MAX: u64 = 1 << 20;
+
 impl Round {
     pub(crate) fn new(config: &Config, options: &Options, key: &Key) -> Result<Self, Error> {
         let detectors = Detectors::new(&config.detections, &options.only, &options.skip)
@@ -60,12 +79,16 @@ impl Round {
             interface: options.live.as_ref().map(|live| live.interfaces.join(",")),
             format: options.format,
         };
+        let mut sessions = Sessions::new(&config.identity, key.clone());
+        if let Some(path) = &config.identity.jwks {
+            sessions.trust(&signing_keys(path)?);
+        }
         let mut inventory = Inventory::new(&config.services);
         inventory.document(documents::read(&options.openapi)?);
         let outputs = Outputs::open(&options.alerts, &options.transactions, &options.sessions)?;
         Ok(Self {
             inventory,
-            sessions: Sessions::new(&config.identity, key.clone()),
+            sessions,
             objects: Objects::new(&config.objects),
             baseline,
             learns: !detectors.is_empty() || options.save_baseline.is_some(),

@@ -154,6 +154,8 @@ impl Summary {
                 "passed  ",
                 &[
                     (self.flows.flows.saturating_sub(self.flows.http_flows), "flows without HTTP"),
+                    (self.flows.handed_over, "flows handed over to other protocols"),
+                    (self.flows.handed_over_bytes, "bytes in them"),
                     (links.udp, "packets of UDP"),
                     (links.other_ip, "of other IP protocols"),
                     (links.not_ip, "without IP"),

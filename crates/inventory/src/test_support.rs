@@ -86,6 +86,7 @@ impl World {
             end: Mark { time, packet },
             offset: self.next,
             anomalies: Vec::new(),
+            trailers: Vec::new(),
         };
         let request = tx.asked.then(|| {
             message(tx.request_head(host.as_deref()), &tx.body, self.now, packet.saturating_add(1))

@@ -32,7 +32,7 @@ pub use sensitive::{Sensitive, SensitiveClass, SensitiveCounts};
 pub use smol_str::SmolStr;
 pub use time::Timestamp;
 pub use transaction::{
-    Credential, CredentialKind, Flags, GraphQl, Issued, Jwt, LoginName, Order, Request, Response,
-    Transaction,
+    AsSent, Credential, CredentialKind, Flags, GraphQl, Issued, Jwt, KeyMaterial, LoginName, Order,
+    Request, Response, Sealed, SigningKey, Transaction,
 };
 pub use wire::{Anomaly, Body, Exchange, Head, HttpVersion, Mark, Message};

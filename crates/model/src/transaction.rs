@@ -137,6 +137,74 @@ pub struct Jwt {
     /// The header brings or names a key of its own (`jwk`, `jku`, `x5u`, `x5c`; RFC 7515 §4.1).
     #[serde(skip)]
     pub own_key: bool,
+    /// The token itself, where its signature can be checked.
+    #[serde(skip)]
+    pub sealed: Option<Sealed>,
+}
+
+/// A token as it was sent, for its signature to be checked; it can be neither printed nor written.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sealed(Arc<str>);
+
+impl Sealed {
+    /// Seals `token`.
+    #[must_use]
+    pub fn new(token: &str) -> Self {
+        Self(token.into())
+    }
+
+    /// The token, for who checks its signature.
+    #[must_use]
+    pub fn open(&self) -> &str {
+        &self.0
+    }
+}
+
+impl core::fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Sealed(…)")
+    }
+}
+
+/// A key that tokens are signed with (RFC 7517).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SigningKey {
+    /// `kid`.
+    pub kid: Option<String>,
+    /// The key.
+    pub material: KeyMaterial,
+}
+
+/// The part of a key that signatures are checked with.
+#[derive(Clone, PartialEq, Eq)]
+pub enum KeyMaterial {
+    /// RSA: modulus and exponent, big-endian.
+    Rsa {
+        /// Modulus.
+        n: Vec<u8>,
+        /// Exponent.
+        e: Vec<u8>,
+    },
+    /// A point of P-256, uncompressed.
+    P256(Vec<u8>),
+    /// A point of P-384, uncompressed.
+    P384(Vec<u8>),
+    /// Ed25519.
+    Ed25519(Vec<u8>),
+    /// A shared secret, from configuration only.
+    Secret(Vec<u8>),
+}
+
+impl core::fmt::Debug for KeyMaterial {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Rsa { .. } => "Rsa",
+            Self::P256(_) => "P256",
+            Self::P384(_) => "P384",
+            Self::Ed25519(_) => "Ed25519",
+            Self::Secret(_) => "Secret(…)",
+        })
+    }
 }
 
 /// A credential a response handed out.
@@ -182,6 +250,17 @@ pub struct GraphQl {
     pub introspection: bool,
 }
 
+/// What more is told of a message as it was sent. Most have nothing of it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct AsSent {
+    /// Length of the body after transfer decoding only, where it differs from the decoded one.
+    pub encoded_bytes: Option<u64>,
+    /// SHA-256 of the decoded body, where it was asked for, and all of it was there.
+    pub sha256: Option<[u8; 32]>,
+    /// Trailers (RFC 9112 §7.1.2) in wire order, masked like headers.
+    pub trailers: Vec<(String, String)>,
+}
+
 /// What the client asked.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Request {
@@ -210,6 +289,8 @@ pub struct Request {
     pub content_type: Option<String>,
     /// Length of the body after decoding.
     pub body_bytes: u64,
+    /// What more is told of it as it was sent.
+    pub as_sent: Option<Box<AsSent>>,
     /// Credentials carried.
     pub credentials: Vec<Credential>,
     /// What query and body say; at most 512.
@@ -245,6 +326,8 @@ pub struct Response {
     pub content_type: Option<String>,
     /// Length of the body after decoding.
     pub body_bytes: u64,
+    /// What more is told of it as it was sent.
+    pub as_sent: Option<Box<AsSent>>,
     /// First byte of the response.
     pub start: Timestamp,
     /// What the body says; at most 2,048.
@@ -253,6 +336,9 @@ pub struct Response {
     pub leaves_cut: bool,
     /// Sensitive data in body and `Location`.
     pub sensitive: SensitiveCounts,
+    /// Public keys that the body lists (RFC 7517 §5).
+    #[serde(skip)]
+    pub keys: Vec<SigningKey>,
     /// Credentials handed out.
     pub issued: Vec<Issued>,
     /// `Location`, secrets masked.

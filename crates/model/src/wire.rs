@@ -149,6 +149,8 @@ pub struct Body {
     pub lost: u64,
     /// What was kept of it was dropped, because memory was short.
     pub shed: bool,
+    /// SHA-256 of the whole body after decoding, where it was asked for, and all of it was there.
+    pub sha256: Option<Box<[u8; 32]>>,
 }
 
 impl fmt::Debug for Body {
@@ -172,6 +174,8 @@ pub struct Message {
     pub offset: u64,
     /// What was odd.
     pub anomalies: Vec<Anomaly>,
+    /// Names and values of the trailer section of a chunked body (RFC 9112 §7.1.2).
+    pub trailers: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 /// A request with its response, as paired on one flow.

@@ -129,6 +129,9 @@ pub fn coding(data: &[u8]) {
     same(Side::Response, &[head.as_bytes(), body].concat(), cuts, b"GET");
 }
 
-/// All of them, by the name of their corpus.
-pub const ENTRIES: &[(&str, fn(&[u8]))] =
+/// A target: the name of its corpus, and what is called.
+pub type Entry = (&'static str, fn(&[u8]));
+
+/// All of them.
+pub const ENTRIES: &[Entry] =
     &[("request", request), ("response", response), ("chunked", chunked), ("coding", coding)];

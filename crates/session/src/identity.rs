@@ -123,8 +123,13 @@ impl Identity {
         self.principals.get(&id)
     }
 
-    /// Who sends this request.
-    pub(crate) fn who(&mut self, tx: &Transaction, sighting: &Sighting) -> Who {
+    /// Who sends this request; `forged`: tokens that name nobody.
+    pub(crate) fn who(
+        &mut self,
+        tx: &Transaction,
+        sighting: &Sighting,
+        forged: &[Pseudonym],
+    ) -> Who {
         let Some(request) = &tx.request else { return Who::Nobody };
         let refused = tx.status() == Some(401);
         match self.delegates.see(request) {
@@ -160,7 +165,8 @@ impl Identity {
             return Who::Nobody;
         }
         let service = &sighting.service;
-        if let Some(jwt) = request.credentials.iter().find_map(|c| c.jwt.as_ref())
+        let mut tokens = request.credentials.iter().filter(|c| !forged.contains(&c.mark));
+        if let Some(jwt) = tokens.find_map(|c| c.jwt.as_ref())
             && let Some(subject) = &jwt.sub
         {
             let known = self.subjects.get(&(Arc::clone(service), subject.clone())).copied();

@@ -8,7 +8,9 @@ mod open;
 mod proxy;
 pub mod seen;
 mod sessions;
+mod signatures;
 
 pub use proxy::is_network;
 pub use seen::Seen;
 pub use sessions::{Config, Sessions};
+pub use signatures::Signature;

@@ -1,5 +1,6 @@
 //! What the session floor says of one transaction.
 
+use crate::signatures::Signature;
 use core::net::IpAddr;
 use std::sync::Arc;
 use stilt_model::{Actor, ActorId, SessionRef};
@@ -29,6 +30,8 @@ pub struct Seen {
     pub tenant: Option<Arc<str>>,
     /// The request carried a credential that the application issued or accepts.
     pub authenticated: bool,
+    /// What the signature of its token is worth: the worst, where it carries several.
+    pub signature: Option<Signature>,
     /// The session.
     pub session: SessionRef,
 }

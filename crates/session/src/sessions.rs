@@ -4,15 +4,17 @@ use crate::identity::{Identity, Who};
 use crate::open::Open;
 use crate::proxy::Proxies;
 use crate::seen::Seen;
+use crate::signatures::{Signature, Signatures};
 use core::time::Duration;
 use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
 use std::sync::Arc;
 use stilt_inventory::Sighting;
 use stilt_model::{
-    Actor, ActorId, Closed, IdBuilder, Key, SessionId, SessionRecord, SessionRef, Timestamp,
-    Transaction,
+    Actor, ActorId, Closed, IdBuilder, Key, Pseudonym, SessionId, SessionRecord, SessionRef,
+    SigningKey, Timestamp, Transaction, Value,
 };
 
 /// `[identity]` and the limits of the table.
@@ -27,6 +29,9 @@ pub struct Config {
     pub sessions_max: usize,
     /// Addresses or networks whose forwarding headers are believed; empty: learned.
     pub trusted_proxies: Vec<String>,
+    /// A file with the keys that tokens are signed with (JWKS, RFC 7517; `oct` keys for HS256 and
+    /// its like). Beside it, keys are learned from `/.well-known/jwks.json` as it is served.
+    pub jwks: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -36,6 +41,7 @@ impl Default for Config {
             session_max_secs: 86_400,
             sessions_max: 500_000,
             trusted_proxies: Vec::new(),
+            jwks: None,
         }
     }
 }
@@ -60,6 +66,7 @@ pub struct Sessions {
     config: Config,
     proxies: Proxies,
     identity: Identity,
+    signatures: Signatures,
     open: HashMap<ActorId, Open, RandomState>,
     by_session: HashMap<SessionId, ActorId, RandomState>,
     /// When each session is looked at next; one that was used meanwhile is put off.
@@ -77,6 +84,7 @@ impl Sessions {
             proxies: Proxies::new(&config.trusted_proxies),
             config: config.clone(),
             identity: Identity::default(),
+            signatures: Signatures::default(),
             open: HashMap::default(),
             by_session: HashMap::default(),
             due: BTreeSet::new(),
@@ -84,6 +92,11 @@ impl Sessions {
             opened: 0,
             evicted: 0,
         }
+    }
+
+    /// Takes keys that tokens are signed with, as configured.
+    pub fn trust(&mut self, keys: &[SigningKey]) {
+        self.signatures.learn(keys, None);
     }
 
     /// Sessions opened so far.
@@ -109,7 +122,8 @@ impl Sessions {
             None => (peer, false),
         };
         let client = self.identity.client(client_ip, tx.request.as_ref(), &sighting.service);
-        let who = self.identity.who(tx, sighting);
+        let (signature, forged) = self.signatures(tx, sighting);
+        let who = self.identity.who(tx, sighting, &forged);
         let (mut principal, mut actor) = match &who {
             Who::Principal(id) => (Some(*id), None),
             Who::Credential(actor) => (None, Some(Arc::clone(actor))),
@@ -138,9 +152,43 @@ impl Sessions {
             roles: known.as_ref().map(|p| Arc::clone(&p.roles)).unwrap_or_default(),
             tenant: known.and_then(|principal| principal.tenant),
             authenticated,
+            signature,
             session,
             actor,
         }
+    }
+
+    /// Learns keys, and judges the signatures of the tokens: the worst, and the marks of those that
+    /// are known to be bad.
+    fn signatures(
+        &mut self,
+        tx: &Transaction,
+        sighting: &Sighting,
+    ) -> (Option<Signature>, Vec<Pseudonym>) {
+        let Some(request) = &tx.request else { return (None, Vec::new()) };
+        let (mut worst, mut forged) = (None, Vec::new());
+        for credential in &request.credentials {
+            let Some(jwt) = credential.jwt.as_deref() else { continue };
+            let found = self.signatures.of(credential.mark, jwt, &sighting.service, tx.start);
+            if found == Signature::Forged {
+                forged.push(credential.mark);
+            }
+            worst = worst.max(Some(found));
+        }
+        if let Some(response) = tx.response.as_ref().filter(|response| response.status == 200) {
+            if !response.keys.is_empty() && self.signatures.is_set(&request.path) {
+                self.signatures.learn(&response.keys, Some(&sighting.service));
+            }
+            if request.path.starts_with("/.well-known/") {
+                let uris = response.leaves.iter().filter(|leaf| leaf.path == "jwks_uri");
+                for leaf in uris {
+                    if let Value::Text(uri) = &leaf.value {
+                        self.signatures.names_path(uri);
+                    }
+                }
+            }
+        }
+        (worst, forged)
     }
 
     fn file(

@@ -2,11 +2,13 @@
 
 use super::parts::{Client, ECS, Ecs, Endpoint, Id, Network, Url, User, UserAgent};
 use super::{SCHEMA_VERSION, cap, line, rounded};
+use core::fmt::Write;
 use core::net::IpAddr;
 use serde::Serialize;
 use std::borrow::Cow;
 use stilt_model::{
-    Anomaly, Observed, Request, Response, SessionId, Timestamp, Transaction, TransactionId, Tunnel,
+    Anomaly, AsSent, Observed, Request, Response, SessionId, Timestamp, Transaction, TransactionId,
+    Tunnel,
 };
 
 /// What is known of a transaction beyond itself. Names are as they shall be shown
@@ -121,9 +123,51 @@ struct Stilt<'a> {
     lost_bytes: u64,
     observed: Observed,
     #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<Sent<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response: Option<Sent<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     tunnel: Option<Tunnel>,
     #[serde(skip_serializing_if = "Option::is_none")]
     wire: Option<Wire>,
+}
+
+/// What more is told of a message as it was sent.
+#[derive(Serialize)]
+struct Sent<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    encoded_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    trailers: Vec<Trailer<'a>>,
+}
+
+#[derive(Serialize)]
+struct Trailer<'a> {
+    name: Cow<'a, str>,
+    value: Cow<'a, str>,
+}
+
+impl<'a> Sent<'a> {
+    fn of(sent: &'a AsSent) -> Self {
+        let hex = |bytes: [u8; 32]| {
+            bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
+                // Writing to a string can't fail.
+                let _ = write!(text, "{byte:02x}");
+                text
+            })
+        };
+        Self {
+            encoded_bytes: sent.encoded_bytes,
+            sha256: sent.sha256.map(hex),
+            trailers: sent
+                .trailers
+                .iter()
+                .map(|(name, value)| Trailer { name: cap(name), value: cap(value) })
+                .collect(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -181,6 +225,8 @@ impl<'a> Record<'a> {
                 wire_anomalies: &tx.anomalies,
                 lost_bytes: tx.lost_bytes,
                 observed: Observed::of(tx),
+                request: request.and_then(|one| one.as_sent.as_deref()).map(Sent::of),
+                response: tx.response.as_ref().and_then(|one| one.as_sent.as_deref()).map(Sent::of),
                 tunnel: tx.flow.tunnel,
                 wire: (tx.last_packet > 0)
                     .then_some(Wire { first_packet: tx.first_packet, last_packet: tx.last_packet }),
@@ -266,6 +312,24 @@ mod tests {
             json!({"complete": false, "lost_bytes": 1400, "one_sided": false, "truncated": false,
                 "undecoded": true})
         );
+    }
+
+    #[test]
+    fn length_on_the_wire_digest_and_trailers_are_told_where_there_are_any() {
+        let record = told(|tx| {
+            let sent = AsSent {
+                encoded_bytes: Some(100),
+                sha256: Some([0xab; 32]),
+                trailers: vec![("server-timing".to_owned(), "db".to_owned())],
+            };
+            tx.response.as_mut().unwrap().as_sent = Some(Box::new(sent));
+        });
+        assert_eq!(
+            record["stilt"]["response"],
+            json!({"encoded_bytes": 100, "sha256": "ab".repeat(32),
+                "trailers": [{"name": "server-timing", "value": "db"}]})
+        );
+        assert!(record["stilt"].get("request").is_none());
     }
 
     #[test]

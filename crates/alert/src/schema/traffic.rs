@@ -38,12 +38,27 @@ pub fn transaction() -> Value {
                 "wire_anomalies": list(&json!({"type": "string", "pattern": "^[a-z0-9_]+$"})),
                 "lost_bytes": count(),
                 "observed": observed(),
+                "request": sent(),
+                "response": sent(),
                 "tunnel": tunnel(),
                 "wire": closed(
                     &["first_packet", "last_packet"],
                     json!({"first_packet": count(), "last_packet": count()}),
                 ),
             })),
+        }),
+    )
+}
+
+/// What more is told of a message as it was sent.
+fn sent() -> Value {
+    let trailer = closed(&["name", "value"], json!({"name": text(), "value": text()}));
+    open(
+        &[],
+        json!({
+            "encoded_bytes": count(),
+            "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+            "trailers": list(&trailer),
         }),
     )
 }

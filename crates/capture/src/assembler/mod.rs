@@ -69,6 +69,8 @@ pub struct Limits {
     pub not_http_max: u8,
     /// TCP checksums: `ignore` or `verify`.
     pub checksums: link::Checksums,
+    /// SHA-256 of every whole body is told. It is not keyed: who can guess a body can confirm it.
+    pub body_hash: bool,
     /// Limits of links and tunnels.
     pub link: link::Limits,
     /// Caps of the HTTP parser.
@@ -99,6 +101,7 @@ impl Default for Limits {
             bodies_max: 64 << 20,
             not_http_max: 64,
             checksums: link::Checksums::default(),
+            body_hash: false,
             link: link::Limits::default(),
             http: http1::Limits::default(),
         }
@@ -177,6 +180,10 @@ pub struct Counters {
     pub repaired: u64,
     /// Times that bodies were dropped because memory for them was short.
     pub bodies_shed: u64,
+    /// Connections handed over to something that is no HTTP/1 (CONNECT, Upgrade).
+    pub handed_over: u64,
+    /// Bytes of them that were not read, being no HTTP/1.
+    pub handed_over_bytes: u64,
     /// What the streams counted.
     pub streams: StreamCounters,
 }
@@ -201,6 +208,8 @@ impl Counters {
             (&mut self.one_sided, other.one_sided),
             (&mut self.repaired, other.repaired),
             (&mut self.bodies_shed, other.bodies_shed),
+            (&mut self.handed_over, other.handed_over),
+            (&mut self.handed_over_bytes, other.handed_over_bytes),
             (&mut self.streams.retransmitted_bytes, other.streams.retransmitted_bytes),
             (&mut self.streams.out_of_order, other.streams.out_of_order),
             (&mut self.streams.overlaps_differing, other.streams.overlaps_differing),
@@ -247,7 +256,10 @@ impl Assembler {
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
         Self {
-            limits: limits.clone(),
+            limits: Limits {
+                http: http1::Limits { body_hash: limits.body_hash, ..limits.http.clone() },
+                ..limits.clone()
+            },
             flows: Table::default(),
             opening: Table::default(),
             closed: Table::default(),
@@ -499,6 +511,8 @@ impl Assembler {
 
 #[cfg(test)]
 mod hostile_tests;
+#[cfg(test)]
+mod order_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

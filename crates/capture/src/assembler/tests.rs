@@ -93,24 +93,31 @@ pub(super) fn feed(
     out: &mut Vec<Exchange>,
     mut look: impl FnMut(&Assembler),
 ) {
-    let (client, server): (SocketAddr, SocketAddr) =
-        (CLIENT.parse().unwrap(), SERVER.parse().unwrap());
     for (number, part) in parts.iter().enumerate() {
-        let packet = number as u64 + 1;
         let time = Timestamp::from_nanos(i64::try_from(number).unwrap() * 1_000_000);
-        let (source, destination) =
-            if part.from_client { (client, server) } else { (server, client) };
-        let head = SegmentHead {
-            flags: TcpFlags(part.flags),
-            seq: part.seq,
-            ack: part.ack,
-            window: 1000,
-            missing: part.missing,
-            ..SegmentHead::new(Mark { time, packet }, source, destination)
-        };
-        assembler.segment(&Segment { head, payload: &part.data }, out);
+        feed_one(assembler, part, Mark { time, packet: number as u64 + 1 }, out);
         look(assembler);
     }
+}
+
+pub(super) fn feed_one(
+    assembler: &mut Assembler,
+    part: &Part,
+    mark: Mark,
+    out: &mut Vec<Exchange>,
+) {
+    let (client, server): (SocketAddr, SocketAddr) =
+        (CLIENT.parse().unwrap(), SERVER.parse().unwrap());
+    let (source, destination) = if part.from_client { (client, server) } else { (server, client) };
+    let head = SegmentHead {
+        flags: TcpFlags(part.flags),
+        seq: part.seq,
+        ack: part.ack,
+        window: 1000,
+        missing: part.missing,
+        ..SegmentHead::new(mark, source, destination)
+    };
+    assembler.segment(&Segment { head, payload: &part.data }, out);
 }
 
 /// `GET /1 → 200 "body" flags`

@@ -6,7 +6,7 @@ use pcap::{BpfProgram, Capture, Linktype};
 use std::collections::BTreeMap;
 
 /// A filter, compiled once per link type.
-pub(super) struct Filter {
+pub struct Filter {
     text: String,
     programs: BTreeMap<u16, BpfProgram>,
 }
@@ -14,7 +14,10 @@ pub(super) struct Filter {
 impl Filter {
     /// Checks the expression on Ethernet, and compiles it for every link type that is known: once a
     /// run has begun, no file is there any more to look names of ports up in.
-    pub(super) fn new(text: &str) -> Result<Self, SourceError> {
+    ///
+    /// # Errors
+    /// It does not compile.
+    pub fn new(text: &str) -> Result<Self, SourceError> {
         let mut filter = Self { text: text.to_owned(), programs: BTreeMap::new() };
         filter.program(1)?;
         for link in LINKS.iter().flat_map(|spec| spec.types) {
@@ -43,7 +46,10 @@ impl Filter {
     }
 
     /// Whether a packet passes.
-    pub(super) fn passes(&mut self, link: u16, bytes: &[u8]) -> Result<bool, SourceError> {
+    ///
+    /// # Errors
+    /// It does not compile for packets of this link type.
+    pub fn passes(&mut self, link: u16, bytes: &[u8]) -> Result<bool, SourceError> {
         Ok(self.program(link)?.filter(bytes))
     }
 }

@@ -16,6 +16,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use stilt_model::{Mark, Timestamp};
 
+pub use filter::Filter;
 pub use merge::Files;
 
 /// How captures are read.

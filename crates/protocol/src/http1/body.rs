@@ -2,14 +2,13 @@
 
 use super::coding::{Chain, Coding, codings};
 use super::{Limits, note};
+use sha2::{Digest, Sha256};
 use stilt_model::{Anomaly, Body, Message};
 
 /// How the bytes of a body become its content.
-#[derive(Default)]
 pub(super) enum Decoder {
-    /// As they are.
-    #[default]
-    Identity,
+    /// As they are, with their digest where it is asked for.
+    Identity(Option<Box<Sha256>>),
     /// Coded as the headers say, if it begins so: its first bytes are not all here.
     Undecided { codings: Vec<Coding>, held: Vec<u8> },
     /// Codings being undone.
@@ -18,10 +17,16 @@ pub(super) enum Decoder {
     Counted,
 }
 
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::Identity(None)
+    }
+}
+
 impl core::fmt::Debug for Decoder {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {
-            Self::Identity => "Identity",
+            Self::Identity(_) => "Identity",
             Self::Undecided { .. } => "Undecided",
             Self::Coded(_) => "Coded",
             Self::Counted => "Counted",
@@ -33,7 +38,7 @@ impl Decoder {
     /// What the headers of a message ask for.
     pub(super) fn of(message: &mut Message) -> Self {
         match codings(&message.head) {
-            Some(codings) if codings.is_empty() => Self::Identity,
+            Some(codings) if codings.is_empty() => Self::default(),
             Some(codings) => Self::Undecided { codings, held: Vec::new() },
             None => {
                 note(message, Anomaly::BadContentCoding);
@@ -58,12 +63,12 @@ impl Decoder {
             let Some(fits) = coding.fits(held) else { return };
             held.truncate(before);
             let held = core::mem::take(held);
-            *self = match Chain::new(codings).filter(|_| fits) {
+            *self = match Chain::new(codings, limits.body_hash).filter(|_| fits) {
                 Some(chain) => Self::Coded(Box::new(chain)),
                 None => {
                     // It says so and is not: who does not look at the header reads it as it is.
                     note(message, Anomaly::BadContentCoding);
-                    Self::Identity
+                    Self::default()
                 }
             };
             self.decode(&held, message, limits);
@@ -74,13 +79,13 @@ impl Decoder {
     fn decode(&mut self, data: &[u8], message: &mut Message, limits: &Limits) {
         let body = &mut message.body;
         match self {
-            Self::Identity => plain(data, body, limits),
+            Self::Identity(hash) => plain(data, body, hash, limits),
             Self::Undecided { .. } | Self::Counted => {}
             Self::Coded(chain) => {
                 let by_ratio = body.encoded_bytes.saturating_mul(limits.ratio_max).max(1 << 20);
                 let bytes_max = limits.decoded_max.min(by_ratio);
                 if chain.feed(data, bytes_max, limits.body_kept_max).is_err() {
-                    let capped = self.settle(body);
+                    let (capped, _) = self.settle(body);
                     let cap = Anomaly::DecompressionCap;
                     note(message, if capped { cap } else { Anomaly::BadContentCoding });
                 }
@@ -88,12 +93,18 @@ impl Decoder {
         }
     }
 
-    /// Hands over what was decoded and only counts from here on; tells whether a cap was met.
-    fn settle(&mut self, body: &mut Body) -> bool {
-        let Self::Coded(mut chain) = core::mem::replace(self, Self::Counted) else { return false };
-        let (kept, bytes, capped) = chain.take();
-        (body.kept, body.bytes) = (kept, bytes);
-        capped
+    /// Hands over what was decoded and only counts from here on; tells whether a cap was met, and
+    /// the digest.
+    fn settle(&mut self, body: &mut Body) -> (bool, Option<Box<Sha256>>) {
+        match core::mem::replace(self, Self::Counted) {
+            Self::Coded(mut chain) => {
+                let taken = chain.take();
+                (body.kept, body.bytes) = (taken.kept, taken.bytes);
+                (taken.capped, taken.hash)
+            }
+            Self::Identity(hash) => (false, hash),
+            Self::Undecided { .. } | Self::Counted => (false, None),
+        }
     }
 
     /// Bytes of memory held, about.
@@ -117,7 +128,10 @@ impl Decoder {
         body.lost = body.lost.saturating_add(bytes);
         body.encoded_bytes = body.encoded_bytes.saturating_add(bytes);
         match self {
-            Self::Identity => body.bytes = body.bytes.saturating_add(bytes),
+            Self::Identity(hash) => {
+                *hash = None;
+                body.bytes = body.bytes.saturating_add(bytes);
+            }
             Self::Coded(_) => {
                 self.settle(body);
             }
@@ -128,7 +142,7 @@ impl Decoder {
     /// The body is over.
     pub(super) fn end(mut self, message: &mut Message) {
         let whole = match &mut self {
-            Self::Identity => return,
+            Self::Identity(_) => true,
             Self::Coded(chain) => chain.finish(),
             // Not one byte, or so few that they can't be what they should.
             Self::Undecided { held, .. } => held.is_empty(),
@@ -137,7 +151,9 @@ impl Decoder {
         if !whole && !matches!(self, Self::Counted) {
             note(message, Anomaly::BadContentCoding);
         }
-        self.settle(&mut message.body);
+        let (_, hash) = self.settle(&mut message.body);
+        message.body.sha256 =
+            hash.filter(|_| whole).map(|hash| Box::new(<[u8; 32]>::from(hash.finalize())));
         if !whole && message.body.bytes == 0 {
             // Not decoded: its length on the wire is all that is known.
             message.body.bytes = message.body.encoded_bytes;
@@ -145,7 +161,13 @@ impl Decoder {
     }
 }
 
-fn plain(data: &[u8], body: &mut Body, limits: &Limits) {
+fn plain(data: &[u8], body: &mut Body, hash: &mut Option<Box<Sha256>>, limits: &Limits) {
+    if limits.body_hash && body.bytes == 0 {
+        *hash = Some(Box::default());
+    }
+    if let Some(hash) = hash {
+        hash.update(data);
+    }
     let kept_max = if body.shed { 0 } else { limits.body_kept_max };
     let room = kept_max.saturating_sub(body.kept.len()).min(data.len());
     body.kept.extend_from_slice(data.get(..room).unwrap_or_default());

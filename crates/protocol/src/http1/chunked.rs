@@ -28,6 +28,8 @@ pub(super) struct Chunked {
 /// What the coding yields.
 pub(super) enum Event<'a> {
     Data(&'a [u8]),
+    /// A line of the trailer section, its end left out.
+    Trailer(&'a [u8]),
     Odd(Anomaly),
 }
 
@@ -124,7 +126,11 @@ impl Chunked {
             if line.is_empty() {
                 return End::Whole;
             }
-            return if self.trailer > limits.trailer_max { End::Broken } else { End::NotYet };
+            if self.trailer > limits.trailer_max {
+                return End::Broken;
+            }
+            on(Event::Trailer(line));
+            return End::NotYet;
         }
         if bare {
             on(Event::Odd(Anomaly::BareLf));

@@ -5,6 +5,7 @@
 
 use super::streams::{Brotli, Zstd};
 use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+use sha2::{Digest, Sha256};
 use std::io::{self, Write};
 use stilt_model::wire::Head;
 
@@ -92,14 +93,14 @@ pub(super) struct Meter {
 /// Where decoded bytes go.
 enum To {
     /// They are the content: the first of them are kept.
-    Keep { kept: Vec<u8>, max: usize },
+    Keep { kept: Vec<u8>, max: usize, hash: Option<Box<Sha256>> },
     /// There is another coding below.
     Layer(Box<Layer>),
 }
 
 impl Default for To {
     fn default() -> Self {
-        Self::Keep { kept: Vec::new(), max: 0 }
+        Self::Keep { kept: Vec::new(), max: 0, hash: None }
     }
 }
 
@@ -107,7 +108,10 @@ impl Write for Meter {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         self.passed = self.passed.saturating_add(data.len() as u64);
         match &mut self.to {
-            To::Keep { kept, max } => {
+            To::Keep { kept, max, hash } => {
+                if let Some(hash) = hash {
+                    hash.update(data);
+                }
                 let room = max.saturating_sub(kept.len()).min(data.len());
                 kept.extend_from_slice(data.get(..room).unwrap_or_default());
             }
@@ -241,13 +245,27 @@ impl Write for Layer {
     }
 }
 
+/// What a chain has given.
+pub(super) struct Taken {
+    /// The first decoded bytes.
+    pub(super) kept: Vec<u8>,
+    /// How many there were.
+    pub(super) bytes: u64,
+    /// A cap was met.
+    pub(super) capped: bool,
+    /// Their digest.
+    pub(super) hash: Option<Box<Sha256>>,
+}
+
 /// All codings of one body.
 pub(super) struct Chain(Layer);
 
 impl Chain {
     /// Undoes `codings`, the first of them first; `None` where there are none.
-    pub(super) fn new(codings: &[Coding]) -> Option<Self> {
-        let mut below = Meter::default();
+    pub(super) fn new(codings: &[Coding], hash: bool) -> Option<Self> {
+        let hash = hash.then(Box::default);
+        let to = To::Keep { kept: Vec::new(), max: 0, hash };
+        let mut below = Meter { to, ..Meter::default() };
         let (first, rest) = codings.split_first()?;
         for coding in rest.iter().rev() {
             let layer = Layer::new(*coding, below).ok()?;
@@ -283,15 +301,16 @@ impl Chain {
         self.0.finish().is_ok()
     }
 
-    /// The first decoded bytes, how many there were, and whether a cap was met.
-    pub(super) fn take(&mut self) -> (Vec<u8>, u64, bool) {
+    /// What was decoded.
+    pub(super) fn take(&mut self) -> Taken {
         let mut meter = self.0.below();
         let mut capped = false;
         loop {
             capped |= meter.passed > meter.max;
             match &mut meter.to {
-                To::Keep { kept, .. } => {
-                    return (core::mem::take(kept), meter.passed, capped);
+                To::Keep { kept, hash, .. } => {
+                    let (kept, hash) = (core::mem::take(kept), hash.take());
+                    return Taken { kept, bytes: meter.passed, capped, hash };
                 }
                 To::Layer(layer) => meter = layer.below(),
             }

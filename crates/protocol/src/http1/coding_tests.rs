@@ -151,10 +151,15 @@ fn bombs_are_stopped_in_every_layer() {
     let zeros = vec![0; 3 << 20];
     let limits = Limits { decoded_max: 1 << 20, body_kept_max: 1000, ..Limits::default() };
     let empty = gzip(b"").repeat(1 << 16);
+    // As the reference encoder writes three megabytes of zeros.
+    let brotli =
+        [0x9b, 0xff, 0xff, 0x2f, 0, 0x24, 0, 0xe2, 0xb1, 0x40, 0x72, 0xef, 0x5f, 0].to_vec();
     for (codings, body) in [
         ("gzip", gzip(&zeros)),
         ("deflate", raw(&zeros)),
         ("zstd", zstd(&zeros)),
+        ("br", brotli.clone()),
+        ("br, gzip, zstd", zstd(&gzip(&brotli))),
         ("zstd, gzip", gzip(&zstd(&zeros))),
         ("gzip, zstd", zstd(&gzip(&zeros))),
         // The content is nothing at all: it is the layer between that grows.
@@ -186,4 +191,46 @@ fn a_window_larger_than_the_web_allows_is_refused_before_it_is_made() {
     // Brotli's large window is an extension that no browser takes.
     let large = [0x11, 0x1e, 0x00, 0x00, 0x00];
     assert_eq!(whole("br", &large).anomalies, [Anomaly::BadContentCoding]);
+}
+
+#[test]
+fn digests_are_of_the_decoded_body_and_only_of_whole_ones() {
+    use sha2::{Digest, Sha256};
+    let limits = Limits { body_hash: true, ..Limits::default() };
+    let of = |data: &[u8]| Some(Box::new(<[u8; 32]>::from(Sha256::digest(data))));
+    for (codings, body) in [
+        ("identity", TEXT.to_vec()),
+        ("gzip", gzip(TEXT)),
+        ("deflate", raw(TEXT)),
+        ("br", BROTLI.to_vec()),
+        ("zstd, gzip, deflate", zlib(&gzip(&zstd(TEXT)))),
+        // It says so and is not.
+        ("gzip", TEXT.to_vec()),
+    ] {
+        for size in [1, 7, 1 << 20] {
+            let message = decode(codings, &body, size, &limits);
+            assert_eq!(message.body.sha256, of(TEXT), "{codings} {size}");
+        }
+        assert_eq!(whole(codings, &body).body.sha256, None);
+    }
+    let large = vec![b'x'; 1 << 20];
+    assert_eq!(decode("identity", &large, 1400, &limits).body.sha256, of(&large));
+    // Beyond a cap, cut off, damaged: none.
+    let capped = Limits { decoded_max: 1000, ..limits.clone() };
+    assert_eq!(decode("gzip", &gzip(&large), 1400, &capped).body.sha256, None);
+    let mut damaged = gzip(TEXT);
+    damaged.truncate(20);
+    assert_eq!(decode("gzip", &damaged, 1400, &limits).body.sha256, None);
+    let mut parser = Parser::new(Side::Response, false);
+    let head = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n";
+    for _ in 0..2 {
+        parser.advance(head, 0, Mark::default(), true, &limits);
+    }
+    let framing = Framing::of_response(parser.message_mut(), b"GET");
+    parser.frame(framing);
+    parser.advance(b"hello", 0, Mark::default(), true, &limits);
+    assert!(parser.gap(3, Mark::default()).is_none());
+    let (_, step) = parser.advance(b"xy", 0, Mark::default(), true, &limits);
+    let Step::Message(message) = step else { panic!("{step:?}") };
+    assert_eq!((message.body.bytes, message.body.sha256), (10, None));
 }

@@ -45,9 +45,10 @@ pub fn looks_like_request_loosely(bytes: &[u8], known: bool) -> Likeness {
         version.is_some_and(|rest| rest.to_ascii_uppercase().ends_with(b"HTTP/1"));
     let printable = line.iter().all(|byte| *byte >= 0x20 || *byte == b'\t');
     let method = line.iter().take_while(|byte| byte.is_ascii_uppercase()).count();
-    let path = known
-        && (1..=METHOD_MAX).contains(&method)
-        && line.get(method..).is_some_and(|rest| rest.starts_with(b" /"));
+    let rest = line.get(method..).unwrap_or_default();
+    // Of HTTP/0.9 there is but one method, and nothing behind the target.
+    let oldest = line.starts_with(b"GET /") && !rest.trim_ascii().contains(&b' ');
+    let path = (known || oldest) && (1..=METHOD_MAX).contains(&method) && rest.starts_with(b" /");
     if (ends_in_version || path) && printable && line.first() != Some(&b' ') {
         Likeness::Yes
     } else {
@@ -296,6 +297,10 @@ fn start_line(
             if plain && text(first).iter().all(|byte| is_token(*byte)) {
                 odd.retain(|anomaly| *anomaly != Anomaly::BadStartLine);
             }
+            if text(first) == b"GET" && words.len() == 2 && text(last).starts_with(b"/") {
+                // Method and target, nothing else (RFC 1945 §4.1): no server worth the name answers.
+                odd.push(Anomaly::Http09);
+            }
             // Blanks inside a target are kept with it; of two words the second is the target.
             let target = match (words.get(1), words.len().checked_sub(2)) {
                 (Some(from), Some(to)) if to > 0 => (from.0, words.get(to)?.1),
@@ -335,6 +340,21 @@ fn words(line: &[u8]) -> Vec<(usize, usize)> {
         words.push((from, line.len()));
     }
     words
+}
+
+/// Keeps a line of a trailer section, where it is a proper field (RFC 9112 §7.1.2).
+pub(super) fn trailer(line: &[u8], message: &mut Message, limits: &Limits) {
+    let Some(colon) = memchr::memchr(b':', line) else {
+        return note(message, Anomaly::BadHeader);
+    };
+    let name = line.get(..colon).unwrap_or_default();
+    let value = line.get(colon.saturating_add(1)..).unwrap_or_default().trim_ascii();
+    if name.is_empty() || !name.iter().all(|byte| is_token(*byte)) {
+        return note(message, Anomaly::BadHeader);
+    }
+    if message.trailers.len() < limits.headers_max {
+        message.trailers.push((name.to_vec(), value.to_vec()));
+    }
 }
 
 fn headers(

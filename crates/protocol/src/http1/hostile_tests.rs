@@ -107,3 +107,48 @@ fn endless_lines_between_chunks_and_sizes_beyond_reason_end_the_message() {
         assert!(most <= 257 << 10, "{most}");
     }
 }
+
+#[test]
+fn ten_million_headers_are_cut_at_the_cap() {
+    let mut parser = Parser::new(Side::Request, false);
+    push(&mut parser, b"GET /x HTTP/1.1\r\n", 1);
+    let (messages, most) = push(&mut parser, "A: b\r\n".repeat(10_000).as_bytes(), 1000);
+    assert_eq!((messages.len(), messages[0].head.headers.len()), (1, 256));
+    assert!(most <= (64 << 10) + 60_000, "{most}");
+    assert!(parser.is_lost());
+}
+
+/// Calls that it takes to read a stream that comes byte by byte.
+fn calls(side: Side, stream: &[u8]) -> (usize, usize) {
+    let limits = Limits { head_max: 1 << 20, ..Limits::default() };
+    let (mut parser, mut calls, mut most) = (Parser::new(side, false), 0, 0);
+    for byte in stream {
+        let mut taken = 0;
+        while taken == 0 {
+            let (took, step) = parser.advance(&[*byte], 0, Mark::default(), true, &limits);
+            (taken, calls) = (took, calls + 1);
+            if let Step::Head = step {
+                let framing = Framing::of_request(parser.message_mut());
+                parser.frame(framing);
+            }
+        }
+        most = most.max(held(&parser));
+    }
+    (calls, most)
+}
+
+#[test]
+fn one_byte_at_a_time_takes_one_call_for_each() {
+    let head = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for stream in [
+        "GET / HTTP/1.1\r\n".to_owned() + &"A: b\r\n".repeat(20_000) + "\r\n",
+        head.to_owned() + "1;" + &"x".repeat(60_000),
+        head.to_owned() + &"1\r\nx\r\n".repeat(9000) + "0\r\n" + &"A: b\r\n".repeat(2000) + "\r\n",
+        format!("POST / HTTP/1.1\r\nContent-Length: 300000\r\n\r\n{}", "x".repeat(300_000)),
+        "\r\n".repeat(50_000),
+    ] {
+        let (calls, most) = calls(Side::Request, stream.as_bytes());
+        assert!(calls <= stream.len() + 8, "{calls} calls for {} bytes", stream.len());
+        assert!(most <= 257 << 10, "{most}");
+    }
+}

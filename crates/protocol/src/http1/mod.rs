@@ -43,6 +43,9 @@ pub struct Limits {
     pub ratio_max: u64,
     /// Bytes of the trailer section of a chunked body.
     pub trailer_max: usize,
+    /// SHA-256 of decoded bodies is worked out; set a floor above, in `[capture]`.
+    #[serde(skip)]
+    pub body_hash: bool,
 }
 
 impl Default for Limits {
@@ -54,6 +57,7 @@ impl Default for Limits {
             decoded_max: 64 << 20,
             ratio_max: 2048,
             trailer_max: 16 << 10,
+            body_hash: false,
         }
     }
 }
@@ -125,7 +129,7 @@ impl Parser {
             side,
             state: if midstream { State::Lost } else { State::Idle },
             message: Box::default(),
-            decoder: Decoder::Identity,
+            decoder: Decoder::default(),
             loose: false,
             known: false,
             pending: Vec::new(),
@@ -230,6 +234,7 @@ impl Parser {
                 let (taken, ended) = chunked.advance(bytes, limits, |event| match event {
                     chunked::Event::Data(data) => decoder.feed(data, message, limits),
                     chunked::Event::Odd(anomaly) => note(message, anomaly),
+                    chunked::Event::Trailer(line) => head::trailer(line, message, limits),
                 });
                 self.message.end = mark;
                 match ended {
@@ -307,7 +312,7 @@ impl Parser {
             offset: offset.saturating_add(blank as u64),
             ..Message::default()
         };
-        self.decoder = Decoder::Identity;
+        self.decoder = Decoder::default();
         self.state = State::Head { scanned: 0, started: false };
         (blank, Step::More)
     }
@@ -359,6 +364,11 @@ impl Parser {
         }
         if self.message.head.raw.len() > limits.head_max {
             return (taken, self.cut_head(limits));
+        }
+        // However it was cut, a start line is judged once it is whole.
+        if before > 0 && !started && self.likeness(&self.message.head.raw) == Likeness::No {
+            self.state = State::Lost;
+            return (taken, Step::NotHttp);
         }
         if head::parse(&mut self.message, self.side, limits) {
             self.state = State::Framed;
@@ -422,6 +432,9 @@ impl Parser {
         let mut message = core::mem::take(&mut self.message);
         core::mem::take(&mut self.decoder).end(&mut message);
         message.body.complete = complete && message.body.lost == 0;
+        if !message.body.complete {
+            message.body.sha256 = None;
+        }
         self.known |= complete;
         self.state = State::Idle;
         Step::Message(message)

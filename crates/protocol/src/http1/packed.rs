@@ -66,7 +66,7 @@ impl Packed {
         Parser {
             state: State::Head { scanned: self.scanned, started: self.started },
             message: Box::new(message),
-            decoder: Decoder::Identity,
+            decoder: Decoder::default(),
             loose: self.loose,
             known: self.known,
             ..parser

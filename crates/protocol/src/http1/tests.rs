@@ -205,6 +205,64 @@ fn a_known_connection_reads_no_less_than_an_unknown_one() {
     assert_eq!(told, ["GET /1 0h 0b \"\"", "GET /\u{1} 0h 0b \"\""]);
 }
 
+/// Found by fuzzing: what is no start line was taken for one where it was cut.
+#[test]
+fn a_start_line_is_judged_as_a_whole_however_it_is_cut() {
+    let stream = b"POST / HTTP/1.1\r\n\r\nabcGET b HTTP/1.1\xf6\xa71\r\n\r\n";
+    let responses = b"HTTP/1.1 204 x\r\n\r\nHTTP/1.1 206JH\r\n\r\nab";
+    for (side, stream) in [(Side::Request, &stream[..]), (Side::Response, &responses[..])] {
+        let whole = read(side, stream, &[], b"GET", true);
+        assert_eq!(whole.len(), 1);
+        for cut in 0..stream.len() {
+            assert_eq!(read(side, stream, &[cut], b"GET", true), whole, "{cut}");
+        }
+    }
+}
+
+#[test]
+fn trailers_are_kept_and_counted() {
+    let limits = Limits { headers_max: 3, ..Limits::default() };
+    let mut parser = Parser::new(Side::Request, false);
+    let head = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let body = b"1\r\na\r\n0\r\nA: 1\r\nX-B:\t2 \r\nbad line\r\nC:\r\nD: 4\r\n\r\n";
+    let mut told = None;
+    for byte in head.iter().chain(body) {
+        let mut taken = 0;
+        while taken == 0 {
+            let (took, step) = parser.advance(&[*byte], 0, mark(1), true, &limits);
+            taken = took;
+            match step {
+                Step::Head => {
+                    let framing = Framing::of_request(parser.message_mut());
+                    parser.frame(framing);
+                }
+                Step::Message(message) => told = Some(message),
+                Step::More | Step::NotHttp => {}
+            }
+        }
+    }
+    let message = told.unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let trailers: Vec<String> =
+        message.trailers.iter().map(|(name, value)| text(name) + "=" + &text(value)).collect();
+    assert_eq!(trailers, ["A=1", "X-B=2", "C="]);
+    assert!(message.body.complete && message.anomalies.contains(&Anomaly::BadHeader));
+}
+
+#[test]
+fn the_oldest_http_is_flagged() {
+    let mut parser = Parser::new(Side::Request, false).loosely();
+    let stream = b"GET /a\r\n\r\n";
+    let (taken, _) = parser.advance(stream, 0, mark(1), true, &Limits::default());
+    let (_, step) = parser.advance(&stream[taken..], 0, mark(1), false, &Limits::default());
+    assert!(matches!(step, Step::Head), "{step:?}");
+    assert_eq!(parser.message.anomalies, [Anomaly::BadStartLine, Anomaly::Http09]);
+    assert_eq!(looks_like_request(stream), Likeness::No);
+    for text in ["GET key\r\n", "get /a\r\n", "PUT /a\r\n", "GET /a b\r\n"] {
+        assert_eq!(looks_like_request_loosely(text.as_bytes(), false), Likeness::No, "{text:?}");
+    }
+}
+
 #[test]
 fn other_protocols_are_no_http() {
     for text in [

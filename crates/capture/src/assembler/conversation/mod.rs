@@ -94,6 +94,8 @@ pub(super) struct Conversation {
     repaired: bool,
     both_seen: bool,
     opaque: bool,
+    /// It was handed over, and HTTP may follow all the same.
+    tunnel: bool,
     /// What the client said while a body was due, and may be the next request.
     unsent: Option<Box<Unsent>>,
     /// The same, read as a body because there is too much of it.
@@ -126,6 +128,7 @@ impl Conversation {
             repaired: false,
             both_seen: false,
             opaque: false,
+            tunnel: false,
             unsent: None,
             spilled: None,
             heard: 0,
@@ -176,7 +179,11 @@ impl Conversation {
         work: &mut Work<'_>,
     ) -> Option<(usize, Place)> {
         self.both_seen |= said.other_seen;
-        if self.opaque || !self.ready(side, said, work) {
+        if self.opaque {
+            pass_over(said.bytes.len(), work);
+            return None;
+        }
+        if !self.ready(side, said, work) {
             return None;
         }
         let mut at = 0_usize;
@@ -197,6 +204,9 @@ impl Conversation {
             let (taken, step) = parser.advance(rest, offset, said.mark, fresh, &work.limits.http);
             at = at.saturating_add(taken);
             first &= taken == 0;
+            if self.tunnel && parser.is_lost() {
+                pass_over(taken, work);
+            }
             match step {
                 Step::More => {}
                 Step::NotHttp => {
@@ -223,6 +233,7 @@ impl Conversation {
                 }
             }
             if self.opaque {
+                pass_over(said.bytes.len().saturating_sub(at), work);
                 return None;
             }
         }
@@ -327,8 +338,18 @@ impl Conversation {
         if let Some(message) = whole {
             self.message(side, message, end, said, work);
         }
+        if handed_over && !(self.opaque || self.tunnel) {
+            work.counters.handed_over = work.counters.handed_over.saturating_add(1);
+        }
         self.opaque |= upgrade;
+        self.tunnel |= tunnel;
     }
+}
+
+/// Counts bytes of a connection that was handed over.
+fn pass_over(bytes: usize, work: &mut Work<'_>) {
+    let passed = &mut work.counters.handed_over_bytes;
+    *passed = passed.saturating_add(bytes as u64);
 }
 
 /// The protocol that a 101 response switches to is known not to be HTTP/1.

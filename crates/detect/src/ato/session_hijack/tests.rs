@@ -1,7 +1,7 @@
 //! Tokens at two places, and what looks like it.
 
-use crate::testing::{APPS, Answer, App, HOUR, Town, browser, elsewhere, home, password};
-use stilt_inventory::test_support::Tx;
+use crate::testing::{APPS, Answer, App, HOUR, Town, browser, elsewhere, home, key, password};
+use stilt_inventory::test_support::{Tx, get, post};
 use stilt_model::Severity;
 
 const RULE: &str = super::SPEC.rule.id;
@@ -61,6 +61,32 @@ fn a_thief_who_copies_the_user_agent_is_told_by_the_headers() {
         tx.header("X-Odd", "1").agent(browser(5))
     };
     check(|town, app| town.at(LATER, with_token(app, 5, stolen)), true);
+}
+
+#[test]
+fn a_session_that_is_renewed_with_every_answer_is_followed() {
+    let mut town = Town::new(RULE);
+    for user in 0..10_u64 {
+        let own = |tx: Tx| tx.from(&home(user)).agent(browser(user));
+        let value = |n: u64| key(1000 * user + n);
+        let body = format!("user=u{user}&password={}", password(user));
+        let login = post("/login").form(&body).set_cookie("_app", &value(0)).location("/home");
+        town.at(30.0 * user as f64, own(login));
+        for n in 0..20 {
+            let page = |n: u64| {
+                let tx = get("/account").answer(r#"{"plan":"basic"}"#);
+                tx.cookie("_app", &value(n)).set_cookie("_app", &value(n + 1))
+            };
+            let at = 400.0 + 30.0 * user as f64 + 60.0 * n as f64;
+            town.at(at, own(page(n)));
+            if user == 5 && n == 9 {
+                let stolen = page(n).set_cookie("_app", &key(777));
+                town.at(at + 9.0, stolen.from(&elsewhere(1)).agent(THIEF));
+            }
+        }
+    }
+    town.run();
+    assert_eq!(town.stories().len(), 1, "{:#?}", town.stories());
 }
 
 #[test]

@@ -99,7 +99,7 @@ impl TokenReplay {
                 if success {
                     // A session may go on under its old name after a new sign-in.
                     for own in &request.credentials {
-                        self.ended.remove(&tell::secret(own.mark));
+                        self.ended.remove(&self.tokens.root(tell::secret(own.mark)));
                     }
                 }
             }
