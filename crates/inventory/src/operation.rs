@@ -1,8 +1,8 @@
 //! One address for many functions: which of them a request names.
 //!
-//! GraphQL, JSON-RPC 2.0 (MCP among it), SOAP, and pages that take an `action`. The function belongs
-//! to the endpoint, for nothing that is learned of one of them holds for another. GraphQL is told by
-//! its first root field: the operation's name is the client's to choose.
+//! GraphQL, JSON-RPC 2.0 (MCP among it), SOAP, and pages that take an `action`. The function
+//! belongs to the endpoint, for nothing that is learned of one of them holds for another. GraphQL
+//! is told by its first root field: the operation's name is the client's to choose.
 
 use crate::login::steps::About;
 use crate::template::{Hint, Part, Template};

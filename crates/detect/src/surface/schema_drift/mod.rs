@@ -27,8 +27,8 @@ pub(crate) const SPEC: Spec = Spec {
     },
     severity: Severity::Low,
     looks_for: "Fields in requests or answers that the OpenAPI document does not have, required \
-                ones that are missing, values of another type, null, or outside a documented list; in \
-                at least 1 % of an operation's messages, and with at least five callers.",
+                ones that are missing, values of another type, null, or outside a documented \
+                list; in at least 1 % of an operation's messages, and with at least five callers.",
     needs: "Documents (--openapi FILE…) that are about the service, and answers that tell success.",
     look_alikes: "One client's made-up fields; attacks that are refused; alternatives (oneOf, \
                   anyOf) and objects that a document leaves open; bodies that were seen in part.",
