@@ -165,7 +165,7 @@ impl Wanted {
 
 /// Whether an address is among so many of a hundred; all its connections are, or none.
 fn drawn(end: &SocketAddr, part: u8) -> bool {
-    FixedState::with_seed(0x0ca7_4e).hash_one(end.ip()) % 100 < u64::from(part)
+    FixedState::with_seed(0x000c_a74e).hash_one(end.ip()) % 100 < u64::from(part)
 }
 
 /// Connections that have begun.

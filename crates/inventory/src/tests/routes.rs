@@ -143,7 +143,11 @@ fn value(sort: &str, n: u64) -> String {
             b >> 12 & 0xffff_ffff_ffff
         ),
         "slug" => format!("{}-{}-{}", word(3), word(4), word(5)),
-        "name" => format!("{}{}", word(6), if n % 3 == 0 { String::new() } else { n.to_string() }),
+        "name" => format!(
+            "{}{}",
+            word(6),
+            if n.is_multiple_of(3) { String::new() } else { n.to_string() }
+        ),
         "hex" => format!("{a:016x}{:08x}", b >> 32),
         "sha" => format!("{a:016x}{b:016x}{:08x}", a >> 32),
         "base64" => {
