@@ -132,7 +132,10 @@ fn the_doctor_tells_a_mirror_of_one_direction_and_an_interface_that_is_down() {
     let examine = |seconds: &str| {
         let args = ["doctor", "-i", "mon0", "--seconds", seconds];
         let mut running = lab.stilt("tap", &scratch, &args);
-        lab.part("user", "visit", &[SERVER, "20"]).done();
+        // It does not say when it begins to listen.
+        while running.goes_on() {
+            lab.part("user", "visit", &[SERVER, "20"]).done();
+        }
         running.end()
     };
     let ran = examine("4");

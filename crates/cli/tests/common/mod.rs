@@ -169,6 +169,11 @@ impl Running {
         fs::read_to_string(&self.out).unwrap()
     }
 
+    /// It still runs.
+    pub fn goes_on(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
     /// Waits for its end.
     pub fn end(&mut self) -> Ran {
         let mut code = None;

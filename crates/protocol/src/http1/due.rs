@@ -102,8 +102,8 @@ impl Parser {
     }
 }
 
-/// Where the head ends that `bytes` begin with, if it ends behind `from`; without empty lines before
-/// it.
+/// Where the head ends that `bytes` begin with, if it ends behind `from`; without empty lines
+/// before it.
 #[must_use]
 pub fn head_end(bytes: &[u8], from: usize) -> Option<usize> {
     head::end(bytes, from.saturating_sub(4))

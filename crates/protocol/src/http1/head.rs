@@ -298,7 +298,7 @@ fn start_line(
                 odd.retain(|anomaly| *anomaly != Anomaly::BadStartLine);
             }
             if text(first) == b"GET" && words.len() == 2 && text(last).starts_with(b"/") {
-                // Method and target, nothing else (RFC 1945 §4.1): no server worth the name answers.
+                // Method and target, nothing else (RFC 1945 §4.1): no server of today answers.
                 odd.push(Anomaly::Http09);
             }
             // Blanks inside a target are kept with it; of two words the second is the target.

@@ -198,6 +198,11 @@ fn parts(
 }
 
 impl Detector for SchemaDrift {
+    fn configure(&mut self, settings: &Settings) -> Result<bool, SettingsError> {
+        self.limits = settings.own()?;
+        Ok(true)
+    }
+
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
         if let Observation::Transaction(context) = observation {
             self.judge(context, findings);

@@ -31,8 +31,8 @@ pub(crate) const SPEC: Spec = Spec {
     looks_for: "Shadow: an endpoint that answers successfully, for at least two callers and at two \
                 times, and is in none of the OpenAPI documents given. Zombie: one that is marked \
                 as deprecated, is only in a superseded version of a document, or is an older \
-                version of a documented path, and still answers. Orphan: a documented operation that \
-                nobody asked for in 30 days while its service was watched.",
+                version of a documented path, and still answers. Orphan: a documented operation \
+                that nobody asked for in 30 days while its service was watched.",
     needs: "Documents (--openapi FILE…). A document is about the service of a host its servers \
             name, and about one that has answered three of its operations.",
     look_alikes: "A scanner whose guesses are refused or led to a catch-all page; pages and files \
@@ -284,6 +284,11 @@ fn orphan(context: &Context<'_>, document: &Document, operation: &Operation, day
 }
 
 impl Detector for UndocumentedEndpoint {
+    fn configure(&mut self, settings: &Settings) -> Result<bool, SettingsError> {
+        self.limits = settings.own()?;
+        Ok(true)
+    }
+
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
         if let Observation::Transaction(context) = observation {
             self.judge(context, findings);
