@@ -24,6 +24,12 @@ impl Names {
         Self { identities, key }
     }
 
+    /// Users may be named in clear.
+    #[must_use]
+    pub fn shows_users(&self) -> bool {
+        self.identities == Identities::Clear
+    }
+
     /// For `user.id`.
     #[must_use]
     pub fn user(&self, name: &str) -> Option<String> {

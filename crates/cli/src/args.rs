@@ -42,6 +42,9 @@ pub(crate) enum Command {
     /// Checks or shows configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Checks, tries or suggests policies
+    #[command(subcommand)]
+    Policy(PolicyCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -57,6 +60,42 @@ pub(crate) enum ConfigCommand {
         #[arg(long)]
         config: Option<PathBuf>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Checks policies, against the functions of captures where some are given
+    Check {
+        /// Cedar file, or a folder of them
+        file: PathBuf,
+        #[command(flatten)]
+        input: Captures,
+    },
+    /// Shows what policies would have flagged
+    Test {
+        /// Cedar file, or a folder of them
+        file: PathBuf,
+        #[command(flatten)]
+        input: Input,
+        /// Show only what these policies would not have flagged alike
+        #[arg(long, value_name = "FILE")]
+        against: Option<PathBuf>,
+    },
+    /// Writes a least-privilege policy from traffic
+    Suggest {
+        #[command(flatten)]
+        input: Input,
+    },
+}
+
+/// Captures that may be left out.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct Captures {
+    /// Capture files that show the functions there are
+    #[arg(value_name = "CAPTURE")]
+    pub(crate) captures: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) common: Common,
 }
 
 /// What commands that read captures share.
@@ -156,6 +195,9 @@ pub(crate) struct Output {
     /// The documented API (OpenAPI 3.0 or 3.1, JSON or YAML); what departs from it is told
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(crate) openapi: Vec<PathBuf>,
+    /// Policies in Cedar: a file, or a folder of them
+    #[arg(long, value_name = "FILE|DIR")]
+    pub(crate) policy: Option<PathBuf>,
     /// Detections by id or family; none: transactions and sessions only
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub(crate) only: Vec<String>,

@@ -48,9 +48,9 @@ pub(crate) fn options_of(input: &Input) -> Options {
 
 /// What a run came to.
 pub(crate) struct Ran {
-    summary: Summary,
+    pub(crate) summary: Summary,
     pub(crate) collected: Collected,
-    names: Names,
+    pub(crate) names: Names,
     pub(crate) code: u8,
 }
 
@@ -173,6 +173,7 @@ fn told(output: Output, options: Options) -> Result<Options, Failure> {
         baseline: output.baseline,
         openapi: output.openapi,
         save_baseline: output.save_baseline,
+        policy: output.policy,
         ..options
     })
 }
@@ -297,11 +298,13 @@ pub(crate) fn schema(record: &str) -> Done {
     } else {
         schemas::by_name(record)
     };
-    let Some(schema) = schema else {
+    let Some(mut schema) = schema else {
         return Err(Failure::Usage(format!(
             "no schema `{record}`: alert, posture, transaction, session, visibility or config"
         )));
     };
+    // The order in which maps were filled must not show.
+    schema.sort_all_objects();
     say::out(&format!("{schema:#}\n"))?;
     Ok(0)
 }

@@ -9,6 +9,7 @@ mod commands;
 mod doctor;
 mod inventory;
 mod inventory_table;
+mod policy;
 mod say;
 mod signals;
 mod table;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Command::Learn(learn) => commands::learn(learn),
         Command::Detections { id } => commands::detections(id.as_deref()),
         Command::Schema { record } => commands::schema(&record),
+        Command::Policy(command) => policy::run(command),
         Command::Config(ConfigCommand::Check { file }) => commands::config_check(&file),
         Command::Config(ConfigCommand::Show { config }) => commands::config_show(config.as_deref()),
     };

@@ -5,6 +5,7 @@ use stilt_inventory::{Inventory, Sighting};
 use stilt_model::{
     Actor, Evidence, Finding, Observed, Outcome, Severity, Subject, Timestamp, Transaction,
 };
+use stilt_policy::Decision;
 use stilt_session::Seen;
 use stilt_session::objects::Objects;
 
@@ -25,6 +26,8 @@ pub struct Context<'a> {
     pub objects: &'a Objects,
     /// What is known of endpoints, and the documented API.
     pub inventory: &'a Inventory,
+    /// What the policies say, where one speaks of the function.
+    pub decision: Option<&'a Decision>,
 }
 
 impl Context<'_> {

@@ -9,6 +9,7 @@ mod auth;
 mod authz;
 mod baseline;
 mod context;
+mod data;
 mod distinct;
 mod group;
 mod guarded;

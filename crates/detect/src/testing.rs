@@ -15,6 +15,7 @@ use stilt_inventory::{Inventory, Who};
 use stilt_model::{
     ActorId, Finding, IdBuilder, Key, Outcome, SessionRecord, Severity, Timestamp, Transaction,
 };
+use stilt_policy::{Gate, Policies};
 use stilt_session::Sessions;
 use stilt_session::objects::Objects;
 
@@ -28,6 +29,7 @@ pub(crate) struct Town {
     inventory: Inventory,
     sessions: Sessions,
     objects: Objects,
+    gate: Option<Gate>,
     baseline: Baseline,
     detectors: Detectors,
     closed: Vec<SessionRecord>,
@@ -55,6 +57,7 @@ impl Town {
             inventory: Inventory::new(&stilt_inventory::Config::default()),
             sessions: Sessions::new(&stilt_session::Config::default(), Key::new([7; 32])),
             objects: Objects::new(&stilt_session::objects::Config::default()),
+            gate: None,
             baseline: Baseline::new(&stilt_baseline::Config::default()),
             detectors: detectors.unwrap(),
             closed: Vec::new(),
@@ -79,6 +82,12 @@ impl Town {
         }
     }
 
+    /// The town has policies.
+    pub(crate) fn governed_by(&mut self, text: &str) {
+        let policies = Policies::of(vec![("town.cedar".into(), text.to_owned())]);
+        self.gate = Some(Gate::new(policies.unwrap()));
+    }
+
     /// Plans an exchange, `at` seconds from the start.
     pub(crate) fn at(&mut self, at: f64, tx: Tx) {
         self.plan.push((at, tx));
@@ -101,6 +110,8 @@ impl Town {
         let seen = self.sessions.observe(tx, &sighting);
         let rate = self.baseline.rate(tx, &sighting, &seen);
         let score = self.baseline.score(tx, &sighting, &seen);
+        let gate = self.gate.as_mut();
+        let decision = gate.and_then(|gate| gate.decide(tx, &sighting, &seen, &self.objects));
         let context = Context {
             tx,
             sighting: &sighting,
@@ -109,6 +120,7 @@ impl Town {
             score: &score,
             objects: &self.objects,
             inventory: &self.inventory,
+            decision: decision.as_deref(),
         };
         let before = self.findings.len();
         self.detectors.observe(&Observation::Transaction(&context), &mut self.findings);

@@ -46,6 +46,9 @@ pub enum Error {
     /// An alert whose packets can't be carved out.
     #[error("{0}")]
     Carve(String),
+    /// A policy that can't be used.
+    #[error(transparent)]
+    Policy(#[from] stilt_policy::LoadError),
     /// A thread that could not be started.
     #[error("cannot start a thread: {}", plain(.0))]
     Thread(io::Error),
@@ -60,7 +63,7 @@ impl Error {
     #[must_use]
     pub fn is_usage(&self) -> bool {
         match self {
-            Self::Config(_) | Self::Usage(_) | Self::Document { .. } => true,
+            Self::Config(_) | Self::Usage(_) | Self::Document { .. } | Self::Policy(_) => true,
             Self::Source(error) => error.is_usage(),
             _ => false,
         }

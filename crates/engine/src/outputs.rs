@@ -7,6 +7,7 @@ use stilt_alert::sink::{self, Begin, Sink};
 use stilt_alert::{Names, record};
 use stilt_inventory::Inventory;
 use stilt_model::SessionRecord;
+use stilt_policy::{Tally, Usage};
 
 /// What becomes of one sort of record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,6 +32,12 @@ pub struct Collected {
     pub alerts: Vec<String>,
     /// Services and endpoints.
     pub inventory: Option<Inventory>,
+    /// What functions were used how, where it was asked for.
+    pub usage: Option<Usage>,
+    /// What policies decided, where there are any.
+    pub tally: Option<Tally>,
+    /// What the policies to compare with decided.
+    pub tally_against: Option<Tally>,
 }
 
 /// Open outputs. Records of several sorts that go to one place go through one sink, so that no

@@ -20,6 +20,7 @@ use stilt_baseline::{Baseline, Score};
 use stilt_detect::{Context, DETECTORS, Detectors, Observation};
 use stilt_inventory::{Inventory, Sighting, Who};
 use stilt_model::{Finding, Key, Rule, SessionRecord, SigningKey, Timestamp, Transaction};
+use stilt_policy::{Gate, Policies, Usage};
 use stilt_session::objects::Objects;
 use stilt_session::{Seen, Sessions};
 
@@ -28,6 +29,9 @@ pub(crate) struct Round {
     inventory: Inventory,
     sessions: Sessions,
     objects: Objects,
+    gate: Option<Gate>,
+    against: Option<Gate>,
+    usage: Option<Usage>,
     baseline: Baseline,
     detectors: Detectors,
     alerts: Alerts,
@@ -76,6 +80,10 @@ impl Round {
     pub(crate) fn new(config: &Config, options: &Options, key: &Key) -> Result<Self, Error> {
         let detectors = Detectors::new(&config.detections, &options.only, &options.skip)
             .map_err(|error| Error::Usage(error.to_string()))?;
+        let gate_of = |path: &Option<PathBuf>| {
+            path.as_deref().map(Policies::load).transpose().map(|found| found.map(Gate::new))
+        };
+        let (gate, against) = (gate_of(&options.policy)?, gate_of(&options.policy_against)?);
         let baseline = match &options.baseline {
             Some(path) => Baseline::load(&config.baseline, path)?,
             None => Baseline::new(&config.baseline),
@@ -108,8 +116,14 @@ impl Round {
             inventory,
             sessions,
             objects: Objects::new(&config.objects),
+            learns: gate.is_some()
+                || options.study
+                || !detectors.is_empty()
+                || options.save_baseline.is_some(),
+            gate,
+            against,
+            usage: options.study.then(Usage::default),
             baseline,
-            learns: !detectors.is_empty() || options.save_baseline.is_some(),
             detectors,
             alerts: Alerts::new(alerts, &rules, Some(key.clone())),
             outputs,
@@ -201,6 +215,11 @@ impl Round {
     ) -> Result<Score, Error> {
         let rate = self.baseline.rate(tx, sighting, seen);
         let score = self.baseline.score(tx, sighting, seen);
+        let gate = self.gate.as_mut();
+        let decision = gate.and_then(|gate| gate.decide(tx, sighting, seen, &self.objects));
+        if let Some(against) = &mut self.against {
+            against.decide(tx, sighting, seen, &self.objects);
+        }
         let context = Context {
             tx,
             sighting,
@@ -209,9 +228,11 @@ impl Round {
             score: &score,
             objects: &self.objects,
             inventory: &self.inventory,
+            decision: decision.as_deref(),
         };
         self.detectors.observe(&Observation::Transaction(&context), &mut self.findings);
         let flagged = self.findings.iter().any(|finding| !finding.posture);
+        self.study(tx, sighting, seen);
         if let Some(anomaly) = score.anomaly {
             self.sessions.annotate(seen.session.id, anomaly, None);
         }
@@ -224,6 +245,15 @@ impl Round {
             Who { actor: seen.actor.id, authenticated: seen.authenticated, roles: &seen.roles };
         self.inventory.learn(tx, sighting, who, flagged);
         Ok(score)
+    }
+
+    /// Gathers what functions are used how; who is behind a finding does not teach.
+    fn study(&mut self, tx: &Transaction, sighting: &Sighting, seen: &Seen) {
+        let Some(usage) = &mut self.usage else { return };
+        for finding in &self.findings {
+            usage.suspect(finding, Some(seen));
+        }
+        usage.add(tx, sighting, seen, &self.objects);
     }
 
     fn tell(&mut self, seen: Option<&Seen>) -> Result<(), Error> {
@@ -371,7 +401,12 @@ impl Round {
         summary.cut_off = self.cut_off;
         summary.actors_forgotten = self.objects.forgotten();
         self.inventory.settle();
-        self.outputs.collected.inventory = options.inventory.then_some(self.inventory);
-        Ok((self.outputs.collected, (notices, lost)))
+        let mut collected = self.outputs.collected;
+        collected.inventory = options.inventory.then_some(self.inventory);
+        collected.usage = self.usage;
+        collected.tally_against = self.against.map(|gate| gate.tally().clone());
+        collected.tally = self.gate.map(|gate| gate.tally().clone());
+        summary.policy = collected.tally.as_ref().map(|tally| (tally.governed, tally.coverage()));
+        Ok((collected, (notices, lost)))
     }
 }

@@ -60,6 +60,12 @@ pub struct Options {
     pub baseline: Option<PathBuf>,
     /// Where to save what was learned.
     pub save_baseline: Option<PathBuf>,
+    /// Policies that transactions are held against: a file, or a folder of them.
+    pub policy: Option<PathBuf>,
+    /// Other policies that are decided by as well, to be compared with.
+    pub policy_against: Option<PathBuf>,
+    /// What functions are used how is gathered, for policies to be made or checked by.
+    pub study: bool,
     /// What is given up once everything is open; nothing where there is none. It is given up by
     /// the whole process, for good.
     pub sandbox: Option<Sandbox>,
@@ -87,6 +93,9 @@ impl Default for Options {
             sessions: Target::Nowhere,
             baseline: None,
             save_baseline: None,
+            policy: None,
+            policy_against: None,
+            study: false,
             sandbox: None,
             openapi: Vec::new(),
             inventory: false,

@@ -41,6 +41,8 @@ pub struct Summary {
     pub alerts_untold: bool,
     /// Alerts and what was withheld.
     pub alerts: Counts,
+    /// Transactions that policies spoke of, and their share of all; where there are policies.
+    pub policy: Option<(u64, f64)>,
     /// What could not be judged.
     pub not_evaluated: Vec<NotEvaluated>,
     /// Transactions with a body of which a part only was kept.
@@ -93,6 +95,10 @@ impl fmt::Display for Summary {
             writeln!(f, "from     {first} to {}", self.last)?;
         }
         self.alerts(f)?;
+        if let Some((governed, share)) = self.policy {
+            let share = 100.0 * share;
+            writeln!(f, "policies spoke of {} transactions ({share:.1} %)", grouped(governed))?;
+        }
         for lacking in &self.not_evaluated {
             writeln!(
                 f,

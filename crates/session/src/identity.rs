@@ -3,6 +3,7 @@
 
 use crate::aliases;
 use crate::delegates::{Delegates, For};
+use crate::told;
 use core::hash::{BuildHasher, Hasher};
 use core::net::IpAddr;
 use foldhash::fast::{FixedState, RandomState};
@@ -10,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use stilt_inventory::{EndpointKind, Sighting};
 use stilt_model::{
-    Actor, ActorId, ActorKind, Credential, CredentialKind, IdBuilder, Jwt, Outcome, Pseudonym,
-    Request, Transaction, Value,
+    Actor, ActorId, ActorKind, Credential, CredentialKind, IdBuilder, Jwt, Leaf, Outcome,
+    Pseudonym, Request, Transaction, Value,
 };
 
 /// Credentials that are bound to a principal, remembered at most; the older half goes first.
@@ -32,7 +33,22 @@ pub(crate) struct Principal {
     pub(crate) actor: Arc<Actor>,
     pub(crate) aliases: Arc<Vec<String>>,
     pub(crate) roles: Arc<Vec<String>>,
+    /// What answers said of its rights.
+    pub(crate) told: Arc<Vec<String>>,
     pub(crate) tenant: Option<Arc<str>>,
+}
+
+impl Principal {
+    /// Takes what an answer about it says of its rights and its tenant.
+    fn told_by(&mut self, leaves: &[Leaf]) {
+        let told = told::roles(leaves);
+        if !told.is_empty() && *self.told != told {
+            self.told = Arc::new(told);
+        }
+        if self.tenant.is_none() {
+            self.tenant = told::tenant(leaves).map(Arc::from);
+        }
+    }
 }
 
 /// An address with its fingerprint.
@@ -265,6 +281,7 @@ impl Identity {
                 }),
                 aliases: Arc::new(vec![user.to_owned()]),
                 roles: Arc::default(),
+                told: Arc::default(),
                 tenant: None,
             },
         );
@@ -294,6 +311,10 @@ impl Identity {
             let mut actor = (*principal.actor).clone();
             actor.roles.clone_from(&jwt.roles);
             principal.actor = Arc::new(actor);
+        }
+        let told = told::of_claims(jwt);
+        if !told.is_empty() && *principal.told != told {
+            principal.told = Arc::new(told);
         }
         if let Some(tenant) = &jwt.tenant
             && principal.tenant.as_deref() != Some(tenant)
@@ -351,6 +372,7 @@ impl Identity {
             }
             if let Some(principal) = self.principals.get_mut(&id) {
                 aliases::add(&mut principal.aliases, called);
+                principal.told_by(&response.leaves);
             }
             return Some(id);
         }
@@ -382,6 +404,7 @@ impl Identity {
             && aliases::is_about(&response.leaves, &principal.aliases)
         {
             aliases::add(&mut principal.aliases, aliases::of_answer(&response.leaves));
+            principal.told_by(&response.leaves);
         }
         None
     }
@@ -394,7 +417,7 @@ impl Identity {
     }
 }
 
-fn masked(leaves: &[stilt_model::Leaf]) -> impl Iterator<Item = Pseudonym> {
+fn masked(leaves: &[Leaf]) -> impl Iterator<Item = Pseudonym> {
     leaves.iter().filter_map(|leaf| match leaf.value {
         Value::Masked { mark, .. } => Some(mark),
         _ => None,

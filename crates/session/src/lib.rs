@@ -9,6 +9,7 @@ mod proxy;
 pub mod seen;
 mod sessions;
 mod signatures;
+mod told;
 
 pub use proxy::is_network;
 pub use seen::Seen;

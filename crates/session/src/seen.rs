@@ -20,13 +20,17 @@ pub struct Seen {
     pub cluster: ActorId,
     /// The named principal, where known.
     pub principal: Option<ActorId>,
+    /// The named principal as records show it.
+    pub person: Option<Arc<Actor>>,
     /// Everything this principal is known to be called: name, JWT subject, ids and addresses from
     /// its
     /// claims and from answers to its login, as leaf values would show them. Sorted.
     pub aliases: Arc<Vec<String>>,
     /// Roles, from claims.
     pub roles: Arc<Vec<String>>,
-    /// Tenant, from claims.
+    /// Roles inferred from answers about the principal itself (`role`, `is_admin`, `scopes`).
+    pub told_roles: Arc<Vec<String>>,
+    /// Tenant, from claims, else from answers about the principal itself.
     pub tenant: Option<Arc<str>>,
     /// The request carried a credential that the application issued or accepts.
     pub authenticated: bool,
@@ -34,4 +38,12 @@ pub struct Seen {
     pub signature: Option<Signature>,
     /// The session.
     pub session: SessionRef,
+}
+
+impl Seen {
+    /// Roles from claims, else those inferred from answers.
+    #[must_use]
+    pub fn best_roles(&self) -> &Arc<Vec<String>> {
+        if self.roles.is_empty() { &self.told_roles } else { &self.roles }
+    }
 }

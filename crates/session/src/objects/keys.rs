@@ -76,6 +76,11 @@ impl Keys {
         self.bytes(6, 0, name.as_bytes())
     }
 
+    /// The key of a right: of an object or a giver, and the name of who was let in.
+    pub(super) fn pair(&self, above: u64, name: u64) -> u64 {
+        self.words(8, [above, name, 0])
+    }
+
     /// The key of a leaf of an endpoint's answers.
     pub(super) fn leaf(&self, endpoint: EndpointId, path: &LeafPath) -> u64 {
         self.words(7, [endpoint.0, path.key(), 0])

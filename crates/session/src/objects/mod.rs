@@ -7,19 +7,22 @@
 //! an application names one resource in two ways, by value alone (`loose`).
 
 mod generations;
+mod grants;
 mod keys;
 mod owners;
 mod shows;
 
 use crate::seen::Seen;
 use generations::Generations;
+use grants::{Given, Grants};
 use keys::Keys;
 use owners::Owners;
+pub use owners::Person;
 use serde::{Deserialize, Serialize};
 use shows::{About, Shown, Shows};
 use std::collections::{BTreeMap, HashMap};
 use stilt_inventory::{ObjectRef, Sighting};
-use stilt_model::{ActorId, Outcome, Timestamp, Transaction};
+use stilt_model::{ActorId, Leaf, Outcome, Timestamp, Transaction};
 
 /// Limits of the tables.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +69,23 @@ pub struct Verdict {
     /// Something that was shown to the actor has been forgotten, or could not be read: what was
     /// not seen to be shown may have been.
     pub uncertain: bool,
+    /// The one principal whose it is, where that is not the actor.
+    pub owner_id: Option<ActorId>,
+    /// The owner was seen to make it.
+    pub made: bool,
+    /// The object is itself a principal other than the actor.
+    pub person: Option<ActorId>,
+    /// The actor was let in by a request of somebody who could (sharing, delegation, transfer).
+    pub granted: bool,
+}
+
+impl Verdict {
+    /// It is known to be another's, and nothing is known that gives the actor a right to it.
+    #[must_use]
+    pub fn is_foreign(&self) -> bool {
+        let others = self.owner == Ownership::Other && (self.named || self.owner_id.is_some());
+        others && !self.shown && !self.granted
+    }
 }
 
 /// Who was shown an object as own.
@@ -75,6 +95,8 @@ struct Holders {
     count: u8,
     /// Hash of the name in its owner field.
     named: Option<u64>,
+    /// The first of them made it.
+    made: bool,
 }
 
 /// More holders than these make an object shared.
@@ -118,6 +140,7 @@ pub struct Objects {
     shows: Shows,
     owners: Owners,
     holders: Generations<Holders>,
+    grants: Grants,
     memories: HashMap<ActorId, Memory, foldhash::fast::RandomState>,
     idle: BTreeMap<(Timestamp, u64), ActorId>,
     entries: usize,
@@ -140,6 +163,7 @@ impl Objects {
             shows: Shows::default(),
             owners: Owners::default(),
             holders: Generations::new(config.objects_max),
+            grants: Grants::default(),
             memories: HashMap::default(),
             idle: BTreeMap::new(),
             entries: 0,
@@ -159,6 +183,25 @@ impl Objects {
     #[must_use]
     pub fn forgotten(&self) -> u64 {
         self.forgotten
+    }
+
+    /// What is known of a principal by its id.
+    #[must_use]
+    pub fn person(&self, actor: ActorId) -> Option<&Person> {
+        self.owners.person(actor)
+    }
+
+    /// The principal whom a leaf names, where only one is called so.
+    #[must_use]
+    pub fn person_named(&self, leaf: &Leaf) -> Option<ActorId> {
+        let name = self.owners.person_in(&self.keys, leaf, false)?;
+        self.owners.called(name)
+    }
+
+    /// Something was seen that names the principal as its owner.
+    #[must_use]
+    pub fn owns(&self, actor: ActorId) -> bool {
+        self.owners.owns(actor)
     }
 
     /// What is known of `object` as `seen` asks for it. The answer to the request may name the
@@ -201,7 +244,21 @@ impl Objects {
         };
         let shown =
             owner == Ownership::Own || self.was_shown(seen, key) || (blind && named.is_none());
+        let others = owner == Ownership::Other;
+        let single = held.filter(|held| held.count == 1).map(|held| ActorId(held.first[0]));
+        let owner_id = named.and_then(|name| self.owners.called(name)).or(single);
+        let owner_id = owner_id.filter(|id| others && *id != actor_of(seen));
+        let person = self.owners.called(self.keys.name(&object.id));
+        let person = person.filter(|id| object.number.is_none() && Some(*id) != seen.principal);
+        let leaves = tx.response.as_ref().map_or(&[][..], |response| &response.leaves);
+        let granted = (others || person.is_some())
+            && (self.grants.lets(&self.keys, seen, key, owner_id.or(person))
+                || grants::names_asker(&self.keys, &self.owners, leaves, seen));
         Verdict {
+            owner_id,
+            made: held.is_some_and(|held| held.made) && single.is_some() && single == owner_id,
+            person,
+            granted,
             shown,
             shown_loosely: shown || self.was_shown(seen, loose),
             owner,
@@ -262,6 +319,9 @@ impl Objects {
         if sighting.changes_state && sighting.login.is_none() && !under_other {
             self.shows.in_request(&self.keys, tx, about, &mut shows);
         }
+        let given = Given::read(&self.keys, &self.owners, tx, sighting, seen);
+        self.give(tx, sighting, seen, &given);
+        let makes = sighting.changes_state && sighting.login.is_none();
         let anonymous =
             seen.actor.kind == stilt_model::ActorKind::Client && seen.principal.is_none();
         let mut foreign = false;
@@ -285,12 +345,16 @@ impl Objects {
             shown.push((show.key, value));
             shown.extend(show.loose.map(|loose| (loose, value)));
             self.name_owner(show, named);
+            if show.identifies && !other && !given.is_empty() && !asked.contains(&show.key) {
+                self.grants.object(&self.keys, show.key, &given);
+            }
             if show.identifies && named.is_none() && !other {
                 self.holders.merge(show.key, |holders| {
                     let mut holders = holders.unwrap_or_default();
                     if anonymous {
                         holders.count = ANYBODY;
                     } else {
+                        holders.made |= makes && holders.count == 0;
                         holders.add(actor);
                     }
                     holders
@@ -302,6 +366,28 @@ impl Objects {
         let unread = response.leaves_cut || tx.flags.gap || tx.flags.snaplen || tx.flags.incomplete;
         if unread && let Some(memory) = self.memories.get_mut(&actor) {
             memory.uncertain = true;
+        }
+    }
+
+    /// What a request gives away holds for the objects that it asks for by right, else for all
+    /// that is the asker's.
+    fn give(&mut self, tx: &Transaction, sighting: &Sighting, seen: &Seen, given: &Given) {
+        if given.is_empty() {
+            return;
+        }
+        let mut of_something = false;
+        for object in &sighting.objects {
+            let verdict = self.judge(tx, sighting, seen, object);
+            of_something |= object.in_path;
+            // Who has no right to it gives none away.
+            if verdict.owner != Ownership::Other || verdict.shown || verdict.granted {
+                let service = self.keys.service(&sighting.service);
+                let key = self.keys.object(service, object);
+                self.grants.object(&self.keys, key, given);
+            }
+        }
+        if let (false, Some(giver)) = (of_something, seen.principal) {
+            self.grants.all_of(&self.keys, giver, given);
         }
     }
 

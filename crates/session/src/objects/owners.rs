@@ -8,7 +8,7 @@ use crate::seen::Seen;
 use foldhash::fast::RandomState;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use stilt_model::{ActorId, EndpointId, Leaf, Transaction, Value};
+use stilt_model::{Actor, ActorId, EndpointId, Leaf, Transaction, Value};
 
 const NAMES_MAX: usize = 500_000;
 const LEAVES_MAX: usize = 100_000;
@@ -23,6 +23,16 @@ struct Called {
     actor: ActorId,
     /// Several principals are called so.
     many: bool,
+}
+
+/// A principal, as others are told of it.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// As records show it.
+    pub actor: Arc<Actor>,
+    /// Its tenant, where known.
+    pub tenant: Option<Arc<str>>,
+    aliases: Arc<Vec<String>>,
 }
 
 /// What was seen of one field.
@@ -75,7 +85,7 @@ struct Place {
 pub(super) struct Owners {
     names: HashMap<u64, Called, RandomState>,
     /// The names as last registered; held, so that another list can't take their place unseen.
-    registered: HashMap<ActorId, Arc<Vec<String>>, RandomState>,
+    registered: HashMap<ActorId, Person, RandomState>,
     fields: HashMap<u64, Field, RandomState>,
     places: HashMap<EndpointId, Place, RandomState>,
     owning: HashMap<ActorId, (), RandomState>,
@@ -116,16 +126,50 @@ impl Owners {
     /// Notes what a principal is called.
     pub(super) fn register(&mut self, keys: &Keys, seen: &Seen) {
         let Some(actor) = seen.principal else { return };
-        let same = self.registered.get(&actor).is_some_and(|old| Arc::ptr_eq(old, &seen.aliases));
-        if same || self.names.len() >= NAMES_MAX {
+        let known = self.registered.get_mut(&actor);
+        if let Some(known) = known {
+            if known.tenant != seen.tenant {
+                known.tenant.clone_from(&seen.tenant);
+            }
+            if Arc::ptr_eq(&known.aliases, &seen.aliases) {
+                return;
+            }
+        }
+        if self.names.len() >= NAMES_MAX {
             return;
         }
-        self.registered.insert(actor, Arc::clone(&seen.aliases));
+        let person = Person {
+            actor: Arc::clone(seen.person.as_ref().unwrap_or(&seen.actor)),
+            tenant: seen.tenant.clone(),
+            aliases: Arc::clone(&seen.aliases),
+        };
+        self.registered.insert(actor, person);
         for alias in seen.aliases.iter() {
             let called =
                 self.names.entry(keys.name(alias)).or_insert(Called { actor, many: false });
             called.many |= called.actor != actor;
         }
+    }
+
+    /// What is known of a principal.
+    pub(super) fn person(&self, actor: ActorId) -> Option<&Person> {
+        self.registered.get(&actor)
+    }
+
+    /// The one who alone is called so.
+    pub(super) fn called(&self, name: u64) -> Option<ActorId> {
+        self.names.get(&name).filter(|called| !called.many).map(|called| called.actor)
+    }
+
+    /// The name in a leaf that stands for a person: one that somebody is called by, or, where the
+    /// message speaks of persons (`telling`), any. Numbers are persons only where their name says
+    /// so.
+    pub(super) fn person_in(&self, keys: &Keys, leaf: &Leaf, telling: bool) -> Option<u64> {
+        let name = name_of(keys, leaf)?;
+        let known = self.names.contains_key(&name);
+        let speaks = is_telling(leaf.name()) || (telling && !is_number(leaf));
+        let fits = if is_number(leaf) { telling || speaks } else { known || speaks };
+        fits.then_some(name)
     }
 
     /// Whether `seen` is called by this name.

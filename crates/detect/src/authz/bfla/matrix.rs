@@ -1,0 +1,130 @@
+//! Which roles use, and are refused, which functions: learned per service.
+
+use foldhash::fast::RandomState;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use stilt_model::{ActorId, EndpointId};
+
+/// Callers of one role at one function that are told apart.
+const ACTORS_MAX: usize = 1024;
+/// Callers of one role.
+const ROLE_ACTORS_MAX: usize = 100_000;
+/// Roles of one service, and of one function.
+const ROLES_MAX: usize = 64;
+
+/// A role as it is compared: the set of its names.
+pub(super) type RoleKey = u64;
+
+/// What one role does with one function.
+#[derive(Debug, Default)]
+pub(super) struct Cell {
+    pub(super) allowed: HashSet<ActorId, RandomState>,
+    pub(super) refused: HashSet<ActorId, RandomState>,
+    pub(super) calls: u64,
+}
+
+impl Cell {
+    /// Callers let in, but for one.
+    pub(super) fn allowed_but(&self, actor: ActorId) -> u64 {
+        (self.allowed.len() as u64).saturating_sub(u64::from(self.allowed.contains(&actor)))
+    }
+
+    /// Callers refused and never let in, but for one.
+    pub(super) fn refused_but(&self, actor: ActorId) -> u64 {
+        self.refused.iter().filter(|one| **one != actor && !self.allowed.contains(*one)).count()
+            as u64
+    }
+}
+
+/// One function.
+#[derive(Debug, Default)]
+pub(super) struct Function {
+    pub(super) cells: BTreeMap<RoleKey, Cell>,
+}
+
+/// One role of a service.
+#[derive(Debug, Default)]
+pub(super) struct Role {
+    pub(super) names: Arc<Vec<String>>,
+    pub(super) actors: HashSet<ActorId, RandomState>,
+    pub(super) calls: u64,
+    /// Callers that each method was let happen for, per path.
+    methods: BTreeMap<(u64, bool), BTreeSet<ActorId>>,
+}
+
+impl Role {
+    /// Callers of the role that a path was let happen for: by reading, or by changing it.
+    pub(super) fn at_path(&self, path: u64, changes: bool, but: ActorId) -> u64 {
+        let set = self.methods.get(&(path, changes));
+        set.map_or(0, |set| set.iter().filter(|actor| **actor != but).count() as u64)
+    }
+}
+
+/// Paths of one role that are remembered.
+const PATHS_MAX: usize = 4096;
+/// Callers of a path that are told apart.
+const PATH_ACTORS_MAX: usize = 32;
+
+/// Roles and functions of all services.
+#[derive(Debug, Default)]
+pub(super) struct Matrix {
+    pub(super) functions: HashMap<EndpointId, Function, RandomState>,
+    pub(super) roles: HashMap<(Arc<str>, RoleKey), Role, RandomState>,
+}
+
+/// One call, as the matrix files it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Call {
+    pub(super) endpoint: EndpointId,
+    pub(super) path: u64,
+    pub(super) changes: bool,
+    pub(super) role: RoleKey,
+    pub(super) actor: ActorId,
+    pub(super) allowed: bool,
+}
+
+impl Matrix {
+    pub(super) fn note(
+        &mut self,
+        service: &Arc<str>,
+        names: &Arc<Vec<String>>,
+        call: &Call,
+        functions_max: usize,
+    ) {
+        let key = (Arc::clone(service), call.role);
+        if self.roles.len() >= ROLES_MAX * 16 && !self.roles.contains_key(&key) {
+            return;
+        }
+        let role = self.roles.entry(key).or_default();
+        if role.actors.is_empty() {
+            role.names = Arc::clone(names);
+        }
+        if role.actors.len() < ROLE_ACTORS_MAX {
+            role.actors.insert(call.actor);
+        }
+        role.calls = role.calls.saturating_add(1);
+        if call.allowed {
+            let at = (call.path, call.changes);
+            if role.methods.len() < PATHS_MAX || role.methods.contains_key(&at) {
+                let actors = role.methods.entry(at).or_default();
+                if actors.len() < PATH_ACTORS_MAX {
+                    actors.insert(call.actor);
+                }
+            }
+        }
+        let room = self.functions.len() < functions_max;
+        if !room && !self.functions.contains_key(&call.endpoint) {
+            return;
+        }
+        let function = self.functions.entry(call.endpoint).or_default();
+        if function.cells.len() >= ROLES_MAX && !function.cells.contains_key(&call.role) {
+            return;
+        }
+        let cell = function.cells.entry(call.role).or_default();
+        cell.calls = cell.calls.saturating_add(1);
+        let set = if call.allowed { &mut cell.allowed } else { &mut cell.refused };
+        if set.len() < ACTORS_MAX {
+            set.insert(call.actor);
+        }
+    }
+}

@@ -1,0 +1,449 @@
+//! Broken function level authorization (OWASP API5:2023, CWE-285).
+//!
+//! Which role uses which function is learned from traffic. Two things tell: somebody of a role
+//! that never uses a function is let use one that belongs to roles above it; and somebody is
+//! refused at several such functions within an hour, with a credential that works elsewhere.
+
+mod matrix;
+#[cfg(test)]
+mod tests;
+
+use super::assigned::Assignments;
+use super::rights;
+use crate::context::{Context, Observation};
+use crate::settings::{Settings, SettingsError};
+use crate::spec::{Detector, NotEvaluated, Spec, Tuning};
+use crate::stats::rate_upper;
+use crate::tale::{Tale, counted};
+use core::hash::BuildHasher;
+use core::time::Duration;
+use foldhash::fast::RandomState;
+use matrix::{Call, Cell, Matrix};
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::sync::Arc;
+use stilt_model::{ActorId, EndpointId, Finding, Outcome, Rule, Severity, Signal, Timestamp};
+use stilt_session::objects::Ownership;
+
+pub(crate) const SPEC: Spec = Spec {
+    rule: Rule {
+        id: "authz.bfla",
+        title: "A function was used, or tried, that the caller's role has no right to",
+        owasp: &["API5:2023"],
+        attack: &["T1548", "T1068"],
+        references: &["CWE-285"],
+    },
+    severity: Severity::High,
+    looks_for: "A caller of a role whose members never use a function is let use one that roles \
+                above it use, or changes somebody else's thing where its peers only read; or a \
+                caller is refused at three functions or things that its peers never use, within \
+                an hour.",
+    needs: "Callers known by name, their roles (claims, or answers such as role and is_admin) for \
+            what was let happen, and at least five callers of the same role.",
+    look_alikes: "Somebody who was given a role by somebody else; pages that ask for something \
+                  that is refused to everybody; a credential that has expired and is refused \
+                  everywhere; a new function that its first users find.",
+    tuning: &[
+        Tuning { key: "peers_min", meaning: "other callers of the role" },
+        Tuning { key: "calls_min", meaning: "calls of the role" },
+        Tuning { key: "refused_min", meaning: "functions or things refused within an hour" },
+        Tuning { key: "functions_max", meaning: "functions remembered" },
+    ],
+    build: |settings| Ok(Box::new(Bfla::new(settings)?)),
+};
+
+/// Refusals of one caller are gathered for so long.
+const WINDOW: Duration = Duration::from_secs(3600);
+/// Refusals and stories of callers kept; past it the oldest are forgotten.
+const CALLERS_MAX: usize = 20_000;
+/// Refusals of one caller kept.
+const REFUSED_MAX: usize = 256;
+/// Names that were given a role.
+const PROMOTED_MAX: usize = 20_000;
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Limits {
+    peers_min: u64,
+    calls_min: u64,
+    refused_min: u64,
+    functions_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { peers_min: 5, calls_min: 50, refused_min: 3, functions_max: 20_000 }
+    }
+}
+
+/// What one caller was refused.
+#[derive(Debug, Default)]
+struct Caller {
+    refused: VecDeque<(Timestamp, u64)>,
+    /// Last time that the credential was good for something.
+    good: Option<Timestamp>,
+    tale: Tale,
+}
+
+/// Why something was not judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Lacks {
+    Peers,
+    Roles,
+}
+
+struct Bfla {
+    limits: Limits,
+    hasher: RandomState,
+    matrix: Matrix,
+    callers: BTreeMap<ActorId, Caller>,
+    tales: BTreeMap<(ActorId, EndpointId), Tale>,
+    promoted: HashSet<String, RandomState>,
+    assignments: Assignments,
+    /// Names of those who gave themselves a role.
+    selfmade: HashSet<String, RandomState>,
+    lacking: BTreeMap<Lacks, BTreeSet<(EndpointId, ActorId)>>,
+}
+
+/// Why a use is a breach.
+struct Breach {
+    peers: u64,
+    bound: f64,
+    users: Vec<String>,
+    refused: u64,
+    escalated: bool,
+    /// The caller had given itself its role.
+    selfmade: bool,
+}
+
+impl Bfla {
+    fn new(settings: &Settings) -> Result<Self, SettingsError> {
+        Ok(Self {
+            limits: settings.own()?,
+            hasher: RandomState::default(),
+            matrix: Matrix::default(),
+            callers: BTreeMap::new(),
+            tales: BTreeMap::new(),
+            promoted: HashSet::default(),
+            assignments: Assignments::default(),
+            selfmade: HashSet::default(),
+            lacking: BTreeMap::new(),
+        })
+    }
+
+    fn see(&mut self, context: &Context<'_>, out: &mut Vec<Finding>) {
+        let sighting = context.sighting;
+        if sighting.outcome == Outcome::Success {
+            self.note_promotion(context);
+            self.note_selfmade(context);
+        }
+        let Some(actor) = context.seen.principal.filter(|_| sighting.login.is_none()) else {
+            return;
+        };
+        let path = sighting.name.split_once(' ').map_or(&*sighting.name, |(_, path)| path);
+        let allowed = sighting.outcome == Outcome::Success;
+        let denied = sighting.outcome == Outcome::Failure
+            && sighting.refused
+            && matches!(context.tx.status(), Some(401 | 403 | 404 | 200..=299));
+        if !allowed && !denied {
+            return;
+        }
+        let call = Call {
+            endpoint: sighting.endpoint,
+            path: self.hasher.hash_one((&sighting.service, path)),
+            changes: sighting.changes_state,
+            role: self.hasher.hash_one(&**context.seen.best_roles()),
+            actor,
+            allowed,
+        };
+        if allowed {
+            if let Some(breach) = self.judge(context, &call) {
+                return self.tell(context, &breach, out);
+            }
+            self.caller(actor).good = Some(context.at());
+        } else {
+            self.refused(context, &call, out);
+        }
+        let roles = context.seen.best_roles();
+        self.matrix.note(&sighting.service, roles, &call, self.limits.functions_max);
+    }
+
+    fn caller(&mut self, actor: ActorId) -> &mut Caller {
+        if self.callers.len() >= CALLERS_MAX && !self.callers.contains_key(&actor) {
+            self.callers.clear();
+        }
+        self.callers.entry(actor).or_default()
+    }
+
+    /// Somebody gives a role to somebody else: who is named may use what it could not before.
+    fn note_promotion(&mut self, context: &Context<'_>) {
+        let Some(request) = &context.tx.request else { return };
+        if !context.sighting.changes_state {
+            return;
+        }
+        let leaves = || request.leaves.iter().take(64);
+        let speaks = leaves().any(|leaf| speaks_of_roles(leaf.name()))
+            || request.path.split('/').any(speaks_of_roles);
+        if !speaks || self.promoted.len() >= PROMOTED_MAX {
+            return;
+        }
+        let named = leaves().filter_map(|leaf| leaf.value.as_key());
+        let asked = context.sighting.objects.iter().map(|object| object.id.clone());
+        for name in named.chain(asked).filter(|name| name.len() <= 96) {
+            // Nobody promotes itself.
+            if context.seen.aliases.binary_search(&name).is_err() {
+                self.promoted.insert(name);
+            }
+        }
+    }
+
+    /// Somebody gives a role to itself, or to an account that it makes.
+    fn note_selfmade(&mut self, context: &Context<'_>) {
+        let fields = self.assignments.observe(context, self.limits.peers_min, 10);
+        let roles = fields.iter().any(|field| speaks_of_roles(&field.name));
+        if !roles || rights::has_privilege(context.seen) || self.selfmade.len() >= PROMOTED_MAX {
+            return;
+        }
+        let leaves = context.tx.request.iter().flat_map(|request| &request.leaves).take(8);
+        let named = leaves.filter(|leaf| !speaks_of_roles(leaf.name()));
+        self.selfmade.extend(named.filter_map(|leaf| leaf.value.as_key()));
+        self.selfmade.extend(context.seen.aliases.iter().cloned());
+    }
+
+    /// Judges a use that was let happen.
+    fn judge(&mut self, context: &Context<'_>, call: &Call) -> Option<Breach> {
+        let sighting = context.sighting;
+        let role = self.matrix.roles.get(&(Arc::clone(&sighting.service), call.role))?;
+        let function = self.matrix.functions.get(&call.endpoint);
+        let own = function.and_then(|function| function.cells.get(&call.role));
+        let used = own.map_or(0, |cell| cell.allowed_but(call.actor));
+        let peers =
+            (role.actors.len() as u64).saturating_sub(u64::from(role.actors.contains(&call.actor)));
+        let aliases = &context.seen.aliases;
+        let selfmade = aliases.iter().any(|alias| self.selfmade.contains(alias));
+        if used > 0 && !selfmade {
+            return None;
+        }
+        let refused = own.map_or(0, |cell| cell.refused_but(call.actor));
+        let users: Vec<String> =
+            function.map_or(Vec::new(), |function| self.users(function, call, selfmade));
+        let others_thing = sighting.objects.iter().filter(|object| object.in_path).any(|object| {
+            let verdict = context.objects.judge(context.tx, sighting, context.seen, object);
+            let others = verdict.owner == Ownership::Other || verdict.person.is_some();
+            others && verdict.owner != Ownership::Own && !verdict.granted
+        });
+        let reads = role.at_path(call.path, false, call.actor);
+        let changes = role.at_path(call.path, true, call.actor);
+        let escalated = call.changes
+            && others_thing
+            && changes == 0
+            && reads >= self.limits.peers_min
+            && !context.sighting.objects.is_empty();
+        if users.is_empty() && !(escalated && refused > 0) {
+            return None;
+        }
+        if selfmade && !users.is_empty() {
+            return Some(Breach { peers, bound: 1.0, users, refused, escalated, selfmade });
+        }
+        if used > 0 {
+            return None;
+        }
+        let promoted = context.seen.aliases.iter().any(|alias| self.promoted.contains(alias));
+        let above = rights::has_privilege(context.seen);
+        if promoted || above {
+            return None;
+        }
+        let known = !context.seen.best_roles().is_empty();
+        if !known || peers < self.limits.peers_min || role.calls < self.limits.calls_min {
+            let lacks = if known { Lacks::Peers } else { Lacks::Roles };
+            let lacking = self.lacking.entry(lacks).or_default();
+            if lacking.len() < 1000 {
+                lacking.insert((call.endpoint, call.actor));
+            }
+            return None;
+        }
+        let bound = rate_upper(0, peers, 0.05);
+        Some(Breach { peers, bound, users, refused, escalated, selfmade })
+    }
+
+    /// Roles above the caller's that use a function.
+    fn users(&self, function: &matrix::Function, call: &Call, selfmade: bool) -> Vec<String> {
+        let above = |(key, cell): (&u64, &Cell)| {
+            let others = (selfmade || *key != call.role) && cell.allowed_but(call.actor) > 0;
+            let names = self.matrix.roles.iter().find(|((_, role), _)| role == key);
+            let names = names.map(|(_, role)| Arc::clone(&role.names))?;
+            let above = names.iter().any(|name| rights::is_privileged(name));
+            (others && above).then(|| rights::shown(&names))
+        };
+        let mut users: Vec<String> = function.cells.iter().filter_map(above).collect();
+        users.sort();
+        users.dedup();
+        users
+    }
+
+    /// Files a refusal, and tells the caller that was refused at several things of others' roles.
+    fn refused(&mut self, context: &Context<'_>, call: &Call, out: &mut Vec<Finding>) {
+        let now = context.at();
+        let Some(reason) = self.is_above(context, call) else { return };
+        let thing = self.hasher.hash_one((call.endpoint, &context.sighting.objects));
+        let refused_min = self.limits.refused_min;
+        let caller = self.caller(call.actor);
+        // A credential that is good for nothing has expired.
+        if caller.good.is_none_or(|good| now.since(good) > WINDOW) {
+            return;
+        }
+        while caller.refused.len() >= REFUSED_MAX
+            || caller.refused.front().is_some_and(|(at, _)| now.since(*at) > WINDOW)
+        {
+            caller.refused.pop_front();
+        }
+        caller.refused.push_back((now, thing));
+        caller.tale.add(context, format!("refused: {reason}"), false);
+        let things: BTreeSet<u64> = caller.refused.iter().map(|(_, thing)| *thing).collect();
+        let things = things.len() as u64;
+        if things >= refused_min && caller.tale.due(now, Outcome::Failure) {
+            let tale = caller.tale.clone();
+            out.push(attempt(context, &tale, things, &reason));
+        }
+    }
+
+    /// Why a refused function is one above the caller, where it is.
+    fn is_above(&self, context: &Context<'_>, call: &Call) -> Option<String> {
+        let role = self.matrix.roles.get(&(Arc::clone(&context.sighting.service), call.role));
+        let function = self.matrix.functions.get(&call.endpoint);
+        let own = function.and_then(|function| function.cells.get(&call.role));
+        let actors = role.map_or(0, |role| role.actors.len() as u64);
+        let allowed = own.map_or(0, |cell| cell.allowed_but(call.actor));
+        let refused = own.map_or(0, |cell| cell.refused_but(call.actor));
+        // What peers may do is no step up; what is refused to many is how the application is.
+        if allowed.saturating_mul(10) > actors || refused > 1.max(actors / 20) {
+            return None;
+        }
+        let used = function.is_some_and(|function| {
+            function.cells.values().any(|cell| cell.allowed_but(call.actor) > 0)
+        });
+        let role = role?;
+        let reads = role.at_path(call.path, false, call.actor);
+        let changes = role.at_path(call.path, true, call.actor);
+        if used {
+            return Some("others use it, its peers do not".to_owned());
+        }
+        let explicit = matches!(context.tx.status(), Some(401 | 403));
+        let escalates = call.changes && changes == 0 && reads >= 2 && explicit;
+        escalates.then(|| format!("{} only read there", counted(reads, "peer")))
+    }
+
+    fn tell(&mut self, context: &Context<'_>, breach: &Breach, out: &mut Vec<Finding>) {
+        let key = (context.seen.actor.id, context.sighting.endpoint);
+        if self.tales.len() >= CALLERS_MAX && !self.tales.contains_key(&key) {
+            self.tales.clear();
+        }
+        let tale = self.tales.entry(key).or_default();
+        let role = rights::shown(context.seen.best_roles());
+        tale.add(context, format!("let happen for {role}"), false);
+        if tale.due(context.at(), Outcome::Success) {
+            out.push(use_of(context, breach, tale, &role));
+        }
+    }
+}
+
+/// A word that speaks of roles.
+fn speaks_of_roles(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["role", "admin", "scope", "group", "permission", "privilege", "staff"]
+        .iter()
+        .any(|word| name.contains(word))
+}
+
+fn use_of(context: &Context<'_>, breach: &Breach, tale: &Tale, role: &str) -> Finding {
+    let severity = if breach.users.is_empty() { SPEC.severity } else { Severity::Critical };
+    let mut finding = context.finding(SPEC.rule.id, severity, (*context.seen.actor).clone());
+    tale.fill(&mut finding);
+    finding.outcome = Outcome::Success;
+    finding.confidence = if breach.refused > 0 { 0.95 } else { 0.85 };
+    let users = if breach.users.is_empty() {
+        "nobody of its role".to_owned()
+    } else {
+        breach.users.join(", ")
+    };
+    finding.message = format!(
+        "{} was let happen for {role}, though none of {} of that role ever did it; it is used by \
+         {users}",
+        context.sighting.name,
+        counted(breach.peers, "peer"),
+    );
+    if breach.selfmade {
+        finding.message = format!(
+            "{} was let happen for a caller that had given itself its role; it is used by {users}",
+            context.sighting.name
+        );
+    }
+    finding.why = vec![
+        signal("role", role.to_owned(), &users),
+        signal(
+            "peers_that_used_it",
+            format!("0 of {}", breach.peers),
+            &format!("at most {:.0} % by bound", 100.0 * breach.bound),
+        ),
+        signal("peers_refused", breach.refused.to_string(), "any"),
+    ];
+    if breach.escalated {
+        finding.why.push(signal("method", "changes what peers only read".to_owned(), "reads"));
+    }
+    finding.remediation =
+        format!("check the caller's role on {}; undo what was done", context.sighting.name);
+    finding
+}
+
+fn attempt(context: &Context<'_>, tale: &Tale, things: u64, reason: &str) -> Finding {
+    let mut finding = context.finding(SPEC.rule.id, Severity::Low, (*context.seen.actor).clone());
+    tale.fill(&mut finding);
+    finding.outcome = Outcome::Failure;
+    finding.confidence = 0.8;
+    finding.message = format!(
+        "refused at {things} functions or things above its rights within an hour, with a credential \
+         that works elsewhere"
+    );
+    finding.why = vec![
+        signal("refused_in_1_h", things.to_string(), "fewer than 3"),
+        signal("use_by_peers", reason.to_owned(), "a function of its role"),
+    ];
+    finding.remediation =
+        "ask what the caller was after; nothing was let happen of what the evidence shows"
+            .to_owned();
+    finding
+}
+
+fn signal(signal: &str, observed: String, expected: &str) -> Signal {
+    Signal { signal: signal.to_owned(), observed, expected: expected.to_owned() }
+}
+
+impl Detector for Bfla {
+    fn configure(&mut self, settings: &Settings) -> Result<bool, SettingsError> {
+        self.limits = settings.own()?;
+        Ok(true)
+    }
+
+    fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
+        let Observation::Transaction(context) = observation else { return };
+        for merged in &context.sighting.merged {
+            self.matrix.functions.remove(merged);
+        }
+        self.see(context, findings);
+    }
+
+    fn not_evaluated(&self) -> Vec<NotEvaluated> {
+        let reason = |lacks: &Lacks| match lacks {
+            Lacks::Peers => "uses of privileged functions by roles with too few peers, needs 5",
+            Lacks::Roles => "uses of privileged functions by callers whose role is not known",
+        };
+        self.lacking
+            .iter()
+            .map(|(lacks, who)| NotEvaluated {
+                rule: SPEC.rule.id,
+                count: who.len() as u64,
+                reason: reason(lacks).to_owned(),
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,167 @@
+//! Functions of others' roles, used and tried, and what looks like it.
+
+use crate::testing::{HOUR, Town, browser, chance, home, name};
+use stilt_inventory::test_support::{Tx, delete, get, jwt, post};
+use stilt_model::{Outcome, Severity};
+
+const RULE: &str = super::SPEC.rule.id;
+const USERS: u64 = 14;
+const LATER: f64 = 3.0 * HOUR;
+const MALLORY: u64 = 5;
+const ADMIN: u64 = 100;
+
+fn by(user: u64, role: &str, tx: Tx) -> Tx {
+    let claims = format!(r#"{{"sub":"{}","roles":["{role}"],"iat":1795305600}}"#, name(user));
+    tx.from(&home(user)).agent(browser(user)).bearer(&jwt(&claims))
+}
+
+fn person(user: u64) -> Tx {
+    let body = format!(r#"{{"username":"{0}","city":"Bern"}}"#, name(user));
+    get(&format!("/people/{}", name(user))).answer(&body)
+}
+
+fn usual(town: &mut Town) {
+    for hour in 0..4 {
+        for user in 0..USERS {
+            let at = (hour as f64 + 0.9 * chance(&[hour, user])) * HOUR;
+            town.at(at, by(user, "customer", person(user)));
+            town.at(at + 1.0, by(user, "customer", person((user + 1) % USERS)));
+            let list = get("/news").answer(r#"{"news":[{"title":"x"}]}"#);
+            town.at(at + 2.0, by(user, "customer", list));
+        }
+        let at = hour as f64 * HOUR + 60.0;
+        let report = get("/admin/report").answer(r#"{"total":7}"#);
+        town.at(at, by(ADMIN, "admin", report));
+        town.at(at + 5.0, by(ADMIN, "admin", removes(&format!("gone.{hour}"))));
+    }
+}
+
+fn removes(who: &str) -> Tx {
+    delete(&format!("/people/{who}")).answer(r#"{"removed":true}"#)
+}
+
+fn forbidden(tx: Tx) -> Tx {
+    tx.status(403).answer(r#"{"error":"forbidden"}"#)
+}
+
+fn check(plan: impl Fn(&mut Town), expected: Option<(Severity, Outcome)>) {
+    let mut town = Town::new(RULE);
+    usual(&mut town);
+    plan(&mut town);
+    town.run();
+    let stories = town.stories();
+    let told = stories.iter().map(|story| (story.severity, story.outcome)).max();
+    assert_eq!(told, expected, "{stories:#?} {:?}", town.not_evaluated());
+}
+
+const USED: Option<(Severity, Outcome)> = Some((Severity::Critical, Outcome::Success));
+const TRIED: Option<(Severity, Outcome)> = Some((Severity::Low, Outcome::Failure));
+
+#[test]
+fn a_function_of_administrators_let_happen_for_a_customer_is_told() {
+    check(
+        |town| {
+            let report = get("/admin/report").answer(r#"{"total":7}"#);
+            town.at(LATER, by(MALLORY, "customer", report));
+        },
+        USED,
+    );
+    check(|town| town.at(LATER, by(MALLORY, "customer", removes(&name(3)))), USED);
+}
+
+#[test]
+fn tries_at_several_things_are_told_low() {
+    check(
+        |town| {
+            town.at(LATER - 9.0, by(MALLORY, "customer", person(MALLORY)));
+            for n in 0..4 {
+                let tx = forbidden(removes(&name(n)));
+                town.at(LATER + 60.0 * n as f64, by(MALLORY, "customer", tx));
+            }
+        },
+        TRIED,
+    );
+}
+
+#[test]
+fn one_or_two_refusals_are_a_mistake() {
+    check(
+        |town| {
+            town.at(LATER - 9.0, by(MALLORY, "customer", person(MALLORY)));
+            for n in 0..2 {
+                let tx = forbidden(removes(&name(n)));
+                town.at(LATER + 60.0 * n as f64, by(MALLORY, "customer", tx));
+            }
+        },
+        None,
+    );
+}
+
+#[test]
+fn a_page_that_asks_for_what_everybody_is_refused_is_silent() {
+    check(
+        |town| {
+            for user in 0..USERS {
+                for n in 0..4 {
+                    let at = (0.2 + n as f64 * 0.1) * HOUR + user as f64;
+                    let tx = forbidden(get(&format!("/admin/badge{n}")));
+                    town.at(at, by(user, "customer", tx));
+                }
+            }
+        },
+        None,
+    );
+}
+
+#[test]
+fn a_credential_that_is_refused_everywhere_has_expired() {
+    check(
+        |town| {
+            for n in 0..5 {
+                let tx = removes(&name(n)).status(401).answer(r#"{"error":"token expired"}"#);
+                town.at(LATER + 5.0 * n as f64, by(200, "customer", tx));
+            }
+        },
+        None,
+    );
+}
+
+#[test]
+fn who_was_made_an_administrator_is_one() {
+    check(
+        |town| {
+            let grant = post("/people/roles")
+                .json(&format!(r#"{{"user":"{}","role":"admin"}}"#, name(MALLORY)));
+            town.at(LATER - 99.0, by(ADMIN, "admin", grant.answer(r#"{"ok":true}"#)));
+            town.at(LATER, by(MALLORY, "customer", removes(&name(3))));
+            town.at(LATER + 9.0, by(6, "admin", removes(&name(4))));
+        },
+        None,
+    );
+}
+
+#[test]
+fn a_new_function_that_customers_find_is_silent() {
+    check(
+        |town| {
+            for user in 0..3 {
+                let tx = get("/beta/map").answer(r#"{"map":1}"#);
+                town.at(LATER + user as f64, by(user, "customer", tx));
+            }
+        },
+        None,
+    );
+}
+
+#[test]
+fn where_roles_are_not_known_it_is_counted() {
+    let mut town = Town::new(RULE);
+    usual(&mut town);
+    let claims = format!(r#"{{"sub":"{}","iat":1795305600}}"#, name(300));
+    let tx = removes(&name(3)).from(&home(300)).bearer(&jwt(&claims));
+    town.at(LATER - 5.0, get("/news").from(&home(300)).bearer(&jwt(&claims)));
+    town.at(LATER, tx);
+    town.run();
+    assert!(town.stories().is_empty());
+    assert!(!town.not_evaluated().is_empty());
+}

@@ -1,0 +1,415 @@
+//! Broken object level authorization, one access at a time (OWASP API1:2023, CWE-639).
+//!
+//! Where only owners open what a place gives, a single answer that hands somebody another's object
+//! is the breach itself. Who owns an object is learned: from who made it, from own lists, and from
+//! fields whose values are what principals are called. Who was shown it as theirs, or was let in by
+//! a request that shares, delegates or transfers it, may open it.
+
+mod places;
+#[cfg(test)]
+mod tests;
+
+use super::rights;
+use crate::context::{Context, Observation};
+use crate::group::Group;
+use crate::settings::{Settings, SettingsError};
+use crate::spec::{Detector, NotEvaluated, Spec, Tuning};
+use crate::tale::Tale;
+use core::hash::BuildHasher;
+use foldhash::fast::RandomState;
+use places::{Place, Usage};
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use stilt_inventory::ObjectRef;
+use stilt_model::{ActorId, EndpointId, Finding, Outcome, Rule, Severity, Signal};
+use stilt_session::objects::{Ownership, Verdict};
+
+pub(crate) const SPEC: Spec = Spec {
+    rule: Rule {
+        id: "authz.bola_access",
+        title: "Somebody was given an object of another owner",
+        owasp: &["API1:2023"],
+        attack: &["T1530", "T1213"],
+        references: &["CWE-639"],
+    },
+    severity: Severity::High,
+    looks_for: "One answered request for an object that is known to be another principal's (it names \
+                its owner, or its owner made it or was the only one to be shown it), at a place \
+                where callers of that role open their own only. Across tenants it is critical.",
+    needs: "Callers known by name, answers, and at least five owners who opened twenty objects of \
+            their own at the place. Who owns nothing there is told at the second object.",
+    look_alikes: "Objects shared, delegated or handed over by a request that names who is let in or \
+                  opens it to all; staff and jobs by their role or by the lists they are given; \
+                  public objects; places where others' objects are opened as a rule.",
+    tuning: &[
+        Tuning { key: "owners_min", meaning: "other callers that opened their own" },
+        Tuning { key: "objects_min", meaning: "own objects that these opened" },
+        Tuning { key: "foreign_share_max", meaning: "upper bound on others' objects among them" },
+        Tuning { key: "places_max", meaning: "slots of endpoints remembered" },
+    ],
+    build: |settings| Ok(Box::new(BolaAccess::new(settings)?)),
+};
+
+/// Stories kept; past it the oldest are forgotten.
+const TALES_MAX: usize = 10_000;
+/// Objects of one request that are looked at: in the path, and in query and body.
+const SLOTS_MAX: usize = 4;
+/// Own objects, and owners, past which it counts who alone was shown something.
+const SHOWN_OBJECTS_MIN: u64 = 50;
+
+/// Where an object is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Slot {
+    /// The nth one of an endpoint's path.
+    Path(EndpointId, usize),
+    /// One of that class, in query or body of an endpoint.
+    Leaf(EndpointId, Arc<str>),
+    /// Whatever changes one of that class, at a service.
+    Change(Arc<str>, Arc<str>),
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Limits {
+    owners_min: u64,
+    objects_min: u64,
+    foreign_share_max: f64,
+    places_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { owners_min: 5, objects_min: 20, foreign_share_max: 0.15, places_max: 20_000 }
+    }
+}
+
+/// Why an access was not judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Lacks {
+    Answer,
+    Caller,
+    Owners,
+    Role,
+}
+
+struct BolaAccess {
+    limits: Limits,
+    hasher: RandomState,
+    places: HashMap<Slot, Place, RandomState>,
+    tales: BTreeMap<(ActorId, EndpointId), Tale>,
+    lacking: BTreeMap<Lacks, BTreeSet<(EndpointId, ActorId)>>,
+}
+
+/// An access that is a breach.
+struct Breach<'a> {
+    object: &'a ObjectRef,
+    verdict: Verdict,
+    usage: Usage,
+    /// The caller opened something of its own here.
+    placed: bool,
+}
+
+impl BolaAccess {
+    fn new(settings: &Settings) -> Result<Self, SettingsError> {
+        Ok(Self {
+            limits: settings.own()?,
+            hasher: RandomState::default(),
+            places: HashMap::default(),
+            tales: BTreeMap::new(),
+            lacking: BTreeMap::new(),
+        })
+    }
+
+    fn see(
+        &mut self,
+        context: &Context<'_>,
+        slots: &[Slot],
+        object: &ObjectRef,
+        out: &mut Vec<Finding>,
+    ) {
+        let verdict = context.objects.judge(context.tx, context.sighting, context.seen, object);
+        let Some(foreign) = is_foreign(context, verdict) else { return };
+        let endpoint = context.sighting.endpoint;
+        let actor = context.seen.principal.unwrap_or(context.seen.actor.id);
+        // To be led elsewhere is to be given nothing.
+        let given = context.tx.status().is_none_or(|status| (200..300).contains(&status));
+        let lacks = match (context.sighting.outcome, context.seen.principal) {
+            (Outcome::Success, _) if !given => return,
+            (Outcome::Failure, _) => return,
+            (Outcome::Unknown, _) => Some(Lacks::Answer),
+            (_, None) => Some(Lacks::Caller),
+            _ => None,
+        };
+        if let Some(lacks) = lacks {
+            if foreign {
+                self.lacks(lacks, endpoint, actor);
+            }
+            return;
+        }
+        let breach = foreign.then(|| self.judge(context, slots, object, verdict));
+        match breach {
+            Some(Ok(Some(breach))) => return self.tell(context, &breach, out),
+            Some(Err(lacks)) => self.lacks(lacks, endpoint, actor),
+            _ => {}
+        }
+        let key = self.hasher.hash_one((&object.class, &object.id));
+        let crowd = (Group::of(&self.hasher, context), &context.seen.roles);
+        for slot in slots {
+            let room = self.places.len() < self.limits.places_max;
+            if !room && !self.places.contains_key(slot) {
+                continue;
+            }
+            let place = self.places.entry(slot.clone()).or_default();
+            place.note(crowd, actor, key, !foreign);
+        }
+    }
+
+    /// Judges an access to what is another's.
+    fn judge<'a>(
+        &self,
+        context: &Context<'_>,
+        slots: &[Slot],
+        object: &'a ObjectRef,
+        verdict: Verdict,
+    ) -> Result<Option<Breach<'a>>, Lacks> {
+        let seen = context.seen;
+        let Some(actor) = seen.principal else { return Err(Lacks::Caller) };
+        if seen.roles.is_empty() && rights::has_privilege(seen) {
+            return Err(Lacks::Role);
+        }
+        let crowd = (Group::of(&self.hasher, context), &seen.roles);
+        let mut lacks = Lacks::Owners;
+        for slot in slots {
+            let found = self.places.get(slot);
+            let Some((usage, standing)) =
+                found.and_then(|place| place.usage(crowd, actor, self.limits.owners_min))
+            else {
+                let used = found.is_some_and(|place| !place.is_empty());
+                lacks = if used && !seen.roles.is_empty() { Lacks::Role } else { lacks };
+                continue;
+            };
+            if usage.own < self.limits.objects_min {
+                continue;
+            }
+            let common = usage.bound > self.limits.foreign_share_max
+                || usage.foreign.saturating_mul(50) > usage.own;
+            if common {
+                return Ok(None);
+            }
+            let placed = standing.owns;
+            // Who owns nothing here may follow a link that was passed on; who owns nothing at all
+            // and has no role may be staff.
+            let changes_person = context.sighting.changes_state && verdict.person.is_some();
+            if !placed && !changes_person && across(context, verdict).is_none() {
+                if seen.roles.is_empty() && !context.objects.owns(actor) {
+                    return Err(Lacks::Role);
+                }
+                if standing.foreign.saturating_add(1) < places::SEVERAL {
+                    continue;
+                }
+            }
+            let concluded = !verdict.named && !verdict.made && verdict.person.is_none();
+            if concluded && (usage.own < SHOWN_OBJECTS_MIN || verdict.uncertain || !placed) {
+                return Err(Lacks::Owners);
+            }
+            return Ok(Some(Breach { object, verdict, usage, placed }));
+        }
+        Err(lacks)
+    }
+
+    fn lacks(&mut self, lacks: Lacks, endpoint: EndpointId, actor: ActorId) {
+        let lacking = self.lacking.entry(lacks).or_default();
+        if lacking.len() < 1000 {
+            lacking.insert((endpoint, actor));
+        }
+    }
+
+    fn tell(&mut self, context: &Context<'_>, breach: &Breach<'_>, out: &mut Vec<Finding>) {
+        let key = (context.seen.actor.id, context.sighting.endpoint);
+        if self.tales.len() >= TALES_MAX && !self.tales.contains_key(&key) {
+            self.tales.clear();
+        }
+        let tale = self.tales.entry(key).or_default();
+        let whose = whose(context, breach);
+        tale.add(context, whose.clone(), false);
+        let people = [breach.verdict.owner_id.or(breach.verdict.person), context.seen.principal];
+        for person in people.into_iter().flatten() {
+            if let Some(user) = context.objects.person(person).and_then(|p| p.actor.user.as_deref())
+            {
+                tale.user(user);
+            }
+        }
+        if tale.due(context.at(), Outcome::Success) {
+            out.push(finding(context, breach, tale, &whose));
+        }
+    }
+}
+
+/// Whether it is another's object that the asker has no right to; `None` where nothing is known.
+fn is_foreign(context: &Context<'_>, verdict: Verdict) -> Option<bool> {
+    if verdict.person.is_some() && verdict.owner != Ownership::Own {
+        // To look at somebody who was shown is no breach; to change somebody may be.
+        let shown = verdict.shown && !context.sighting.changes_state;
+        return Some(!shown && !verdict.granted);
+    }
+    match verdict.owner {
+        Ownership::Own => Some(false),
+        Ownership::Shared => None,
+        Ownership::Other => {
+            let known = verdict.named
+                || verdict.owner_id.is_some_and(|id| context.objects.person(id).is_some());
+            (verdict.shown || verdict.granted || known)
+                .then_some(!verdict.shown && !verdict.granted)
+        }
+        Ownership::Unknown => verdict.shown.then_some(false),
+    }
+}
+
+/// "order 7 was made by user:ann, tenant 3; never shown to user:bob, tenant 5".
+fn whose(context: &Context<'_>, breach: &Breach<'_>) -> String {
+    let Breach { object, verdict, .. } = breach;
+    let person = |id: ActorId| {
+        let person = context.objects.person(id)?;
+        let tenant = person.tenant.as_ref().map_or(String::new(), |t| format!(", tenant {t}"));
+        Some(format!("{}{tenant}", person.actor.name))
+    };
+    let owner = verdict.owner_id.or(verdict.person).and_then(person);
+    let owner = owner.unwrap_or_else(|| "somebody of another name".to_owned());
+    let asker = context.seen.principal.and_then(person);
+    let asker = asker.unwrap_or_else(|| context.seen.actor.name.clone());
+    let class = if object.class.is_empty() { "object" } else { &object.class };
+    let how = match verdict {
+        _ if verdict.person.is_some() && verdict.owner_id.is_none() => "is",
+        Verdict { named: true, .. } => "names as its owner",
+        Verdict { made: true, .. } => "was made by",
+        _ => "was shown only to",
+    };
+    format!("{class} {} {how} {owner}; never shown to {asker}", object.id)
+}
+
+/// The owner's tenant and the asker's, where both are known and differ.
+fn across(context: &Context<'_>, verdict: Verdict) -> Option<(Arc<str>, Arc<str>)> {
+    let owner = verdict.owner_id.or(verdict.person)?;
+    let theirs = context.objects.person(owner)?.tenant.clone()?;
+    let own = context.seen.tenant.clone()?;
+    (theirs != own).then_some((theirs, own))
+}
+
+fn finding(context: &Context<'_>, breach: &Breach<'_>, tale: &Tale, whose: &str) -> Finding {
+    let Breach { verdict, usage, .. } = breach;
+    let tenants = across(context, *verdict);
+    let certain =
+        (breach.placed || !context.seen.roles.is_empty()) && (verdict.named || !verdict.uncertain);
+    let severity = match (&tenants, certain) {
+        (Some(_), _) => Severity::Critical,
+        (None, true) => SPEC.severity,
+        (None, false) => Severity::Medium,
+    };
+    let mut finding = context.finding(SPEC.rule.id, severity, (*context.seen.actor).clone());
+    tale.fill(&mut finding);
+    finding.outcome = Outcome::Success;
+    finding.confidence = match (certain, verdict.named) {
+        (true, true) => 0.95,
+        (true, false) => 0.85,
+        (false, _) => 0.6,
+    };
+    finding.message = if context.sighting.changes_state {
+        format!("{whose}; it was changed all the same")
+    } else {
+        format!("{whose}; it was given all the same")
+    };
+    finding.why = vec![
+        signal("owner", whose.to_owned(), "the caller, or one who let it in"),
+        signal(
+            "others_objects_among_peers",
+            format!("{} of {}", usage.foreign, usage.own.saturating_add(usage.foreign)),
+            &format!("at most {:.0} % by bound", 100.0 * usage.bound),
+        ),
+        signal("owners_compared_with", usage.owners.to_string(), "5 or more"),
+    ];
+    if let Some((theirs, own)) = tenants {
+        finding.why.push(signal("tenant_of_the_object", theirs.to_string(), &own));
+    }
+    if !certain {
+        finding.why.push(signal(
+            "confidence_reason",
+            "the caller owns nothing here".to_owned(),
+            "an owner like its peers",
+        ));
+    }
+    finding.remediation = format!(
+        "check on {} that the object belongs to the caller; review what the caller read or changed",
+        context.sighting.name
+    );
+    finding
+}
+
+fn signal(signal: &str, observed: String, expected: &str) -> Signal {
+    Signal { signal: signal.to_owned(), observed, expected: expected.to_owned() }
+}
+
+impl Detector for BolaAccess {
+    fn configure(&mut self, settings: &Settings) -> Result<bool, SettingsError> {
+        self.limits = settings.own()?;
+        Ok(true)
+    }
+
+    fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
+        let Observation::Transaction(context) = observation else { return };
+        let sighting = context.sighting;
+        if !sighting.merged.is_empty() {
+            self.places.retain(|slot, _| match slot {
+                Slot::Path(endpoint, _) | Slot::Leaf(endpoint, _) => {
+                    !sighting.merged.contains(endpoint)
+                }
+                Slot::Change(..) => true,
+            });
+        }
+        if sighting.login.is_some() {
+            return;
+        }
+        let in_path: Vec<&ObjectRef> =
+            sighting.objects.iter().filter(|object| object.in_path).take(SLOTS_MAX).collect();
+        for (at, object) in in_path.iter().enumerate() {
+            let mut slots = vec![Slot::Path(sighting.endpoint, at)];
+            if sighting.changes_state {
+                let service = Arc::clone(&sighting.service);
+                slots.push(Slot::Change(service, Arc::clone(&object.class)));
+            }
+            self.see(context, &slots, object, findings);
+        }
+        let in_leaves: Vec<&ObjectRef> =
+            sighting.objects.iter().filter(|object| !object.in_path).collect();
+        // What changes one thing refers to others by right.
+        if sighting.changes_state && (in_leaves.len() > 1 || !in_path.is_empty()) {
+            return;
+        }
+        for object in in_leaves.into_iter().take(SLOTS_MAX) {
+            let slot = Slot::Leaf(sighting.endpoint, Arc::clone(&object.class));
+            self.see(context, &[slot], object, findings);
+        }
+    }
+
+    fn not_evaluated(&self) -> Vec<NotEvaluated> {
+        let reason = |lacks: &Lacks| match lacks {
+            Lacks::Answer => "others' objects asked for, answers not seen or telling nothing",
+            Lacks::Caller => "others' objects opened by callers without a name",
+            Lacks::Owners => {
+                "others' objects opened where too few owners are known, needs 5 who opened 20"
+            }
+            Lacks::Role => {
+                "others' objects opened by callers of a role without peers, or who own nothing and \
+                 have no known role"
+            }
+        };
+        self.lacking
+            .iter()
+            .map(|(lacks, who)| NotEvaluated {
+                rule: SPEC.rule.id,
+                count: who.len() as u64,
+                reason: reason(lacks).to_owned(),
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,215 @@
+//! One access to what is another's, and what looks like it.
+
+use crate::testing::{APPS, Answer, App, HOUR, Town, browser, chance, dice, home, name};
+use stilt_inventory::test_support::{Tx, get, jwt, post, put};
+use stilt_model::{Outcome, Severity};
+
+const RULE: &str = super::SPEC.rule.id;
+const USERS: u64 = 16;
+const EACH: u64 = 6;
+const LATER: f64 = 3.0 * HOUR;
+const MALLORY: u64 = 5;
+
+fn own(user: u64) -> Vec<(u64, u64)> {
+    (0..EACH).map(|n| (n * USERS + user, user)).collect()
+}
+
+fn usual(town: &mut Town, app: App) {
+    for hour in 0..4 {
+        for user in 0..USERS {
+            let at = (hour as f64 + 0.9 * chance(&[hour, user])) * HOUR;
+            let tx = app.sign_in(user, "right", Answer::Yes);
+            town.at(at, tx.from(&home(user)).agent(browser(user)));
+            town.at(at + 2.0, app.by(user, app.list(&own(user))));
+            for n in 0..3 {
+                let thing = (dice(&[user, n, hour]) % EACH) * USERS + user;
+                let tx = app.by(user, app.open(thing, user, Answer::Yes));
+                town.at(at + 6.0 + 5.0 * n as f64, tx);
+            }
+        }
+    }
+}
+
+/// Applications whose answers name owners, so that one access tells.
+const NAMING: [App; 4] = [App::Json, App::Envelope, App::Calls, App::Actions];
+
+fn check(apps: &[App], plan: impl Fn(&mut Town, App), expected: Option<(Severity, Outcome)>) {
+    for app in apps.iter().copied() {
+        let mut town = Town::new(RULE);
+        usual(&mut town, app);
+        plan(&mut town, app);
+        town.run();
+        let stories = town.stories();
+        let told = stories.iter().map(|story| (story.severity, story.outcome)).max();
+        assert_eq!(told, expected, "{app:?}: {stories:#?} {:?}", town.not_evaluated());
+    }
+}
+
+const OPENED: Option<(Severity, Outcome)> = Some((Severity::High, Outcome::Success));
+
+#[test]
+fn one_access_to_anothers_thing_is_told_with_both_names() {
+    let opens = |town: &mut Town, app: App| {
+        town.at(LATER, app.by(MALLORY, app.open(7, 7, Answer::Yes)));
+    };
+    check(&NAMING, opens, OPENED);
+    let mut town = Town::new(RULE);
+    usual(&mut town, App::Json);
+    opens(&mut town, App::Json);
+    town.run();
+    let message = &town.stories()[0].message;
+    for part in ["order 4107", &name(7), &name(MALLORY), "never shown"] {
+        assert!(message.contains(part), "{part}: {message}");
+    }
+}
+
+#[test]
+fn one_access_is_told_where_owners_are_known_by_their_lists_alone() {
+    let opens = |town: &mut Town, app: App| {
+        town.at(LATER + 3600.0, app.by(MALLORY, app.open(7, 7, Answer::Yes)));
+    };
+    check(&[App::Form], opens, OPENED);
+}
+
+#[test]
+fn an_access_is_told_though_packets_of_others_are_lost() {
+    let plan = |town: &mut Town, app: App| {
+        for n in 0..4 {
+            let tx = app.by(MALLORY, app.open(n * USERS + MALLORY, MALLORY, Answer::Unseen));
+            town.at(LATER - 30.0 + n as f64, tx);
+        }
+        town.at(LATER, app.by(MALLORY, app.open(7, 7, Answer::Yes)));
+    };
+    check(&NAMING, plan, OPENED);
+}
+
+#[test]
+fn an_access_without_its_answer_is_counted_and_not_told() {
+    let mut town = Town::new(RULE);
+    usual(&mut town, App::Json);
+    town.at(LATER, App::Json.by(MALLORY, App::Json.open(7, 7, Answer::Unseen)));
+    town.run();
+    assert!(town.stories().is_empty());
+    assert!(town.not_evaluated().iter().any(|lack| lack.reason.contains("not seen")));
+}
+
+#[test]
+fn a_refusal_is_the_authorization_at_work() {
+    let plan = |town: &mut Town, app: App| {
+        town.at(LATER, app.by(MALLORY, app.open(7, 7, Answer::No)));
+    };
+    check(&APPS, plan, None);
+}
+
+#[test]
+fn usual_life_is_silent() {
+    check(&APPS, |_, _| {}, None);
+}
+
+fn shares(owner: u64, request: Tx) -> Tx {
+    App::Json.by(owner, request.answer(r#"{"ok":true}"#))
+}
+
+fn check_silent(first: impl Fn() -> Tx) {
+    let plan = |town: &mut Town, app: App| {
+        town.at(LATER - 60.0, first());
+        town.at(LATER, app.by(MALLORY, app.open(7, 7, Answer::Yes)));
+    };
+    check(&[App::Json], plan, None);
+}
+
+#[test]
+fn who_was_let_in_by_the_owner_may_open_it() {
+    let mallory = name(MALLORY);
+    let with = format!(r#"{{"user":"{mallory}","right":"read"}}"#);
+    check_silent(|| shares(7, post("/api/v1/orders/4107/share").json(&with)));
+    check_silent(|| shares(7, put(&format!("/api/v1/orders/4107/members/{mallory}"))));
+    check_silent(|| {
+        let patch = Tx::new("PATCH", "/api/v1/orders/4107");
+        shares(7, patch.json(&format!(r#"{{"shared_with":["{mallory}"]}}"#)))
+    });
+    check_silent(|| {
+        let patch = Tx::new("PATCH", "/api/v1/orders/4107");
+        shares(7, patch.json(r#"{"visibility":"public"}"#))
+    });
+    check_silent(|| {
+        let transfer = put("/api/v1/orders/4107");
+        shares(7, transfer.json(&format!(r#"{{"customer":"{mallory}"}}"#)))
+    });
+    check_silent(|| {
+        let delegates = post("/api/v1/delegations");
+        shares(7, delegates.json(&format!(r#"{{"delegate":"{mallory}"}}"#)))
+    });
+}
+
+#[test]
+fn who_lets_itself_in_is_not_let_in() {
+    let plan = |town: &mut Town, app: App| {
+        let share = post("/api/v1/orders/4107/share");
+        let body = format!(r#"{{"user":"{}"}}"#, name(MALLORY));
+        let refused = share.json(&body).status(403).answer(r#"{"error":"forbidden"}"#);
+        town.at(LATER - 60.0, app.by(MALLORY, refused));
+        town.at(LATER, app.by(MALLORY, app.open(7, 7, Answer::Yes)));
+    };
+    check(&[App::Json], plan, OPENED);
+}
+
+#[test]
+fn things_that_everybody_opens_belong_to_nobody() {
+    let mut town = Town::new(RULE);
+    let app = App::Json;
+    usual(&mut town, app);
+    for hour in 0..4 {
+        for user in 0..USERS {
+            let at = (hour as f64 + 0.05 + 0.9 * chance(&[hour, user])) * HOUR;
+            for n in 0..3 {
+                let author = (user + n * 5) % USERS;
+                let body = format!(r#"{{"id":{},"author":"{}"}}"#, 900 + author, name(author));
+                let tx = get(&format!("/posts/{}", 900 + author)).answer(&body);
+                town.at(at + n as f64, app.by(user, tx));
+            }
+        }
+    }
+    town.run();
+    assert!(town.stories().is_empty(), "{:#?}", town.stories());
+}
+
+/// A customer's request in a town of tenants.
+fn of_tenant(user: u64, role: &str, tx: Tx) -> Tx {
+    let claims = format!(
+        r#"{{"sub":"{}","tenant":"t{}","roles":["{role}"],"iat":1795305600}}"#,
+        name(user),
+        user % 3
+    );
+    tx.from(&home(user)).agent(browser(user)).bearer(&jwt(&claims))
+}
+
+fn tenants(town: &mut Town) {
+    for hour in 0..3 {
+        for user in 0..USERS {
+            let at = (hour as f64 + 0.9 * chance(&[hour, user])) * HOUR;
+            for (n, (thing, owner)) in own(user).into_iter().enumerate() {
+                let tx = App::Json.open(thing, owner, Answer::Yes);
+                town.at(at + 4.0 * n as f64, of_tenant(user, "customer", tx));
+            }
+        }
+    }
+}
+
+fn check_tenants(role: &str, user: u64, expected: Option<Severity>) {
+    let mut town = Town::new(RULE);
+    tenants(&mut town);
+    for thing in [7, 9] {
+        let tx = App::Json.open(thing, thing, Answer::Yes);
+        town.at(LATER + thing as f64, of_tenant(user, role, tx));
+    }
+    town.run();
+    let told = town.stories().iter().map(|story| story.severity).max();
+    assert_eq!(told, expected, "{:#?} {:?}", town.stories(), town.not_evaluated());
+}
+
+#[test]
+fn across_tenants_it_is_critical_and_a_role_of_its_own_is_not_judged() {
+    check_tenants("customer", MALLORY, Some(Severity::Critical));
+    check_tenants("support", 200, None);
+}

@@ -1,0 +1,3 @@
+//! Data that goes where it should not.
+
+pub(crate) mod excessive_exposure;
