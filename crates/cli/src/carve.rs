@@ -19,6 +19,10 @@ pub(crate) fn carve(asked: &Carve) -> Done {
         let text = "captures are read more than once: name files, not standard input";
         return Err(Failure::Usage(text.to_owned()));
     }
+    if asked.output.as_os_str() == "-" {
+        let text = "a capture is written to a file: name one with -o";
+        return Err(Failure::Usage(text.to_owned()));
+    }
     let used = captures.iter().map(|path| ("a capture", path));
     let used = used.chain(common.config.iter().map(|path| ("the configuration", path)));
     let used = used.chain(asked.baseline.iter().map(|path| ("the baseline", path)));

@@ -217,7 +217,13 @@ pub(crate) fn watch(watch: Watch) -> Done {
         status: Arc::clone(&signals.status),
     };
     let options = Options { signals: asked, config_file: common.config.clone(), ..options };
-    let mut talk = Talk::live(common.quiet, &ports);
+    let become_of = options.sandbox.as_ref().map(|sandbox| sandbox.user.as_ref());
+    let how = match become_of {
+        None => ", without a sandbox".to_owned(),
+        Some(Some(user)) => format!(", as user {user}"),
+        Some(None) => String::new(),
+    };
+    let mut talk = Talk::live(common.quiet, &format!("{ports}{how}"));
     let ran = run(&config, &key, &options, &signals.stop, &mut talk);
     talk.end();
     let (summary, _) = ran?;

@@ -32,6 +32,8 @@ struct Shared {
     waiting: AtomicUsize,
     /// Records that found no room.
     lost: AtomicU64,
+    /// Records that were taken on and are not known to be written.
+    unwritten: AtomicU64,
     /// The run is over.
     ending: AtomicBool,
     /// Its reader has gone away.
@@ -129,7 +131,15 @@ impl Pump {
                 ));
             }
         }
-        self.news(notices)
+        let lost = self.news(notices);
+        let left = self.shared.unwritten.load(Ordering::Relaxed);
+        if left == 0 || self.is_closed() {
+            return lost;
+        }
+        // Of what failed as a whole, the first lines may be there.
+        notices
+            .push(format!("{}: at most {left} records at the end were not written", self.target));
+        lost.saturating_add(left)
     }
 }
 
@@ -142,6 +152,7 @@ impl Sink for Pump {
             return Ok(());
         }
         self.shared.waiting.fetch_add(line.len(), Ordering::Relaxed);
+        self.shared.unwritten.fetch_add(1, Ordering::Relaxed);
         // The thread ends before only where the reader has gone away, which is told.
         let _ = orders.send(Order::Line(line.to_owned()));
         Ok(())
@@ -163,10 +174,12 @@ impl Sink for Pump {
 fn pump(target: &str, mut sink: Box<dyn Sink>, orders: &Receiver<Order>, shared: &Shared) {
     while let Ok(first) = orders.recv() {
         let mut next = Some(first);
+        let mut lines = 0;
         while let Some(order) = next {
             let done = match order {
                 Order::Line(line) => {
                     shared.waiting.fetch_sub(line.len(), Ordering::Relaxed);
+                    lines += 1;
                     sink.write(&line)
                 }
                 Order::Reopen => {
@@ -185,6 +198,7 @@ fn pump(target: &str, mut sink: Box<dyn Sink>, orders: &Receiver<Order>, shared:
         if !settle(target, done, sink.as_mut(), shared) {
             return;
         }
+        shared.unwritten.fetch_sub(lines, Ordering::Relaxed);
     }
 }
 
@@ -256,5 +270,33 @@ mod tests {
         let lost = pump.end(&mut notices);
         assert_eq!(gate.0.0.lock().unwrap().len() as u64 + lost, 40);
         assert!((7..=8).contains(&lost), "{lost}");
+    }
+
+    /// A disk that is full: what is written to it never comes through.
+    struct Full;
+
+    impl Sink for Full {
+        fn write(&mut self, _line: &str) -> Result<(), SinkError> {
+            Ok(())
+        }
+
+        fn flush(&mut self) -> Result<(), SinkError> {
+            Err(SinkError::Write {
+                target: "x".to_owned(),
+                source: std::io::ErrorKind::StorageFull.into(),
+                mend: "free space there",
+            })
+        }
+    }
+
+    #[test]
+    fn what_a_full_disk_never_took_is_counted_at_the_end() {
+        let mut pump = Pump::start("x", Box::new(Full)).unwrap();
+        for _ in 0..3 {
+            pump.write("line").unwrap();
+        }
+        let mut notices = Vec::new();
+        assert_eq!(pump.end(&mut notices), 3);
+        assert!(notices.iter().any(|text| text.contains("at most 3 records")), "{notices:?}");
     }
 }

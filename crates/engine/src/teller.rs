@@ -118,6 +118,9 @@ impl<'a> Teller<'a> {
         let (notices, lost) = round_news;
         notices.iter().for_each(|text| self.watcher.warn(text));
         summary.records_lost = summary.records_lost.saturating_add(lost);
+        if lost > 0 {
+            summary.failed.get_or_insert_with(|| "an output did not take all records".to_owned());
+        }
     }
 
     fn warn(&mut self, warnings: &[Warning]) {
@@ -207,11 +210,12 @@ impl Live {
 
     /// Takes what can be taken of a changed configuration, and opens outputs anew.
     fn reload(&mut self, round: &mut Round, watcher: &mut dyn Watcher) {
+        // What can't be opened is told by its output.
         if let Err(error) = round.reopen() {
             watcher.warn(&error.to_string());
         }
         let Some(file) = &self.file else {
-            watcher.status("outputs were opened anew; there is no configuration file");
+            watcher.status("opening outputs anew; there is no configuration file to read");
             return;
         };
         let taken = Config::load(file)
