@@ -27,12 +27,16 @@ const LONG: &[&str] = &[
     "M-SEARCH",
 ];
 /// The longest word that is shown without being known.
-const WORD_MAX: usize = 8;
+const WORD_MAX: usize = 10;
 
 /// The method as it is shown: a mark, where it is neither known nor a short word in capitals.
 pub(crate) fn shown(masker: &Masker, method: &str) -> String {
-    let word = method.len() <= WORD_MAX && method.bytes().all(|byte| byte.is_ascii_uppercase());
-    if word || method.is_empty() || LONG.contains(&method) {
+    // A start line with a blank left out (`GET/HTTP/1.1`) hides nothing either.
+    let bare = method.strip_suffix("HTTP/1.1").or(method.strip_suffix("HTTP/1.0"));
+    let bare = bare.unwrap_or(method);
+    let bare = bare.strip_suffix('/').unwrap_or(bare);
+    let word = bare.len() <= WORD_MAX && bare.bytes().all(|byte| byte.is_ascii_uppercase());
+    if word || LONG.contains(&bare) {
         return method.to_owned();
     }
     // Clients that write a known one in small letters are wrong, but hide nothing.
@@ -52,7 +56,16 @@ mod tests {
     #[test]
     fn a_secret_in_the_place_of_a_method_is_hidden() {
         let masker = Masker::new(Key::new([3; 32]));
-        for method in ["GET", "PROPFIND", "M-SEARCH", "Post", "VERSION-CONTROL", ""] {
+        for method in [
+            "GET",
+            "PROPFIND",
+            "M-SEARCH",
+            "Post",
+            "VERSION-CONTROL",
+            "",
+            "GET/",
+            "CCM_POST/HTTP/1.1",
+        ] {
             assert_eq!(shown(&masker, method), method);
         }
         for method in ["hunter2", "ghp_16C7e42F292c6912E7710c838347Ae", "CorrectHorse"] {
