@@ -65,6 +65,11 @@ pub trait Detector: Send + Remember {
         Ok(false)
     }
 
+    /// What it remembers is about documents by their number: with others it means nothing.
+    fn rests_on_documents(&self) -> bool {
+        false
+    }
+
     /// What could not be judged so far, and why.
     fn not_evaluated(&self) -> Vec<NotEvaluated> {
         Vec::new()
