@@ -56,7 +56,7 @@ struct Early {
 
 /// One that carries a sign-in under its old name.
 struct Fixed {
-    early: Early,
+    early: Box<Early>,
     place: Place,
     user: String,
     login: Evidence,
@@ -64,7 +64,7 @@ struct Fixed {
 }
 
 struct SessionFixation {
-    early: Keep<u64, Early>,
+    early: Keep<u64, Box<Early>>,
     fixed: Keep<u64, Fixed>,
     doors: Guarded,
 }
@@ -134,13 +134,13 @@ impl SessionFixation {
     }
 }
 
-fn early(context: &Context<'_>) -> Early {
-    Early {
+fn early(context: &Context<'_>) -> Box<Early> {
+    Box::new(Early {
         place: Place::of(context),
         at: context.at(),
         actor: tell::client(context),
         first: context.evidence("the session before anybody signed in"),
-    }
+    })
 }
 
 impl Fixed {

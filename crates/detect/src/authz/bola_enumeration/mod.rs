@@ -116,7 +116,7 @@ struct Walker {
 
 #[derive(Default)]
 struct Place {
-    walkers: HashMap<ActorId, Walker, RandomState>,
+    walkers: HashMap<ActorId, Box<Walker>, RandomState>,
     idle: BTreeSet<(Timestamp, ActorId)>,
     groups: BTreeMap<Group, Peers>,
 }
@@ -354,7 +354,7 @@ impl Place {
         self.idle.insert((now, actor));
         self.walkers.insert(
             actor,
-            Walker {
+            Box::new(Walker {
                 walk: Walk::default(),
                 group,
                 flagged: false,
@@ -363,7 +363,7 @@ impl Place {
                 named: 0,
                 tale: Tale::default(),
                 last: now,
-            },
+            }),
         );
     }
 }
