@@ -87,6 +87,7 @@ impl Reader {
             flow: exchange.flow,
             flags,
             anomalies,
+            talk: None,
         }
     }
 

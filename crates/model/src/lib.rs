@@ -13,6 +13,7 @@ pub mod leaf_path;
 pub mod pseudonym;
 pub mod record;
 pub mod sensitive;
+pub mod talk;
 pub mod time;
 pub mod transaction;
 pub mod wire;
@@ -30,6 +31,7 @@ pub use pseudonym::{Key, Pseudonym, SecretKind};
 pub use record::{Closed, SessionRecord, Step};
 pub use sensitive::{Sensitive, SensitiveClass, SensitiveCounts};
 pub use smol_str::SmolStr;
+pub use talk::{Dialect, Talk, ToolCall, ToolDef, TrustRole, Turn};
 pub use time::Timestamp;
 pub use transaction::{
     AsSent, Credential, CredentialKind, Flags, GraphQl, Issued, Jwt, KeyMaterial, LoginName, Order,
