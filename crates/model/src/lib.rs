@@ -37,4 +37,4 @@ pub use transaction::{
     AsSent, Credential, CredentialKind, Flags, GraphQl, Issued, Jwt, KeyMaterial, LoginName, Order,
     Request, Response, Sealed, SigningKey, Transaction,
 };
-pub use wire::{Anomaly, Body, Exchange, Head, HttpVersion, Mark, Message};
+pub use wire::{Anomaly, Body, Exchange, Head, HttpVersion, Mark, Message, StreamEvents};
