@@ -163,14 +163,17 @@ pub struct Turn {
 /// Tokens used, as the provider counts them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
-    /// Read, cached ones included.
+    /// Read, as the provider counts: see `cached_apart`.
     pub input: u64,
     /// Written, reasoning included.
     pub output: u64,
-    /// Of the input: read from a cache.
+    /// Read from a cache.
     pub cached: u64,
-    /// Of the input: written to a cache.
+    /// Written to a cache.
     pub cache_written: u64,
+    /// What was read from or written to a cache comes on top of `input` (Anthropic, Bedrock);
+    /// elsewhere `input` includes it.
+    pub cached_apart: bool,
     /// Of the output: spent on reasoning that is not shown.
     pub reasoning: u64,
     /// Nobody said: reckoned from the length of the texts.
@@ -178,10 +181,20 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Both together.
+    /// All that was read, whatever was cached.
+    #[must_use]
+    pub const fn read(&self) -> u64 {
+        if self.cached_apart {
+            self.input.saturating_add(self.cached).saturating_add(self.cache_written)
+        } else {
+            self.input
+        }
+    }
+
+    /// All that was read and written.
     #[must_use]
     pub const fn total(&self) -> u64 {
-        self.input.saturating_add(self.output)
+        self.read().saturating_add(self.output)
     }
 }
 
