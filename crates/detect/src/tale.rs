@@ -3,6 +3,7 @@
 use crate::context::Context;
 use core::net::IpAddr;
 use core::time::Duration;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, VecDeque};
 use stilt_model::{Evidence, Finding, Observed, Outcome, Timestamp};
 
@@ -16,7 +17,7 @@ const REMIND: Duration = Duration::from_secs(900);
 const QUIET: Duration = Duration::from_secs(3600);
 
 /// Evidence and figures of one story: the first, the last and the most telling transactions.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Tale {
     first: Vec<Evidence>,
     last: VecDeque<Evidence>,
@@ -31,7 +32,7 @@ pub(crate) struct Tale {
     told: Option<Told>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Told {
     at: Timestamp,
     count: u64,

@@ -12,6 +12,7 @@ pub mod leaf;
 pub mod leaf_path;
 pub mod pseudonym;
 pub mod record;
+pub mod saved;
 pub mod sensitive;
 pub mod talk;
 pub mod time;

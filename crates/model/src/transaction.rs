@@ -10,7 +10,7 @@ use crate::talk::Talk;
 use crate::time::Timestamp;
 use crate::wire::{Anomaly, HttpVersion};
 use core::net::{IpAddr, SocketAddr};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -74,7 +74,7 @@ impl Flags {
 }
 
 /// How a credential was carried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CredentialKind {
     /// `Authorization: Bearer` or a like scheme with an opaque token or JWT.

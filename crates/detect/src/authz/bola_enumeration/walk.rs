@@ -1,6 +1,7 @@
 //! What one actor opened of one resource over a day: its own, and what it was never shown.
 
 use core::time::Duration;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use stilt_model::{Outcome, Timestamp};
 
@@ -10,7 +11,7 @@ pub(super) const SLOW: Duration = Duration::from_secs(86_400);
 const OBJECTS_MAX: usize = 8192;
 
 /// One object opened for the first time in a day.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Touch {
     pub(super) at: Timestamp,
     pub(super) key: u64,
@@ -31,7 +32,7 @@ pub(super) struct Touch {
 }
 
 /// How many of what.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Tally {
     pub(super) objects: u64,
     pub(super) foreign: u64,
@@ -65,7 +66,7 @@ impl Tally {
 }
 
 /// One actor's walk through a resource.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Walk {
     touches: VecDeque<Touch>,
     /// Objects opened, and whether the application let it happen.
