@@ -2,7 +2,8 @@
 //! whatever breaks one of the promises asserted here. The same functions run on the saved corpora
 //! with every test run (`tests/fuzz.rs`).
 
-use stilt_model::{Mark, Message};
+use stilt_model::{Mark, Message, StreamEvents};
+use stilt_protocol::events::{self, Kind};
 use stilt_protocol::http1::{Framing, Limits, Parser, Side, Step};
 
 /// Small caps, so that short inputs reach them.
@@ -132,9 +133,38 @@ pub fn coding(data: &[u8]) {
     same(Side::Response, &[head.as_bytes(), body].concat(), cuts, b"GET");
 }
 
+/// A stream of events, of each kind: however it is cut it says the same, and no more than there is.
+pub fn events(data: &[u8]) {
+    let (cuts, body) = cuts(data);
+    for kind in [Kind::Sse, Kind::Lines, Kind::Amazon] {
+        let whole = events::read(kind, body, b"", true);
+        let (mut reader, mut pieces) = (events::Reader::new(kind), StreamEvents::default());
+        let (mut rest, mut turn) = (body, 0);
+        while !rest.is_empty() {
+            let step =
+                cuts.get(turn % cuts.len().max(1)).map_or(rest.len(), |cut| 1 + *cut as usize);
+            turn += 1;
+            let (now, later) = rest.split_at(step.min(rest.len()));
+            reader.feed(now, &mut pieces);
+            rest = later;
+        }
+        reader.end(&mut pieces);
+        assert!(whole.iter().eq(pieces.iter()));
+        let told: usize = whole.iter().map(|(name, data)| name.len() + data.len()).sum();
+        assert!(told <= body.len());
+        let (first, last) = body.split_at(body.len() / 2);
+        assert!(events::read(kind, first, last, false).len() <= whole.len() + 2);
+    }
+}
+
 /// A target: the name of its corpus, and what is called.
 pub type Entry = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const ENTRIES: &[Entry] =
-    &[("request", request), ("response", response), ("chunked", chunked), ("coding", coding)];
+pub const ENTRIES: &[Entry] = &[
+    ("request", request),
+    ("response", response),
+    ("chunked", chunked),
+    ("coding", coding),
+    ("events", events),
+];
