@@ -28,6 +28,8 @@ pub const DETECTORS: &[&Spec] = &[
     &crate::authz::policy_violation::SPEC,
     &crate::baseline::request_rate::SPEC,
     &crate::data::excessive_exposure::SPEC,
+    &crate::data::exfiltration::SPEC,
+    &crate::flow::money_movement::SPEC,
     &crate::surface::misconfiguration::SPEC,
     &crate::surface::schema_drift::SPEC,
     &crate::surface::undocumented_endpoint::SPEC,

@@ -6,6 +6,7 @@ use crate::id::{FlowId, TransactionId};
 use crate::leaf::Leaf;
 use crate::pseudonym::Pseudonym;
 use crate::sensitive::SensitiveCounts;
+use crate::talk::Talk;
 use crate::time::Timestamp;
 use crate::wire::{Anomaly, HttpVersion};
 use core::net::{IpAddr, SocketAddr};
@@ -380,6 +381,8 @@ pub struct Transaction {
     pub lost_bytes: u64,
     /// What was odd.
     pub anomalies: Vec<Anomaly>,
+    /// What it says, where a model, a tool server or an agent is talked to.
+    pub talk: Option<Box<Talk>>,
 }
 
 impl Transaction {

@@ -58,7 +58,7 @@ struct Early {
 /// One that carries a sign-in under its old name.
 #[derive(Serialize, Deserialize)]
 struct Fixed {
-    early: Early,
+    early: Box<Early>,
     place: Place,
     user: String,
     login: Evidence,
@@ -67,7 +67,7 @@ struct Fixed {
 
 #[derive(Serialize, Deserialize)]
 struct SessionFixation {
-    early: Keep<u64, Early>,
+    early: Keep<u64, Box<Early>>,
     fixed: Keep<u64, Fixed>,
     doors: Guarded,
 }
@@ -137,13 +137,13 @@ impl SessionFixation {
     }
 }
 
-fn early(context: &Context<'_>) -> Early {
-    Early {
+fn early(context: &Context<'_>) -> Box<Early> {
+    Box::new(Early {
         place: Place::of(context),
         at: context.at(),
         actor: tell::client(context),
         first: context.evidence("the session before anybody signed in"),
-    }
+    })
 }
 
 impl Fixed {
