@@ -51,8 +51,8 @@ pub struct NotEvaluated {
 
 /// A detection at work.
 ///
-/// What it remembers is saved with the state of a run: it derives `Serialize` and `Deserialize`, and
-/// leaves out its settings (`#[serde(skip)]`), which it gets anew by [`Detector::configure`].
+/// What it remembers is saved with the state of a run: it derives `Serialize` and `Deserialize`,
+/// and leaves out its settings (`#[serde(skip)]`), which it gets anew by [`Detector::configure`].
 pub trait Detector: Send + Remember {
     /// Sees one observation; pushes what it concludes.
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>);

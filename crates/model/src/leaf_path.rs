@@ -31,8 +31,8 @@ impl LeafPath {
     /// Makes a path of its text.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        // One seed for the whole installation: equal paths have equal keys on every worker and after
-        // a restart, and who chooses the keys of a body cannot aim at collisions.
+        // One seed for the whole installation: equal paths have equal keys on every worker and
+        // after a restart, and who chooses the keys of a body cannot aim at collisions.
         let key = Keyed::default().hash_one(text);
         let start = text.rfind('.').map_or(0, |at| at.saturating_add(1));
         let last = text.get(start..).unwrap_or_default().trim_end_matches("[]");

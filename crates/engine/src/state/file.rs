@@ -8,10 +8,10 @@
 //! | 12 | nonce, derived from what is sealed |
 //! | … | sealed (ChaCha20-Poly1305, RFC 8439; the bytes before are authenticated as well) |
 //!
-//! Sealed are the packet time it was saved at (8 bytes, nanoseconds), the number of parts (4), and of
-//! each part the length of its name (2), the name, the length of its memory (8), and the memory
-//! (`stilt_model::saved`). Numbers are little-endian. Names of users are in it, so that whoever comes
-//! by a copy without the key must not read it; and who can't seal one can't make one up.
+//! Sealed are the packet time it was saved at (8 bytes, nanoseconds), the number of parts (4), and
+//! of each part the length of its name (2), the name, the length of its memory (8), and the memory
+//! (`stilt_model::saved`). Numbers are little-endian. Names of users are in it, so that whoever
+//! comes by a copy without the key must not read it; and who can't seal one can't make one up.
 //!
 //! What a part holds may change from version to version of the program: its fields are named. Only
 //! another way to cut the file makes another version of the format.

@@ -1,5 +1,5 @@
-//! What a run remembers, kept over restarts (`--state`): one file in a folder of its own, replaced in
-//! one step, readable by its owner alone.
+//! What a run remembers, kept over restarts (`--state`): one file in a folder of its own, replaced
+//! in one step, readable by its owner alone.
 //!
 //! A live run hands what is to be written to a thread: a slow disk must not hold packets up. What
 //! was not written when the next save is due is passed over, and told.

@@ -1,5 +1,5 @@
-//! Keys as they are saved: those that services serve to everybody. A shared secret never is one, and
-//! what is configured is configured again.
+//! Keys as they are saved: those that services serve to everybody. A shared secret never is one,
+//! and what is configured is configured again.
 
 use super::Known;
 use foldhash::fast::RandomState;
