@@ -222,6 +222,9 @@ pub(crate) struct Carve {
     /// The learned baseline that the run which raised it started from
     #[arg(long, value_name = "FILE")]
     pub(crate) baseline: Option<PathBuf>,
+    /// The state that it started from: a copy of its folder, which is only read
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]

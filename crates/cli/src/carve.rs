@@ -33,6 +33,7 @@ pub(crate) fn carve(asked: &Carve) -> Done {
         filter: common.filter.as_ref().or(configured).cloned(),
         threads: threads(common, &config),
         baseline: asked.baseline.clone(),
+        begin_with: asked.state.clone(),
         sandbox: sandbox_of(common, &config)?,
         ..options_of(&asked.input)
     };

@@ -44,6 +44,30 @@ fn every_alert_comes_back_from_what_was_carved_of_it() {
 }
 
 #[test]
+fn an_alert_that_rests_on_an_earlier_run_comes_back_from_its_state() {
+    let scratch = Scratch::new("carve-state");
+    let [before, after] = shop::lively().cut_at(shop::MIDDLE_OF_BURST, Ticks::Micro);
+    let before = scratch.write("before.pcap", &before);
+    let after = scratch.write("after.pcap", &after);
+    scratch.run(&["replay", "--quiet", &before, "--state", "s"]).good();
+    let state = || fs::read(scratch.path("s/stilt.state")).unwrap();
+    let known = state();
+    fs::create_dir(scratch.path("copy")).unwrap();
+    fs::copy(scratch.path("s/stilt.state"), scratch.path("copy/stilt.state")).unwrap();
+    let alerts = records(&scratch.run(&["replay", "--quiet", &after, "--state", "s"]).good().out);
+    let alert = alerts.iter().find(|one| one["event"]["kind"] == "alert").unwrap();
+    let args = ["carve", "--alert", &id(alert), &after, "-o", "cut.pcap"];
+    let ran = scratch.run(&args);
+    assert_eq!(ran.code, 1, "it rests on nothing: {ran:?}");
+    let ran = scratch.run(&[&args[..], &["--state", "copy"]].concat()).good();
+    assert!(ran.err.contains("again"), "{ran:?}");
+    assert!(fs::read(scratch.path("copy/stilt.state")).unwrap() == known, "it was changed");
+    assert!(fs::metadata(scratch.path("cut.pcap")).unwrap().len() > 100);
+    let ran = scratch.run(&[&args[..], &["--state", "nowhere"]].concat());
+    assert_eq!((ran.code, ran.err.lines().count()), (2, 1), "{ran:?}");
+}
+
+#[test]
 fn what_can_t_be_carved_is_told_and_nothing_is_written() {
     let (scratch, capture, alerts) = with_alerts("carve-wrong");
     let id = id(&alerts[0]);

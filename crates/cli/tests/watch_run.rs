@@ -154,6 +154,9 @@ fn what_is_not_there_is_told_with_what_to_do() {
     assert!(ran.err.contains("-i eth1"), "{}", ran.err);
     let ran = scratch.run(&["watch", "--listen", "gre://10.0.0.1"]);
     assert_eq!(ran.code, 2, "{ran:?}");
+    let ran = scratch.run(&["watch", "-i", "lo", "-i", "lo"]);
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(ran.err.contains("lo is named twice"), "{}", ran.err);
     let root = Command::new("id").arg("-u").output().unwrap().stdout.starts_with(b"0\n");
     if root {
         let ran = scratch.run(&["watch", "-i", "nowhere0"]);

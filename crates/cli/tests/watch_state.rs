@@ -31,16 +31,29 @@ fn a_killed_run_is_gone_on_with_from_what_it_saved_last() {
     fs::create_dir(scratch.path("s")).unwrap();
     chown(scratch.path("s"), Some(NOBODY), Some(NOBODY)).unwrap();
     let args = ["-i", "mon0", "--config", &config, "--state", "s", "--alerts", "a"];
+    let args = [&args[..], &["--ring", "128"]].concat();
     let send = || lab.part("far", "send", &["span", &file, "plain", "1"]).done();
     let state = scratch.path("s/stilt.state");
     let size = || fs::metadata(&state).map_or(0, |about| about.len());
 
+    // The attack, by the ids of what is told of it.
+    let stories = |text: &str| -> std::collections::BTreeSet<String> {
+        // The last line may be on its way.
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        let told = records(whole).into_iter();
+        told.filter(|one| one["rule"]["id"] == "ato.credential_stuffing")
+            .map(|one| one["event"]["id"].to_string())
+            .collect()
+    };
+    let alerts = || stories(&scratch.read("a"));
     let mut running = lab.watch("tap", &scratch, &args);
-    send();
-    // All that was sent is in what is saved: a second later it is as long as another second later.
-    assert!(wait_until(|| size() > 10_000), "{}", running.said());
-    let known = |text: &str| records(text).len();
-    assert!(wait_until(|| known(&scratch.read("a")) > 0), "{}", running.said());
+    // A machine that is busy otherwise may lose packets of any pass.
+    let told = (0..5).any(|_| {
+        send();
+        wait_until(|| !alerts().is_empty())
+    });
+    assert!(told, "{}", running.said());
+    // All that was sent is in what is saved: it is the same for some seconds.
     let (mut before, mut same) = (0, 0);
     assert!(wait_until(|| {
         same = if size() == before { same + 1 } else { 0 };
@@ -51,14 +64,8 @@ fn a_killed_run_is_gone_on_with_from_what_it_saved_last() {
     let _ = running.child.wait();
     let told = scratch.read("a");
     assert!(told.ends_with('\n'), "a torn line: {told}");
-    let stories = |text: &str| {
-        let created = records(text).into_iter().filter(|one| one["event"]["kind"] == "alert");
-        let ids: std::collections::BTreeSet<String> =
-            created.map(|one| one["event"]["id"].to_string()).collect();
-        ids.len()
-    };
-    let alerts = stories(&told);
-    assert!(alerts > 0, "{told}");
+    let known = stories(&told);
+    assert_eq!(known.len(), 1, "{told}");
 
     // The story is known: the same attack goes on with it, and begins no other.
     let mut running = lab.watch("tap", &scratch, &args);
@@ -66,7 +73,7 @@ fn a_killed_run_is_gone_on_with_from_what_it_saved_last() {
     assert!(wait_until(|| size() != before), "{}", running.said());
     let ran = interrupt(&mut running);
     assert!(!ran.err.contains("begin anew"), "{}", ran.err);
-    assert_eq!(stories(&scratch.read("a")), alerts, "{}", scratch.read("a"));
+    assert_eq!(alerts(), known, "{}", scratch.read("a"));
     assert_eq!(fs::read_dir(scratch.path("s")).unwrap().count(), 2, "a draft was left");
 }
 

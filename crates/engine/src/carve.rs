@@ -81,7 +81,7 @@ pub fn carve(
     let alert: Value = alert.ok_or_else(|| {
         Error::Carve(format!(
             "no alert `{id}` comes of these captures; name all of them, and the configuration, \
-             baseline and key of the run that raised it"
+             baseline, state and key of the run that raised it"
         ))
     })?;
     let wanted = Wanted::of(&alert);
@@ -107,7 +107,8 @@ pub fn carve(
 fn enter(options: &Options, sandbox: &Sandbox, out: &Path) -> Result<(), Error> {
     let names = ["/etc/services", "/etc/protocols", "/etc/nsswitch.conf"].map(PathBuf::from);
     let known = names.into_iter().filter(|path| path.exists());
-    let captures = options.captures.iter().chain(&options.baseline).cloned();
+    let captures =
+        options.captures.iter().chain(&options.baseline).chain(&options.begin_with).cloned();
     // One that is not there is told when it is opened.
     let reads = captures.filter(|path| path.exists()).chain(known).collect();
     let writes = vec![folder(out)];

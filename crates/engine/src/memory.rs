@@ -32,7 +32,8 @@ pub(crate) struct Memory {
 impl Memory {
     pub(crate) fn new(max: u64) -> Self {
         let status = File::open("/proc/self/status").ok();
-        Self { status, max, since: 0, room: Room::Enough, used: 0 }
+        // It is looked with the first batch.
+        Self { status, max, since: LOOK, room: Room::Enough, used: 0 }
     }
 
     /// How things are; looked at once a second or every few batches.

@@ -164,6 +164,9 @@ impl Round {
             told: Vec::new(),
             plain: options.format.name() == stilt_alert::format::DEFAULT.name(),
         };
+        if let Some(folder) = &options.begin_with {
+            round.recall(Store::peek(folder, key)?);
+        }
         if let Some((store, parts)) = kept.transpose()? {
             round.keep(store, parts);
         }

@@ -65,6 +65,8 @@ pub struct Options {
     pub save_baseline: Option<PathBuf>,
     /// A folder in which what is remembered is kept over restarts.
     pub state: Option<PathBuf>,
+    /// A folder with the state that it begins with, which stays as it is.
+    pub begin_with: Option<PathBuf>,
     /// Policies that transactions are held against: a file, or a folder of them.
     pub policy: Option<PathBuf>,
     /// Other policies that are decided by as well, to be compared with.
@@ -99,6 +101,7 @@ impl Default for Options {
             baseline: None,
             save_baseline: None,
             state: None,
+            begin_with: None,
             policy: None,
             policy_against: None,
             study: false,

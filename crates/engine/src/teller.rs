@@ -275,10 +275,14 @@ impl Live {
     }
 
     fn status(&self, load: &Load, round: &Round, progress: Progress) -> String {
+        // Before the first packet there is no time.
+        let at = match load.now {
+            Timestamp::ZERO => "before the first packet".to_owned(),
+            now => format!("at {now}"),
+        };
         format!(
-            "at {}: {} packets, {} transactions, {} alerts; {} packets dropped by the kernel, {} \
+            "{at}: {} packets, {} transactions, {} alerts; {} packets dropped by the kernel, {} \
              by the interface, {} connections left out; {} MiB in memory{}",
-            load.now,
             progress.packets,
             round.transactions(),
             round.alerts(),

@@ -131,6 +131,9 @@ pub enum SourceError {
     /// Neither interface nor listener was named.
     #[error("nothing to watch: name an interface (-i eth1) or a listener (--listen vxlan://…)")]
     NoPort,
+    /// An interface or listener was named twice: every packet would be read twice.
+    #[error("{0} is named twice; name it once")]
+    Twice(String),
     /// A listener that can't be.
     #[error("listener `{listen}`: {what}")]
     Listen {
@@ -153,7 +156,14 @@ impl SourceError {
     /// The user asked for something that can't be (a wrong filter), rather than an input failing.
     #[must_use]
     pub const fn is_usage(&self) -> bool {
-        matches!(self, Self::NoInput | Self::NoPort | Self::Listen { .. } | Self::Filter { .. })
+        matches!(
+            self,
+            Self::NoInput
+                | Self::NoPort
+                | Self::Twice(_)
+                | Self::Listen { .. }
+                | Self::Filter { .. }
+        )
     }
 }
 

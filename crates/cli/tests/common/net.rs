@@ -125,6 +125,11 @@ impl<'a> Connection<'a> {
         self.send(1, response);
     }
 
+    /// A request, or a part of one.
+    pub fn ask(&mut self, bytes: &[u8]) {
+        self.send(0, bytes);
+    }
+
     fn send(&mut self, side: usize, bytes: &[u8]) {
         for part in bytes.chunks(MSS) {
             self.packet(side, PSH | ACK, part);

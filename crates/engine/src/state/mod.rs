@@ -71,6 +71,17 @@ impl Store {
         Ok((Self { folder, key, every, last: None, writer: None, _lock: lock }, parts))
     }
 
+    /// Reads the state in a folder, which stays as it is.
+    ///
+    /// # Errors
+    /// There is none, or it is damaged or of another make.
+    pub(crate) fn peek(folder: &Path, key: &Key) -> Result<Parts, Error> {
+        let path = folder.join(FILE);
+        let wrong = |why: String| Error::State { path: path.clone(), why };
+        let bytes = read(&path).map_err(|error| wrong(plain(&error)))?;
+        file::decode(key, bytes).map(|(_, parts)| parts).map_err(wrong)
+    }
+
     /// Tries whether a state can be written, before hours are spent on what it would hold.
     ///
     /// # Errors

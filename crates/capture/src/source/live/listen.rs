@@ -71,6 +71,9 @@ fn target(text: &str) -> Result<Target, String> {
         Ok(ip) => SocketAddr::new(ip, wrap.port()),
         Err(_) => place.parse().map_err(|_| format!("`{place}` is no address; {FORM}"))?,
     };
+    if address.port() == 0 {
+        return Err(format!("`{place}` has no port that a mirror could send to; {FORM}"));
+    }
     let numbers = match query.split_once('=') {
         None if query.is_empty() => "",
         Some(("vni", numbers)) => numbers,
@@ -181,9 +184,17 @@ fn dropped(list: &str, local: SocketAddr) -> Option<u64> {
 }
 
 /// Whether a datagram is of a network that is wanted. Both headers hold the number in the same
-/// place (RFC 7348 §5, RFC 8926 §3.4).
+/// place (RFC 7348 §5, RFC 8926 §3.4). What is none is for the decoders, which count it as such.
 fn wanted(target: &Target, data: &[u8]) -> bool {
-    let Some([_, _, _, _, high, middle, low, _]) = data.first_chunk::<8>() else { return false };
+    let Some([first, _, _, _, high, middle, low, _]) = data.first_chunk::<8>() else { return true };
+    // VXLAN must say that the number is there (RFC 7348 §5); the version of GENEVE is 0.
+    let whole = match target.wrap {
+        Wrap::Vxlan => first & 0x08 != 0,
+        Wrap::Geneve => first >> 6 == 0,
+    };
+    if !whole {
+        return true;
+    }
     let vni = u32::from_be_bytes([0, *high, *middle, *low]);
     target.vni.is_empty() || target.vni.contains(&vni)
 }
@@ -237,6 +248,7 @@ mod tests {
             ("10.0.0.1:4789", "write vxlan://"),
             ("gre://10.0.0.1", "`gre`"),
             ("vxlan://lo:4789", "`lo:4789`"),
+            ("vxlan://10.0.0.1:0", "has no port"),
             ("vxlan://10.0.0.1?vni=16777216", "16777216"),
             ("vxlan://10.0.0.1?vlan=1", "?vlan=1"),
         ] {
@@ -246,11 +258,12 @@ mod tests {
     }
 
     #[test]
-    fn other_networks_and_stumps_are_not_wanted() {
+    fn other_networks_are_not_wanted_and_what_is_none_is_for_the_decoders() {
         let (all, one) = (target("vxlan://[::]").unwrap(), target("vxlan://[::]?vni=258").unwrap());
         let data = [8, 0, 0, 0, 0, 1, 2, 0, 9];
         assert!(wanted(&all, &data) && wanted(&one, &data));
-        assert!(!wanted(&one, &[8, 0, 0, 0, 0, 1, 3, 0, 9]) && !wanted(&all, &data[..7]));
+        assert!(!wanted(&one, &[8, 0, 0, 0, 0, 1, 3, 0, 9]));
+        assert!(wanted(&one, &data[..7]) && wanted(&one, &[0, 0, 0, 0, 0, 1, 3, 0, 9]));
     }
 
     #[test]

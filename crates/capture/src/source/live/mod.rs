@@ -86,6 +86,13 @@ impl Live {
         if settings.interfaces.is_empty() && settings.listen.is_empty() {
             return Err(SourceError::NoPort);
         }
+        for names in [&settings.interfaces, &settings.listen] {
+            let before = |at: usize, name: &String| names.iter().take(at).any(|one| one == name);
+            let twice = names.iter().enumerate().find(|(at, name)| before(*at, name));
+            if let Some((_, name)) = twice {
+                return Err(SourceError::Twice(name.clone()));
+            }
+        }
         let mut ports = Vec::new();
         for name in &settings.interfaces {
             let device = Device::open(name, settings)?;
