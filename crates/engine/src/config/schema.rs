@@ -14,6 +14,7 @@ pub fn schema() -> Value {
     // What has no value by default still has a type.
     shown.privacy.key_file = Some("key".into());
     shown.sandbox.user = Some("nobody".into());
+    shown.metrics.listen = Some("9464".into());
     let defaults = serde_json::to_value(&shown).unwrap_or_default();
     let mut schema = of(&defaults, "");
     if let Value::Object(root) = &mut schema {
@@ -31,8 +32,10 @@ pub fn schema() -> Value {
             );
             privacy.insert("key_file".into(), json!({"type": "string"}));
         }
-        if let Some(user) = schema_of(root, "sandbox", "user") {
-            *user = json!({"type": "string"});
+        for (section, key) in [("sandbox", "user"), ("metrics", "listen")] {
+            if let Some(schema) = schema_of(root, section, key) {
+                *schema = json!({"type": "string"});
+            }
         }
     }
     schema
