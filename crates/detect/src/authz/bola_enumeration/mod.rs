@@ -118,7 +118,7 @@ struct Walker {
 
 #[derive(Default, Serialize, Deserialize)]
 struct Place {
-    walkers: HashMap<ActorId, Walker, RandomState>,
+    walkers: HashMap<ActorId, Box<Walker>, RandomState>,
     idle: BTreeSet<(Timestamp, ActorId)>,
     groups: BTreeMap<Group, Peers>,
 }
@@ -358,7 +358,7 @@ impl Place {
         self.idle.insert((now, actor));
         self.walkers.insert(
             actor,
-            Walker {
+            Box::new(Walker {
                 walk: Walk::default(),
                 group,
                 flagged: false,
@@ -367,7 +367,7 @@ impl Place {
                 named: 0,
                 tale: Tale::default(),
                 last: now,
-            },
+            }),
         );
     }
 }
