@@ -7,9 +7,11 @@
 //! left out is flagged.
 
 mod mcp;
+mod summary;
 mod tools;
 
 pub use mcp::{Mcp, McpError, Named, Offer, OfferKind, ServerAsk};
+pub use summary::{McpSummary, Summary};
 pub use tools::{Hints, Kinds, Param, ToolCall, ToolDef};
 
 use crate::sensitive::{Sensitive, SensitiveCounts};
