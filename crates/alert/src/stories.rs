@@ -14,7 +14,10 @@ use crate::table::Table;
 use core::cmp::Reverse;
 use core::time::Duration;
 use std::collections::BTreeMap;
-use stilt_model::{Finding, Key, Rule, Severity, Timestamp};
+use stilt_model::{
+    Finding, Key, Rule, Severity, Timestamp,
+    saved::{self, Unfit},
+};
 
 /// What was told and what was withheld, for the summary.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -112,6 +115,23 @@ impl Alerts {
             warnings,
             config,
         }
+    }
+
+    /// What was told, to be remembered: what is told again raises nothing.
+    ///
+    /// # Errors
+    /// A memory that can't be written.
+    pub fn save(&self) -> Result<Vec<u8>, Unfit> {
+        saved::write(&(&self.alerts, &self.postures))
+    }
+
+    /// Takes what was remembered in place of all that was told; counts stay those of this run.
+    ///
+    /// # Errors
+    /// Bytes that are no such memory; then nothing is changed.
+    pub fn restore(&mut self, memory: &[u8]) -> Result<(), Unfit> {
+        (self.alerts, self.postures) = saved::read(memory)?;
+        Ok(())
     }
 
     /// Takes changed dismissals, and the digest of the configuration that holds from now on.

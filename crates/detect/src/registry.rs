@@ -28,6 +28,8 @@ pub const DETECTORS: &[&Spec] = &[
     &crate::authz::policy_violation::SPEC,
     &crate::baseline::request_rate::SPEC,
     &crate::data::excessive_exposure::SPEC,
+    &crate::data::exfiltration::SPEC,
+    &crate::flow::money_movement::SPEC,
     &crate::surface::misconfiguration::SPEC,
     &crate::surface::schema_drift::SPEC,
     &crate::surface::undocumented_endpoint::SPEC,
@@ -149,13 +151,21 @@ impl Detectors {
         self.running.iter().map(saved).collect()
     }
 
-    /// Takes what each detection remembered; their settings are those of this run. Gives the ids
-    /// of those whose memory is of another make: they begin anew.
-    pub fn load(&mut self, memories: &BTreeMap<String, Vec<u8>>) -> Vec<&'static str> {
+    /// Takes out what each detection remembered; their settings are those of this run. What speaks
+    /// of documents is left where these are not the `same_documents`. Gives the ids of those whose
+    /// memory is of another make: they begin anew.
+    pub fn load(
+        &mut self,
+        memories: &mut BTreeMap<String, Vec<u8>>,
+        same_documents: bool,
+    ) -> Vec<&'static str> {
         let mut anew = Vec::new();
         for Running { settings, detector } in &mut self.running {
-            let Some(memory) = memories.get(settings.id()) else { continue };
-            if detector.load(memory).is_err() {
+            let Some(memory) = memories.remove(settings.id()) else { continue };
+            if detector.rests_on_documents() && !same_documents {
+                continue;
+            }
+            if detector.load(&memory).is_err() {
                 anew.push(settings.id());
             }
             // They were right when the detector was made.

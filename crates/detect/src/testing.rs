@@ -12,6 +12,7 @@ use stilt_baseline::Baseline;
 use stilt_inventory::openapi::Documents;
 use stilt_inventory::test_support::{EPOCH, Tx, World, get, jwt, post};
 use stilt_inventory::{Inventory, Who};
+use stilt_model::saved::Remember;
 use stilt_model::{
     ActorId, Finding, IdBuilder, Key, Outcome, SessionRecord, Severity, Timestamp, Transaction,
 };
@@ -111,10 +112,30 @@ impl Town {
 
     /// All that is remembered is saved, forgotten, and read again: no detection may notice.
     fn restart(&mut self) {
+        let floors = [
+            self.inventory.save(),
+            Remember::save(&self.sessions),
+            Remember::save(&self.objects),
+            Remember::save(&self.baseline),
+        ];
+        let [inventory, sessions, objects, baseline] = floors.map(Result::unwrap);
+        let fresh = Self::new("none");
+        let documents = core::mem::replace(&mut self.inventory, fresh.inventory);
+        self.inventory.document(documents.documents().clone());
+        self.inventory.restore(&inventory).unwrap();
+        (self.sessions, self.objects, self.baseline) =
+            (fresh.sessions, fresh.objects, fresh.baseline);
+        self.sessions.restore(&sessions).unwrap();
+        self.objects.restore(&objects).unwrap();
+        self.baseline.restore(&baseline).unwrap();
+        assert!(self.inventory.save().unwrap() == inventory, "the same memory, the same bytes");
+        assert!(Remember::save(&self.sessions).unwrap() == sessions, "of sessions too");
+        assert!(Remember::save(&self.objects).unwrap() == objects, "of objects too");
+        assert!(Remember::save(&self.baseline).unwrap() == baseline, "of rates too");
         let memories = self.detectors.save().unwrap();
         let only: Vec<String> = memories.keys().cloned().collect();
         self.detectors = Detectors::new(&Config::default(), &only, &[]).unwrap();
-        assert_eq!(self.detectors.load(&memories), [""; 0]);
+        assert_eq!(self.detectors.load(&mut memories.clone(), true), [""; 0]);
         assert!(self.detectors.save().unwrap() == memories, "the same memory, the same bytes");
     }
 

@@ -22,6 +22,7 @@ mod round;
 mod run;
 mod shard;
 mod shed;
+mod state;
 mod summary;
 mod teller;
 #[cfg(test)]

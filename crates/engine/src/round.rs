@@ -1,11 +1,16 @@
 //! The work that needs memory of other transactions, done in the capture's order: endpoint, actor
 //! and session, score, detection, alert; and only then learning, so that nothing flagged teaches.
 
+mod remember;
+#[cfg(test)]
+mod tests;
+
 use crate::config::Config;
 use crate::documents;
 use crate::error::Error;
 use crate::outputs::{Collected, Outputs, Target};
 use crate::run::Options;
+use crate::state::{Parts, Store};
 use crate::summary::Summary;
 use crate::ticks::Tick;
 use core::time::Duration;
@@ -48,6 +53,10 @@ pub(crate) struct Round {
     cut_off: u64,
     /// A live run saves what it has learned at intervals.
     saves: Option<Saves>,
+    /// Where all that is remembered is kept.
+    store: Option<Store>,
+    /// What was remembered of detections that do not take part.
+    unused: Parts,
     /// What the user should know.
     told: Vec<String>,
     /// Alerts are ECS, so that other records may stand among them.
@@ -112,13 +121,18 @@ impl Round {
         let begin = if options.live.is_some() { Begin::Further } else { Begin::Anew };
         let outputs =
             Outputs::open(&options.alerts, &options.transactions, &options.sessions, begin)?;
-        Ok(Self {
+        let kept = options
+            .state
+            .as_ref()
+            .map(|folder| Store::open(folder, key, Duration::from_secs(config.state.save_secs)));
+        let mut round = Self {
             inventory,
             sessions,
             objects: Objects::new(&config.objects),
             learns: gate.is_some()
                 || options.study
                 || !detectors.is_empty()
+                || options.state.is_some()
                 || options.save_baseline.is_some(),
             gate,
             against,
@@ -141,9 +155,15 @@ impl Round {
                 every: Duration::from_secs(config.baseline.save_secs),
                 last: None,
             }),
+            store: None,
+            unused: Parts::new(),
             told: Vec::new(),
             plain: options.format.name() == stilt_alert::format::DEFAULT.name(),
-        })
+        };
+        if let Some((store, parts)) = kept.transpose()? {
+            round.keep(store, parts);
+        }
+        Ok(round)
     }
 
     /// Takes what one batch gave: transactions in any order, and ticks in theirs.
@@ -281,6 +301,7 @@ impl Round {
         }
         self.alerts.tick(now, &mut self.lines);
         self.save(now);
+        self.save_state(now);
         self.outputs.alerts(&mut self.lines)
     }
 
@@ -299,6 +320,9 @@ impl Round {
 
     /// Lets outputs be written by threads of their own.
     pub(crate) fn pump(&mut self) -> Result<(), Error> {
+        if let Some(store) = &mut self.store {
+            store.start()?;
+        }
         self.outputs.pump()
     }
 
@@ -377,12 +401,17 @@ impl Round {
             self.detectors.observe(&Observation::Tick(last), &mut self.findings);
             self.tell(None)?;
         }
+        let kept = self.end_state(last);
         let (outputs, names) = (&mut self.outputs, self.alerts.names());
         outputs.sessions(&mut self.closed, names)?;
-        self.sessions.finish(|closed| outputs.sessions(closed, names))?;
+        // A session that is kept is not over: it is told when it is.
+        if matches!(kept, Ok(false)) {
+            self.sessions.finish(|closed| outputs.sessions(closed, names))?;
+        }
         self.outputs.flush()?;
         let mut notices = Vec::new();
         let lost = self.outputs.end(&mut notices);
+        kept?;
         if let Some(path) = &options.save_baseline {
             self.baseline.tick(last);
             self.baseline.save(path)?;

@@ -9,6 +9,7 @@ use crate::load::Load;
 use crate::outputs::{Collected, Target};
 use crate::round::Round;
 use crate::shard::SHARDS;
+use crate::state::Store;
 use crate::summary::Summary;
 use crate::teller::{Signals, Teller};
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -19,6 +20,7 @@ use std::thread;
 use stilt_alert::format::Format;
 use stilt_baseline::Baseline;
 use stilt_capture::source::{self, Source, live};
+use stilt_model::saved::Keyed;
 use stilt_model::{Key, Mark, Transaction};
 
 /// Batches on their way at once, per worker.
@@ -60,6 +62,8 @@ pub struct Options {
     pub baseline: Option<PathBuf>,
     /// Where to save what was learned.
     pub save_baseline: Option<PathBuf>,
+    /// A folder in which what is remembered is kept over restarts.
+    pub state: Option<PathBuf>,
     /// Policies that transactions are held against: a file, or a folder of them.
     pub policy: Option<PathBuf>,
     /// Other policies that are decided by as well, to be compared with.
@@ -93,6 +97,7 @@ impl Default for Options {
             sessions: Target::Nowhere,
             baseline: None,
             save_baseline: None,
+            state: None,
             policy: None,
             policy_against: None,
             study: false,
@@ -142,6 +147,7 @@ pub fn run(
     stop: &AtomicBool,
     watcher: &mut dyn Watcher,
 ) -> Result<(Summary, Collected), Error> {
+    Keyed::begin(key.hash("tables", b"seed"));
     let source = open(options)?;
     let intake = Intake::new(config, key, source, options.live.is_some())?;
     let mut round = Round::new(config, options, key)?;
@@ -182,7 +188,10 @@ fn enter_sandbox(options: &Options, source: &dyn Source) -> Result<Vec<String>, 
         reads: (source.reads().iter().map(PathBuf::from).filter(|path| path.exists()))
             .chain(config)
             .collect(),
-        writes: options.save_baseline.iter().map(|path| replaced_in(path)).chain(files).collect(),
+        writes: (options.save_baseline.iter().map(|path| replaced_in(path)))
+            .chain(options.state.clone())
+            .chain(files)
+            .collect(),
         sockets_from: source.sockets_from(),
         reopens: options.live.as_ref().is_some_and(|live| !live.interfaces.is_empty()),
     };
@@ -190,6 +199,9 @@ fn enter_sandbox(options: &Options, source: &dyn Source) -> Result<Vec<String>, 
     // Found out now, not when all is read: another user may not write there.
     if let Some(path) = &options.save_baseline {
         Baseline::check_target(path)?;
+    }
+    if let Some(folder) = &options.state {
+        Store::check(folder)?;
     }
     Ok(shortfalls)
 }

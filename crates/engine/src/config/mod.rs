@@ -38,6 +38,8 @@ pub struct Config {
     pub detections: stilt_detect::Config,
     /// Dismissals.
     pub suppress: Vec<Suppress>,
+    /// What is kept over restarts, where `--state` says where.
+    pub state: StateSettings,
     /// What a run gives up once everything is open.
     pub sandbox: SandboxSettings,
 }
@@ -83,6 +85,20 @@ pub struct Privacy {
     pub key_file: Option<PathBuf>,
     /// How user names are shown.
     pub identities: Identities,
+}
+
+/// `[state]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StateSettings {
+    /// Seconds of packet time from one save to the next.
+    pub save_secs: u64,
+}
+
+impl Default for StateSettings {
+    fn default() -> Self {
+        Self { save_secs: 60 }
+    }
 }
 
 /// `[sandbox]`.
@@ -146,13 +162,14 @@ impl Config {
             .collect()
     }
 
-    /// `stilt.config`: digest of all that can change a verdict; the place of the key and the
-    /// sandbox can't.
+    /// `stilt.config`: digest of all that can change a verdict; the place of the key, the sandbox
+    /// and when the state is saved can't.
     #[must_use]
     pub fn digest(&self) -> String {
         let mut shown = self.clone();
         shown.privacy.key_file = None;
         shown.sandbox = SandboxSettings::default();
+        shown.state = StateSettings::default();
         let digest = Sha256::digest(shown.to_toml().as_bytes());
         let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         format!("sha256:{hex}")
@@ -178,6 +195,7 @@ mod tests {
         let of = |text| Config::parse(Path::new("x"), text).unwrap().digest();
         assert_eq!(of(""), of("[privacy]\nkey_file = \"/elsewhere/key\"\n"));
         assert_eq!(of(""), of("[sandbox]\nenabled = false\nuser = \"nobody\"\n"));
+        assert_eq!(of(""), of("[state]\nsave_secs = 5\n"));
         assert_ne!(of(""), of("[identity]\nsession_idle_secs = 60\n"));
         assert!(of("").starts_with("sha256:") && of("").len() == 71);
     }

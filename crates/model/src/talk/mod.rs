@@ -3,8 +3,8 @@
 //!
 //! A [`Talk`] is what one request and its answer hold: the turns that were sent (most of them sent
 //! before, since most dialects repeat the whole history), the answer, the tools that are on offer,
-//! and what was used up. Texts are masked as everything else is. All of it is bounded; what was left
-//! out is flagged.
+//! and what was used up. Texts are masked as everything else is. All of it is bounded; what was
+//! left out is flagged.
 
 mod mcp;
 mod suspicion;
