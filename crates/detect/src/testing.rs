@@ -1,6 +1,7 @@
 //! What tests of detections share: a town whose floors are the real ones, and applications of
 //! different make to live in it.
 
+use crate::agents::{Agents, Ai};
 use crate::context::{Context, Observation};
 use crate::registry::Detectors;
 use crate::settings::Config;
@@ -33,6 +34,7 @@ pub(crate) struct Town {
     gate: Option<Gate>,
     baseline: Baseline,
     detectors: Detectors,
+    agents: Agents,
     closed: Vec<SessionRecord>,
     plan: Vec<(f64, Tx)>,
     findings: Vec<Finding>,
@@ -61,6 +63,7 @@ impl Town {
             gate: None,
             baseline: Baseline::new(&stilt_baseline::Config::default()),
             detectors: detectors.unwrap(),
+            agents: Agents::new(&Key::new([7; 32]), Ai::default()),
             closed: Vec::new(),
             plan: Vec::new(),
             findings: Vec::new(),
@@ -87,6 +90,11 @@ impl Town {
     pub(crate) fn governed_by(&mut self, text: &str) {
         let policies = Policies::of(vec![("town.cedar".into(), text.to_owned())]);
         self.gate = Some(Gate::new(policies.unwrap()));
+    }
+
+    /// Models, prices and budgets are configured so.
+    pub(crate) fn has_ai(&mut self, ai: Ai) {
+        self.agents = Agents::new(&Key::new([7; 32]), ai);
     }
 
     /// Plans an exchange, `at` seconds from the start.
@@ -142,6 +150,7 @@ impl Town {
     fn observe(&mut self, tx: &Transaction) {
         let sighting = self.inventory.observe(tx);
         let seen = self.sessions.observe(tx, &sighting);
+        let agent = self.agents.observe(tx, &sighting, &seen);
         let rate = self.baseline.rate(tx, &sighting, &seen);
         let score = self.baseline.score(tx, &sighting, &seen);
         let gate = self.gate.as_mut();
@@ -155,6 +164,7 @@ impl Town {
             objects: &self.objects,
             inventory: &self.inventory,
             decision: decision.as_deref(),
+            agent: agent.as_ref(),
         };
         let before = self.findings.len();
         self.detectors.observe(&Observation::Transaction(&context), &mut self.findings);

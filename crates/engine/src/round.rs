@@ -22,9 +22,9 @@ use stilt_alert::record::TransactionContext;
 use stilt_alert::sink::Begin;
 use stilt_alert::{Alerts, record};
 use stilt_baseline::{Baseline, Score};
-use stilt_detect::{Context, DETECTORS, Detectors, Observation};
+use stilt_detect::{AgentSeen, Agents, Ai, Context, DETECTORS, Detectors, Observation, Prices};
 use stilt_inventory::{Inventory, Sighting, Who};
-use stilt_model::{Finding, Key, Rule, SessionRecord, SigningKey, Timestamp, Transaction};
+use stilt_model::{Finding, Key, Rule, SessionRecord, SigningKey, Talk, Timestamp, Transaction};
 use stilt_policy::{Gate, Policies, Usage};
 use stilt_session::objects::Objects;
 use stilt_session::{Seen, Sessions};
@@ -39,6 +39,7 @@ pub(crate) struct Round {
     usage: Option<Usage>,
     baseline: Baseline,
     detectors: Detectors,
+    agents: Agents,
     alerts: Alerts,
     outputs: Outputs,
     learns: bool,
@@ -82,6 +83,17 @@ fn signing_keys(path: &Path) -> Result<Vec<SigningKey>, Error> {
     Ok(keys)
 }
 
+/// What is configured of AI, with the prices of its table.
+fn ai_of(config: &Config) -> Result<Ai, Error> {
+    let mut ai = config.ai.clone();
+    if let Some(path) = &ai.prices {
+        let wrong = |what: String| Error::Usage(format!("ai.prices: {}: {what}", path.display()));
+        let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+        ai.table = Prices::parse(&text).map_err(|error| wrong(error.to_string()))?;
+    }
+    Ok(ai)
+}
+
 /// Bytes read of a file of keys.
 const JWKS_MAX: u64 = 1 << 20;
 
@@ -111,6 +123,7 @@ impl Round {
             interface: options.live.as_ref().map(|live| live.interfaces.join(",")),
             format: options.format,
         };
+        let ai = ai_of(config)?;
         let mut sessions = Sessions::new(&config.identity, key.clone());
         if let Some(path) = &config.identity.jwks {
             sessions.trust(&signing_keys(path)?);
@@ -139,6 +152,7 @@ impl Round {
             usage: options.study.then(Usage::default),
             baseline,
             detectors,
+            agents: Agents::new(key, ai),
             alerts: Alerts::new(alerts, &rules, Some(key.clone())),
             outputs,
             findings: Vec::new(),
@@ -197,11 +211,20 @@ impl Round {
         }
         let sighting = self.inventory.observe(tx);
         let seen = self.sessions.observe(tx, &sighting);
-        let score = if self.learns { self.judge(tx, &sighting, &seen)? } else { Score::default() };
+        let agent = self.agents.observe(tx, &sighting, &seen);
+        let score = if self.learns {
+            self.judge(tx, &sighting, &seen, agent.as_ref())?
+        } else {
+            Score::default()
+        };
         if let Some(sink) = self.outputs.transactions() {
             let names = self.alerts.names();
             let actor = names.actor(&seen.actor);
             let user = seen.actor.user.as_deref().and_then(|user| names.user(user));
+            let mut talk = tx.talk.as_deref().map(Talk::summary);
+            if let (Some(talk), Some(agent)) = (&mut talk, &agent) {
+                agent.name_in(talk);
+            }
             let context = TransactionContext {
                 endpoint: &sighting.name,
                 service: &sighting.service,
@@ -210,6 +233,7 @@ impl Round {
                 user: user.as_deref(),
                 client: (seen.client_ip != tx.source().ip()).then_some(seen.client_ip),
                 anomaly: score.anomaly,
+                talk: talk.as_ref(),
             };
             sink.write(&record::transaction(tx, &context))?;
         }
@@ -232,6 +256,7 @@ impl Round {
         tx: &Transaction,
         sighting: &Sighting,
         seen: &Seen,
+        agent: Option<&AgentSeen>,
     ) -> Result<Score, Error> {
         let rate = self.baseline.rate(tx, sighting, seen);
         let score = self.baseline.score(tx, sighting, seen);
@@ -249,6 +274,7 @@ impl Round {
             objects: &self.objects,
             inventory: &self.inventory,
             decision: decision.as_deref(),
+            agent,
         };
         self.detectors.observe(&Observation::Transaction(&context), &mut self.findings);
         let flagged = self.findings.iter().any(|finding| !finding.posture);
@@ -432,6 +458,7 @@ impl Round {
         self.inventory.settle();
         let mut collected = self.outputs.collected;
         collected.inventory = options.inventory.then_some(self.inventory);
+        collected.agents = options.inventory.then_some(self.agents);
         collected.usage = self.usage;
         collected.tally_against = self.against.map(|gate| gate.tally().clone());
         collected.tally = self.gate.map(|gate| gate.tally().clone());

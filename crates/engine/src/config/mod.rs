@@ -36,6 +36,8 @@ pub struct Config {
     pub privacy: Privacy,
     /// Settings by detection id: on or off, severity, thresholds.
     pub detections: stilt_detect::Config,
+    /// Models that may be used, what they cost, and what may be spent.
+    pub ai: stilt_detect::Ai,
     /// Dismissals.
     pub suppress: Vec<Suppress>,
     /// What is kept over restarts, where `--state` says where.

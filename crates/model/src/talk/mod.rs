@@ -7,10 +7,12 @@
 //! left out is flagged.
 
 mod mcp;
+mod summary;
 mod suspicion;
 mod tools;
 
 pub use mcp::{Mcp, McpError, Named, Offer, OfferKind, ServerAsk};
+pub use summary::{McpSummary, Summary};
 pub use suspicion::{Act, Suspicion};
 pub use tools::{Hints, Kinds, Param, ToolCall, ToolDef};
 
