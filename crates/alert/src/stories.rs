@@ -26,6 +26,9 @@ pub struct Counts {
     pub by_rule: BTreeMap<String, u64>,
     /// Alerts by their severity as it stands.
     pub by_severity: BTreeMap<Severity, u64>,
+    /// Alerts by rule and the severity they were raised with; unlike severity as it stands, such a
+    /// count only grows.
+    pub raised: BTreeMap<(String, Severity), u64>,
     /// Posture records by rule.
     pub posture: BTreeMap<String, u64>,
     /// Findings withheld, by the reason of the suppression.
@@ -222,6 +225,7 @@ impl Alerts {
             self.write(Act::Close, &oldest, out);
         }
         add(&mut self.counts.by_rule, story.told.rule.to_owned());
+        add(&mut self.counts.raised, (story.told.rule.to_owned(), story.told.severity));
         self.counts.moved(None, story.told.severity);
         self.write(Act::Create, &story, out);
         self.alerts.open(key, story);

@@ -15,6 +15,7 @@ mod intake;
 mod key;
 mod load;
 mod memory;
+mod metrics;
 mod networks;
 mod outputs;
 mod pump;

@@ -131,6 +131,15 @@ impl Outputs {
         })
     }
 
+    /// Of each output that a thread writes: where it goes, bytes that wait, records that were lost.
+    pub(crate) fn standing(&self) -> Vec<(String, u64, u64)> {
+        let pumps = self.sinks.iter().filter_map(|out| match out {
+            Out::Pumped(pump) => Some(pump.standing()),
+            _ => None,
+        });
+        pumps.collect()
+    }
+
     /// Lets threads of their own write, so that no output holds the run up.
     pub(crate) fn pump(&mut self) -> Result<(), Error> {
         for out in &mut self.sinks {

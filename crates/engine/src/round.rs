@@ -8,8 +8,10 @@ mod tests;
 use crate::config::Config;
 use crate::documents;
 use crate::error::Error;
+use crate::metrics::Standing;
 use crate::outputs::{Collected, Outputs, Target};
 use crate::run::Options;
+use crate::shed::Shed;
 use crate::state::{Parts, Store};
 use crate::summary::Summary;
 use crate::ticks::Tick;
@@ -22,6 +24,8 @@ use stilt_alert::record::TransactionContext;
 use stilt_alert::sink::Begin;
 use stilt_alert::{Alerts, record};
 use stilt_baseline::{Baseline, Score};
+use stilt_capture::source::Losses;
+use stilt_capture::{assembler, link};
 use stilt_detect::{AgentSeen, Agents, Ai, Context, DETECTORS, Detectors, Observation, Prices};
 use stilt_inventory::{Inventory, Sighting, Who};
 use stilt_model::{Finding, Key, Rule, SessionRecord, SigningKey, Talk, Timestamp, Transaction};
@@ -394,6 +398,25 @@ impl Round {
         let later = self.detectors.configure(&config.detections).map_err(|e| e.to_string())?;
         self.alerts.configure(config.suppress.clone(), config.digest());
         Ok(later.into_iter().map(|id| format!("[detections.{id}]")).collect())
+    }
+
+    /// How things stand here; what the reader and the flow workers know is left open.
+    pub(crate) fn standing(&self, show: impl FnOnce(Standing<'_>)) {
+        show(Standing {
+            source: "",
+            losses: Losses::default(),
+            shed: Shed::default(),
+            links: &link::Counters::default(),
+            flows: &assembler::Counters::default(),
+            alerts: self.alerts.counts(),
+            transactions: self.transactions,
+            bodies_cut: self.bodies_cut,
+            sessions: self.sessions.open(),
+            sessions_evicted: self.sessions.evicted(),
+            endpoints: self.inventory.counters().endpoints,
+            outputs: &self.outputs.standing(),
+            memory: 0,
+        });
     }
 
     /// Writes out what is buffered.

@@ -122,6 +122,12 @@ impl Sessions {
         self.signatures.learn(keys, None);
     }
 
+    /// Sessions that are open.
+    #[must_use]
+    pub fn open(&self) -> u64 {
+        self.open.len() as u64
+    }
+
     /// Sessions opened so far.
     #[must_use]
     pub fn opened(&self) -> u64 {

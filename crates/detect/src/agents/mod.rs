@@ -23,6 +23,7 @@ use provenance::Origin;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use stilt_inventory::Sighting;
+use stilt_model::saved::Unfit;
 use stilt_model::talk::Summary;
 use stilt_model::{Key, SmolStr, Talk, Transaction, TrustRole};
 use stilt_session::Seen;
@@ -119,6 +120,16 @@ impl Agents {
             conversations: Conversations::default(),
             known: Known::default(),
         }
+    }
+
+    /// Takes what was remembered of another run; key and configuration stay.
+    ///
+    /// # Errors
+    /// Bytes that are no such memory; then nothing is changed.
+    pub fn restore(&mut self, memory: &[u8]) -> Result<(), Unfit> {
+        let saved: Self = stilt_model::saved::read(memory)?;
+        *self = Self { seed: self.seed, ai: Arc::clone(&self.ai), ..saved };
+        Ok(())
     }
 
     /// Takes a transaction; `None` where nobody talks to a model, a tool server or an agent.

@@ -40,6 +40,8 @@ pub struct Config {
     pub ai: stilt_detect::Ai,
     /// Dismissals.
     pub suppress: Vec<Suppress>,
+    /// How a live run shows how it stands.
+    pub metrics: MetricsSettings,
     /// What is kept over restarts, where `--state` says where.
     pub state: StateSettings,
     /// What a run gives up once everything is open.
@@ -87,6 +89,16 @@ pub struct Privacy {
     pub key_file: Option<PathBuf>,
     /// How user names are shown.
     pub identities: Identities,
+}
+
+/// `[metrics]`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MetricsSettings {
+    /// Where `watch` answers `/metrics`, `/live` and `/ready`: an address with a port, or a port of
+    /// this machine alone. Default: nowhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<String>,
 }
 
 /// `[state]`.
@@ -165,13 +177,14 @@ impl Config {
     }
 
     /// `stilt.config`: digest of all that can change a verdict; the place of the key, the sandbox
-    /// and when the state is saved can't.
+    /// when the state is saved and who is shown the metrics can't.
     #[must_use]
     pub fn digest(&self) -> String {
         let mut shown = self.clone();
         shown.privacy.key_file = None;
         shown.sandbox = SandboxSettings::default();
         shown.state = StateSettings::default();
+        shown.metrics = MetricsSettings::default();
         let digest = Sha256::digest(shown.to_toml().as_bytes());
         let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         format!("sha256:{hex}")

@@ -14,6 +14,7 @@ pub fn schema() -> Value {
     // What has no value by default still has a type.
     shown.privacy.key_file = Some("key".into());
     shown.sandbox.user = Some("nobody".into());
+    shown.metrics.listen = Some("9464".into());
     shown.ai.prices = Some("prices.toml".into());
     let defaults = serde_json::to_value(&shown).unwrap_or_default();
     let mut schema = of(&defaults, "");
@@ -32,11 +33,11 @@ pub fn schema() -> Value {
             );
             privacy.insert("key_file".into(), json!({"type": "string"}));
         }
-        if let Some(prices) = schema_of(root, "ai", "prices") {
-            *prices = json!({"type": "string"});
-        }
-        if let Some(user) = schema_of(root, "sandbox", "user") {
-            *user = json!({"type": "string"});
+        let texts = [("sandbox", "user"), ("metrics", "listen"), ("ai", "prices")];
+        for (section, key) in texts {
+            if let Some(schema) = schema_of(root, section, key) {
+                *schema = json!({"type": "string"});
+            }
         }
     }
     schema

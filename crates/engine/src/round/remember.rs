@@ -20,6 +20,7 @@ impl Round {
             ("sessions", Remember::save(&self.sessions)?),
             ("objects", Remember::save(&self.objects)?),
             ("baseline", Remember::save(&self.baseline)?),
+            ("agents", Remember::save(&self.agents)?),
             ("alerts", self.alerts.save()?),
             (DOCUMENTS, self.inventory.documents().digest().to_le_bytes().to_vec()),
         ];
@@ -41,6 +42,7 @@ impl Round {
         take("sessions", &mut |memory| self.sessions.restore(memory));
         take("objects", &mut |memory| self.objects.restore(memory));
         take("baseline", &mut |memory| self.baseline.restore(memory));
+        take("agents", &mut |memory| self.agents.restore(memory));
         take("alerts", &mut |memory| self.alerts.restore(memory));
         let digest = self.inventory.documents().digest().to_le_bytes();
         let same = parts.remove(DOCUMENTS).is_some_and(|memory| memory == digest);
