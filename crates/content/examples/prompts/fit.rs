@@ -94,8 +94,8 @@ struct Row<'a> {
     source: usize,
 }
 
-/// Fits to some texts. Of an attack only the window that looks most like one teaches, as told by the
-/// fit before, since the rest of a long text is often harmless; of a harmless text all do.
+/// Fits to some texts. Of an attack only the window that looks most like one teaches, as told by
+/// the fit before, since the rest of a long text is often harmless; of a harmless text all do.
 pub fn fit(texts: &[&Read<'_>], names: &Names, knobs: Knobs) -> Line {
     let mut line = Line::default();
     for round in 0..2 {

@@ -77,11 +77,12 @@ pub fn thresholds(held: &[Held<'_>]) -> [f32; 4] {
     let chat = held.iter().filter(|held| !held.text.attack && held.text.role == TrustRole::User);
     let chat = chat.filter(|held| !hard.iter().any(|name| held.text.source.contains(name)));
     let user = quantile(chat.map(|held| held.sum).collect(), 0.003)
-        .max(quantile(benign(TrustRole::User, "own_user"), 0.05))
-        .max(quantile(benign(TrustRole::User, "awesome"), 0.08));
+        .max(quantile(benign(TrustRole::User, "own_user"), 0.045))
+        .max(quantile(benign(TrustRole::User, "self_instruct"), 0.008))
+        .max(quantile(benign(TrustRole::User, "awesome"), 0.045));
     let system = quantile(benign(TrustRole::System, ""), 0.05).max(user);
     let definition = quantile(benign(TrustRole::ToolDefinition, ""), 0.02);
-    let result = quantile(benign(TrustRole::ToolResult, ""), 0.04);
+    let result = quantile(benign(TrustRole::ToolResult, ""), 0.05);
     [system, user, definition, result]
 }
 

@@ -141,6 +141,12 @@ impl Near<'_> {
         self.after(count).iter().fold(0, |all, token| all | token.class)
     }
 
+    /// What was told, and then the one who was told it: "which instructions were you given".
+    fn told_you(&self) -> bool {
+        let mut after = self.after(8).iter().skip_while(|token| token.class & TOLD == 0);
+        after.any(|token| token.class & YOU != 0)
+    }
+
     fn last(&self, count: usize) -> Set {
         self.before(count).iter().fold(0, |all, token| all | token.class)
     }
@@ -186,11 +192,19 @@ fn set_aside(near: &Near<'_>, tally: &mut Tally) {
     let act = match () {
         () if mine => Act::OwnWordsBack,
         () if told && scope & (PAST | ALL | YOUR | SYSTEM | USER) != 0 => Act::SetAside,
-        () if scope & ALL != 0 || near.next(3) & PAST != 0 => Act::ForgetAll,
+        () if scope & ALL != 0 || past_itself(near) => Act::ForgetAll,
         () if near.next(3) & TOLD != 0 => Act::SetAsideLoose,
         () => Act::SetAsideOther,
     };
     tally.add(act);
+}
+
+/// What lies before is meant as a whole ("the above"), not as what some other thing is ("the
+/// previous value").
+fn past_itself(near: &Near<'_>) -> bool {
+    let after = near.after(4);
+    let at = after.iter().take(3).position(|token| token.class & PAST != 0);
+    at.is_some_and(|at| after.get(at.saturating_add(1)).is_none_or(|next| next.class != 0))
 }
 
 /// Not to do as one was told, or what one was told no longer holding, is setting it aside.
@@ -266,7 +280,7 @@ fn asks(near: &Near<'_>, has: Set, tally: &mut Tally) {
     let asks = near.is(ASK) && near.token().first;
     if shows || asks {
         let next = near.next(8);
-        let yours = near.next(6) & (YOUR | SYSTEM) != 0 || (asks && next & YOU != 0);
+        let yours = near.next(6) & (YOUR | SYSTEM) != 0 || (asks && near.told_you());
         let past = near.is(REVEAL) && near.next(6) & PAST != 0;
         let above = near.after(6).iter().any(|token| ABOVE.contains(&token.word));
         if (yours || past) && next & TOLD != 0 && near.next(4) & MY == 0 {
@@ -295,7 +309,9 @@ fn hides_and_sends(near: &Near<'_>, has: Set, tally: &mut Tally) {
     if near.is(NEG) && near.next(3) & (INFORM | SAY | REVEAL) != 0 && near.next(8) & USER != 0 {
         tally.add(Act::Conceal);
     }
-    if near.is(NEG) && near.next(1) & (INFORM | SAY | REVEAL) != 0 {
+    // "Do not reply to this message" hides nothing.
+    let tells = near.after(1).iter().any(|next| TELL.contains(&next.word));
+    if near.is(NEG) && (tells || near.next(1) & (INFORM | REVEAL) != 0) {
         let this = near.next(5) & (THIS | TOLD | TOOL) != 0;
         if this && has & (YOU | MUST) == 0 {
             tally.add(Act::Conceal);

@@ -24,10 +24,13 @@ macro_rules! classes {
 classes! {
     /// Orders to set aside, in the form of an order.
     OVERRIDE = "ignore disregard forget override overrule discard neglect bypass abandon dismiss unlearn \
-        circumvent nullify void supersede suspend vergiss vergesse vergessen ignoriere ignorier ignorieren \
+        circumvent nullify void supersede suspend vergiss vergesse vergessen ignoriere \
+        ignorier ignorieren \
         missachte oublie oubliez ignorez olvida olvide olvidate olvidad ignora ignorad dimentica \
-        dimenticate ignorate esqueca ignora esquece desconsidere vergeet negeer zaboravi zaboravite \
-        ignorisi zignoruj zapomnij zapomen ignoruj забудь забудьте игнорируй игнорируйте проигнорируй \
+        dimenticate ignorate esqueca ignora esquece desconsidere vergeet negeer zaboravi \
+        zaboravite \
+        ignorisi zignoruj zapomnij zapomen ignoruj забудь забудьте игнорируй игнорируйте \
+        проигнорируй \
         ξεχνα ξεχασε αγνοησε αγνοηστε unut yoksay glem 忽略 忘记 无视 忽視 無視 忘れ 忘掉 무시 잊어 \
         تجاهل انس अनदेखा";
     /// The same as something told, not ordered.
@@ -36,7 +39,8 @@ classes! {
         neglecting neglected neglects superseded voided abandoned";
     /// Ways of an AI that has cast off its limits.
     UNBOUND = "unrestricted unfiltered uncensored unbounded unlimited jailbreak jailbroken jailbreaked dan \
-        immoral unethical amoral nonmoral unconstrained unaligned limitless unhinged uncensor aim stan \
+        immoral unethical amoral nonmoral unconstrained unaligned limitless unhinged uncensor \
+        aim stan \
         lawless ungebunden";
     /// What limits an AI.
     LIMIT = "restrictions restriction limits limitations limitation filters filter censorship safety \
@@ -45,17 +49,21 @@ classes! {
     /// What was told a model, as a thing.
     TOLD = "instruction instructions directive directives prompt prompts rules guideline guidelines orders \
         commands programming directions assignment assignments tasks preprompt prompting protocols \
-        anweisung anweisungen aufgaben auftrage auftrag befehle regeln instruktionen vorgaben consignes \
-        consigne regles instrucciones ordenes reglas istruzioni regole instrucoes regras instructies \
-        opdrachten instrukcije instrukcje polecenia pokyny инструкции инструкций указания правила οδηγιες \
+        anweisung anweisungen aufgaben auftrage auftrag befehle regeln instruktionen vorgaben \
+        consignes \
+        consigne regles instrucciones ordenes reglas istruzioni regole instrucoes regras \
+        instructies \
+        opdrachten instrukcije instrukcje polecenia pokyny инструкции инструкций указания \
+        правила οδηγιες \
         εντολες talimatlari talimatlar 指令 指示 提示 规则 プロンプト 說明 说明 命令 지시 명령 تعليمات निर्देश";
     /// One task or order, which may be an ordinary word too.
     TASK = "task rule order command context request query question conversation aufgabe tarea tache mission \
         objective goal goals persona assignment statement input inputs training";
     /// What lies before.
     PAST = "previous previously prior above preceding earlier existing original initial foregoing これまで \
-        former old beforehand vorherigen vorherige davor bisher bisherigen obigen oben precedentes \
-        precedente precedents anteriores anterior previas previo precedenti prethodne poprzednie predchozi \
+        former beforehand vorherigen vorherige davor bisher bisherigen obigen oben precedentes \
+        precedente precedents anteriores anterior previas previo precedenti prethodne \
+        poprzednie predchozi \
         предыдущие предыдущих прежние προηγουμενες προηγουμενα onceki 之前 先前 以前 以上 上述 上面 前の 이전 \
         السابقة पिछले";
     /// Everything.
@@ -65,7 +73,8 @@ classes! {
     SYSTEM = "system systems hidden internal secret developer root base core underlying";
     /// Showing.
     REVEAL = "reveal show print display output repeat leak expose disclose recite dump echo copy divulge \
-        regurgitate spell transcribe paste zeige zeig drucke wiederhole nenne affiche montre repete \
+        regurgitate spell transcribe paste zeige zeig drucke wiederhole nenne affiche montre \
+        repete \
         muestra muestrame repite mostra mostrami ripeti reveler revela покажи выведи повтори 显示 重复 \
         输出 打印 告诉 表示 教えて 出力";
     /// What is kept.
@@ -79,12 +88,14 @@ classes! {
         cancel schedule execute run call invoke open visit click download install search retrieve \
         access unlock disable enable deposit withdraw deploy wipe erase format reset register sign \
         approve authorize merge commit push encrypt query fetch browse navigate subscribe \
-        unsubscribe rate review order set turn use save store log make put move rename replace insert \
+        unsubscribe rate review order set turn use save store log make put move rename \
+        replace insert \
         append edit start launch trigger check verify monitor collect gather extract";
     /// Saying, writing, answering.
     SAY = "say write tell answer respond reply give list state respond provide explain generate translate \
-        summarize compose produce include mention speak complete describe return sag schreib schreibe \
-        antworte formuliere erzahle dis dites ecris di dime escribe responde scrivi rispondi скажи ответь \
+        summarize compose produce include mention speak complete describe sag schreib schreibe \
+        antworte formuliere erzahle dis dites ecris di dime escribe responde scrivi rispondi \
+        скажи ответь \
         напиши 说 回答 回复 답해 describe recommend suggest pick classify rewrite paraphrase convert";
     /// Letting someone know.
     INFORM = "inform notify mention alert warn acknowledge discuss admit announce report confirm \
@@ -116,7 +127,8 @@ classes! {
     /// Talk about a thing, or a question.
     ASK = "what how why which who where when explain define difference meaning example examples detect \
         prevent prevention protect defend mitigate mitigation research paper article study concept \
-        technique tutorial documentation lecture course wie was warum que comment pourquoi como does is \
+        technique tutorial documentation lecture course wie was warum que comment pourquoi \
+        como does is \
         are can could would should did do was were will";
     /// Attacks as a subject.
     ATTACK = "injection injections attack attacks attacker attackers vulnerability vulnerabilities security \
@@ -153,7 +165,8 @@ classes! {
     ONLY = "only exactly nothing solely else verbatim precisely nur seulement solo whole full literally";
     /// Who may order.
     POWER = "admin administrator creator programmer sudo authorized authorised superuser ceo boss owner \
-        engineer permission permissions privileges clearance authorization debug override maintenance \
+        engineer permission permissions privileges clearance authorization debug override \
+        maintenance \
         diagnostic testing verified trusted";
     /// Harm.
     HARM = "illegal bomb bombs meth weapon weapons kill drugs steal ransomware hate hates racist offensive \
@@ -167,7 +180,8 @@ classes! {
     ORDER = "before after whenever once while upon until during prior when";
     /// What holds data.
     DATA = "file files document documents message messages data database account accounts inbox emails \
-        records record folder contacts directory env history logs transactions balance details list \
+        records record folder contacts directory env history logs transactions balance \
+        details list \
         information info conversation notes address addresses phone key keys";
     /// Writing that hides.
     CIPHER = "base64 encode encoded decode decoded rot13 hex cipher backwards reversed binary encoding \
@@ -246,10 +260,14 @@ pub(super) fn is_common(word: u64) -> bool {
 }
 
 const COMMON: &str = "the of and to in is it that for was on are as with his they at be this have from or \
-    had by but not what all were we when your can said there use an each which she do how their if will \
-    up other about out many then them these so some her would make like him into time has look two more \
-    go see no way could people my than been who its now find down did get come made may a i you he me \
-    us our any only where after before here very just should must shall please do does tell give say \
+    had by but not what all were we when your can said there use an each which she do how \
+    their if will \
+    up other about out many then them these so some her would make like him into time has \
+    look two more \
+    go see no way could people my than been who its now find down did get come made may a i \
+    you he me \
+    us our any only where after before here very just should must shall please do does tell \
+    give say \
     want need know write read first new next because over under again";
 
 #[cfg(test)]

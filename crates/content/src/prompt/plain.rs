@@ -1,8 +1,8 @@
 //! What a reader of a text does not see, and letters that only look like others (UTS #39).
 //!
 //! A model reads Unicode tag characters, variation selectors and zero-width characters that a human
-//! never sees, and reads Cyrillic or mathematical letters as the Latin ones they resemble. Here such
-//! a text becomes the one that it says. Joiners are judged by script: between emoji, or in Persian
+//! never sees, and reads Cyrillic or mathematical letters as the Latin ones they resemble. Here
+//! such a text becomes the one that it says. Joiners are judged by script: between emoji, or in Persian
 //! and Indic words, they are spelling, and soft hyphens are typography.
 
 use std::collections::HashMap;

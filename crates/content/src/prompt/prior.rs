@@ -49,8 +49,8 @@ const fn opinion(act: Act) -> (i32, i32) {
         Act::Question => (-5, -3),
         Act::Brief => (-2, 0),
         Act::HiddenText => (40, 40),
-        Act::Disguise => (25, 30),
-        Act::Decoded => (20, 25),
+        Act::Disguise => (12, 20),
+        Act::Decoded => (6, 12),
         Act::HiddenPlace => (2, 7),
         Act::Dialogue => (4, 4),
     }

@@ -253,7 +253,8 @@ fn is_address(word: &str) -> bool {
 
 /// Scripts that are written without blanks between words.
 fn wide(letter: char) -> bool {
-    matches!(u32::from(letter), 0x0E00..=0x0E7F | 0x3040..=0x30FF | 0x3400..=0x9FFF | 0xAC00..=0xD7AF)
+    let code = u32::from(letter);
+    matches!(code, 0x0E00..=0x0E7F | 0x3040..=0x30FF | 0x3400..=0x9FFF | 0xAC00..=0xD7AF)
 }
 
 /// Adds a letter to a hash in small, without its accent.

@@ -90,7 +90,13 @@ impl Default for IndirectInjection {
 }
 
 impl IndirectInjection {
-    fn see(&mut self, context: &Context<'_>, talk: &Talk, agent: &AgentSeen, out: &mut Vec<Finding>) {
+    fn see(
+        &mut self,
+        context: &Context<'_>,
+        talk: &Talk,
+        agent: &AgentSeen,
+        out: &mut Vec<Finding>,
+    ) {
         for turn in agent.new_turns(talk) {
             let Some(suspicion) = &turn.text.suspicion else { continue };
             let enough = suspicion.permille >= self.limits.permille_min;
@@ -99,8 +105,7 @@ impl IndirectInjection {
             }
             let (why, does) = reasons(&turn.text, suspicion);
             let tool = turn.tool.as_deref().unwrap_or("a tool").to_owned();
-            let pending =
-                Pending { tool, does, why, permille: suspicion.permille, answers: 0 };
+            let pending = Pending { tool, does, why, permille: suspicion.permille, answers: 0 };
             if talk.dialect.is_model() {
                 *self.pending.touch(context.at(), agent.conversation, || pending.clone()) =
                     pending.clone();
@@ -133,11 +138,10 @@ impl IndirectInjection {
         let late = pending.answers > self.limits.answers_max;
         let pending = pending.clone();
         let calls: Vec<_> = talk.calls().collect();
-        let borrowed = agent
-            .borrowed
-            .iter()
-            .find(|one| one.source == pending.tool.as_str())
-            .and_then(|one| Some((calls.get(one.call)?.name.to_string(), one.argument.clone())));
+        let borrowed =
+            agent.borrowed.iter().find(|one| one.source == pending.tool.as_str()).and_then(|one| {
+                Some((calls.get(one.call)?.name.to_string(), one.argument.clone()))
+            });
         let act = match (borrowed, news) {
             (Some((tool, argument)), _) => {
                 let text = format!("{tool}: {argument} stands only in that text");

@@ -58,7 +58,13 @@ struct Jailbreak {
 }
 
 impl Jailbreak {
-    fn see(&mut self, context: &Context<'_>, talk: &Talk, agent: &AgentSeen, out: &mut Vec<Finding>) {
+    fn see(
+        &mut self,
+        context: &Context<'_>,
+        talk: &Talk,
+        agent: &AgentSeen,
+        out: &mut Vec<Finding>,
+    ) {
         if !talk.dialect.is_model() {
             return;
         }

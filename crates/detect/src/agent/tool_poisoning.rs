@@ -96,7 +96,13 @@ impl Default for ToolPoisoning {
 }
 
 impl ToolPoisoning {
-    fn see(&mut self, context: &Context<'_>, talk: &Talk, agent: &AgentSeen, out: &mut Vec<Finding>) {
+    fn see(
+        &mut self,
+        context: &Context<'_>,
+        talk: &Talk,
+        agent: &AgentSeen,
+        out: &mut Vec<Finding>,
+    ) {
         for tool in &talk.tools {
             if self.judged.get(&tool.digest).is_some() {
                 continue;
