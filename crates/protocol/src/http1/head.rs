@@ -34,8 +34,16 @@ pub fn after_blank_lines(bytes: &[u8]) -> &[u8] {
 pub fn looks_like_request_loosely(bytes: &[u8], known: bool) -> Likeness {
     let strictly = looks_like_request(bytes);
     let window = bytes.get(..bytes.len().min(START_LINE_MAX)).unwrap_or_default();
-    let end = memchr::memchr(b'\n', window);
-    let (Likeness::No, Some(end)) = (strictly, end) else { return strictly };
+    if strictly != Likeness::No {
+        return strictly;
+    }
+    let printable = |line: &[u8]| line.iter().all(|byte| *byte >= 0x20 || *byte == b'\t');
+    let Some(end) = memchr::memchr(b'\n', window) else {
+        // It may still end in a version: a cut must not decide that.
+        let rest = window.strip_suffix(b"\r").unwrap_or(window);
+        let open = window.len() < START_LINE_MAX && window.first() != Some(&b' ');
+        return if open && printable(rest) { Likeness::Maybe } else { Likeness::No };
+    };
     let line = window.get(..end).unwrap_or_default().trim_ascii_end();
     let version = line.strip_suffix(b".").or_else(|| match line {
         [rest @ .., b'.', digit] if digit.is_ascii_digit() => Some(rest),
@@ -43,13 +51,12 @@ pub fn looks_like_request_loosely(bytes: &[u8], known: bool) -> Likeness {
     });
     let ends_in_version =
         version.is_some_and(|rest| rest.to_ascii_uppercase().ends_with(b"HTTP/1"));
-    let printable = line.iter().all(|byte| *byte >= 0x20 || *byte == b'\t');
     let method = line.iter().take_while(|byte| byte.is_ascii_uppercase()).count();
     let rest = line.get(method..).unwrap_or_default();
     // Of HTTP/0.9 there is but one method, and nothing behind the target.
     let oldest = line.starts_with(b"GET /") && !rest.trim_ascii().contains(&b' ');
     let path = (known || oldest) && (1..=METHOD_MAX).contains(&method) && rest.starts_with(b" /");
-    if (ends_in_version || path) && printable && line.first() != Some(&b' ') {
+    if (ends_in_version || path) && printable(line) && line.first() != Some(&b' ') {
         Likeness::Yes
     } else {
         Likeness::No

@@ -93,6 +93,7 @@ impl Conversation {
         let missing = self.heard.saturating_sub(spilled.end());
         if missing > 0 {
             self.gap(client, missing, false, self.heard, now, work);
+            self.unread = true;
         }
     }
 

@@ -103,6 +103,8 @@ pub(super) struct Conversation {
     unsent: Option<Box<Unsent>>,
     /// The same, read as a body because there is too much of it.
     spilled: Option<Box<Unsent>>,
+    /// What is missing on its side was heard, and is of the request that the next answer is to.
+    unread: bool,
     /// What it says before this offset is known to be no such thing.
     sure_until: u64,
     /// Where in its stream the client is.
@@ -135,6 +137,7 @@ impl Conversation {
             unsent: None,
             spilled: None,
             heard: 0,
+            unread: false,
             sure_until: 0,
         }
     }

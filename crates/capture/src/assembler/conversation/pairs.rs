@@ -66,14 +66,14 @@ impl Conversation {
         }
         // Of those acknowledged the last is answered, unless they were sent in one go.
         while let Some(next) = self.asked.get(1) {
-            if next.end.is_none_or(|end| end > acked) {
+            if next.end.or(next.due).is_none_or(|end| end > acked) {
                 break;
             }
             self.repaired = true;
             let lost = self.asked.pop_front();
             self.emit(lost, None, said.now, work);
         }
-        if self.is_lost_behind_first(acked, said) {
+        if !core::mem::take(&mut self.unread) && self.is_lost_behind_first(acked, said) {
             return None;
         }
         if self.asked.len() <= 1 {
@@ -88,12 +88,14 @@ impl Conversation {
         let end = self.asked.front().and_then(|asked| asked.end);
         let Some(end) = end.filter(|end| *end < acked) else { return false };
         let client = self.client.and_then(|client| self.voices.get(client));
-        let begun = self.asked.get(1).map(|next| next.start);
+        // What was lost before a message is noted with it once it is read.
+        let (gap, next) = match self.asked.get(1) {
+            Some(next) if next.message.is_some() => (next.gap, Some(next.start)),
+            Some(next) => (client.is_some_and(|voice| voice.gap), Some(next.start)),
+            None => (client.is_some_and(|voice| voice.gap), client.and_then(Voice::head_from)),
+        };
         // Empty lines may stand between requests (RFC 9112 §2.2).
-        match begun.or_else(|| client.and_then(Voice::head_from)) {
-            Some(next) => next > end.saturating_add(4),
-            None => said.other_next > end.saturating_add(4),
-        }
+        gap && next.unwrap_or(said.other_next) > end.saturating_add(4)
     }
 
     /// A message is complete, or given up.
