@@ -154,5 +154,6 @@ pub(crate) fn transaction() -> Transaction {
         flags: stilt_model::Flags { midstream: true, ..Default::default() },
         lost_bytes: 0,
         anomalies: Vec::new(),
+        talk: None,
     }
 }

@@ -4,7 +4,9 @@
 
 use std::cell::RefCell;
 use stilt_content::{Config, Masker, Reader};
-use stilt_model::{Body, Exchange, Flags, Flow, FlowId, Head, Key, Mark, Message, Timestamp};
+use stilt_model::{
+    Body, Exchange, Flags, Flow, FlowId, Head, Key, Mark, Message, StreamEvents, Timestamp,
+};
 
 fn key() -> Key {
     Key::new([5; 32])
@@ -87,6 +89,14 @@ fn read(request: Option<Message>, response: Option<Message>) {
     if let Some(response) = &first.response {
         assert!(response.leaves.len() <= config.leaves_response_max);
     }
+    if let Some(talk) = &first.talk {
+        assert!(talk.turns.len() <= 512 && talk.tools.len() <= 256);
+        let shown: usize = talk.turns.iter().map(|turn| turn.text.shown.len()).sum();
+        assert!(shown <= config.talk_text_max);
+        for call in talk.turns.iter().flat_map(|turn| &turn.calls) {
+            assert!(call.arguments.len() <= 64);
+        }
+    }
 }
 
 fn body(media: &str, data: &[u8]) {
@@ -168,6 +178,46 @@ fn mask_text(masker: &Masker, text: &str) {
     assert!(!masker.text(&around).contains(secret));
 }
 
+/// What is said to a model or a tool server, and its answer behind a line of dashes: whole, and as
+/// events of one line each. The first byte chooses the path.
+pub fn talk(data: &[u8]) {
+    const PATHS: &[&str] = &[
+        "/v1/chat/completions",
+        "/v1/messages",
+        "/v1/responses",
+        "/v1beta/models/m:generateContent",
+        "/model/m/converse-stream",
+        "/api/chat",
+        "/mcp",
+        "/v1/embeddings",
+    ];
+    let Some((which, data)) = data.split_first() else { return };
+    let path = PATHS[usize::from(*which) % PATHS.len()];
+    let sign = b"\n---\n";
+    let at = data.windows(sign.len()).position(|part| part == sign).unwrap_or(data.len());
+    let (asked, answered) = data.split_at(at);
+    let answered = answered.get(sign.len()..).unwrap_or_default();
+    let head_of =
+        |media: &str| format!("HTTP/1.1 200 OK\nContent-Type: {media}\nMcp-Session-Id: a1");
+    let ask = format!("POST {path} HTTP/1.1\nContent-Type: application/json\nMcp-Name: x");
+    for whole in [true, false] {
+        let request = message(head(ask.as_bytes(), 0), asked, whole);
+        let plain = head(head_of("application/json").as_bytes(), 200);
+        read(Some(request.clone()), Some(message(plain, answered, whole)));
+        let mut stream =
+            message(head(head_of("text/event-stream").as_bytes(), 200), answered, whole);
+        let mut events = StreamEvents::default();
+        for line in answered.split(|byte| *byte == b'\n') {
+            let colon = line.iter().position(|byte| *byte == b'|');
+            let (name, data) = colon.map_or((&b""[..], line), |at| (&line[..at], &line[at + 1..]));
+            events.push(name, data);
+        }
+        stream.body.events = Some(Box::new(events));
+        read(Some(request), Some(stream.clone()));
+        read(None, Some(stream));
+    }
+}
+
 /// A target: the name of its corpus, and what is called.
 pub type Entry = (&'static str, fn(&[u8]));
 
@@ -183,4 +233,5 @@ pub const ENTRIES: &[Entry] = &[
     ("token", token),
     ("heads", heads),
     ("mask", mask),
+    ("talk", talk),
 ];

@@ -26,6 +26,11 @@ pub struct Config {
     pub forwarded_max: usize,
     /// Bytes of a signed token that are decoded; longer ones are marked only.
     pub jwt_max: usize,
+    /// Bytes of text kept of one talk with a model or a tool server, all turns together; the newest
+    /// come first.
+    pub talk_text_max: usize,
+    /// Bytes of text kept of one turn.
+    pub talk_turn_max: usize,
 }
 
 impl Default for Config {
@@ -41,6 +46,8 @@ impl Default for Config {
             credentials_max: 64,
             forwarded_max: 16,
             jwt_max: 16_384,
+            talk_text_max: 128 << 10,
+            talk_turn_max: 32 << 10,
         }
     }
 }

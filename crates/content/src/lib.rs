@@ -10,6 +10,7 @@ mod bytes;
 mod config;
 mod cookie;
 mod credential;
+mod dialect;
 mod exposure;
 mod header_names;
 mod headers;
@@ -24,6 +25,7 @@ mod shape;
 mod target;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 pub use config::Config;
 pub use mask::{Masker, What};

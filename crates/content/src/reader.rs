@@ -6,7 +6,9 @@ use crate::header_names::HeaderNames;
 use crate::leaves::paths::Paths;
 use crate::leaves::{Sink, form, graphql, html, json, multipart, protobuf, xml};
 use crate::mask::{Masker, Tally, credential_kind, scheme_off};
-use crate::{as_sent, cookie, credential, exposure, headers, jwks, jwt, method, shape, target};
+use crate::{
+    as_sent, cookie, credential, dialect, exposure, headers, jwks, jwt, method, shape, target,
+};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -65,6 +67,7 @@ impl Reader {
         });
         let path = path.unwrap_or_default();
         let auth = target::signs_in(&path);
+        let talk = dialect::read(&exchange, &mut self.masker, &mut self.paths, &self.config);
         let end = |message: &Message| message.end.time.max(message.start.time);
         Transaction {
             id: TransactionId(id),
@@ -87,6 +90,7 @@ impl Reader {
             flow: exchange.flow,
             flags,
             anomalies,
+            talk,
         }
     }
 

@@ -7,14 +7,23 @@ use stilt_model::{
     Body, CredentialKind, Exchange, Flow, FlowId, Key, Leaf, Mark, Message, SecretKind, Timestamp,
     Transaction, Value,
 };
+use stilt_protocol::events;
 
-fn message(start: (&str, &str), status: u16, headers: &[(&str, &str)], body: &[u8]) -> Message {
+pub(crate) fn message(
+    start: (&str, &str),
+    status: u16,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Message {
     let mark = |packet| Mark { time: Timestamp::from_secs(1_700_000_000), packet };
     let bytes = body.len() as u64;
+    let head = head(start, status, headers);
+    let events = events::Kind::of(&head).map(|kind| Box::new(events::read(kind, body, b"", true)));
     Message {
-        head: head(start, status, headers),
+        head,
         body: Body {
             kept: body.to_vec(),
+            events,
             bytes,
             encoded_bytes: bytes,
             complete: true,
@@ -28,7 +37,7 @@ fn message(start: (&str, &str), status: u16, headers: &[(&str, &str)], body: &[u
     }
 }
 
-fn exchange(request: Option<Message>, response: Option<Message>) -> Exchange {
+pub(crate) fn exchange(request: Option<Message>, response: Option<Message>) -> Exchange {
     let flow = Flow {
         client: "10.0.0.1:40000".parse().unwrap(),
         server: "10.0.0.2:80".parse().unwrap(),

@@ -23,6 +23,10 @@ const WORDS: &[&[u8]] = &[
     b"data: ",
     b"<a href=\"",
     b"query{",
+    b"\"messages\":[{\"role\":\"user\",\"content\":",
+    b"{\"jsonrpc\":\"2.0\",\"method\":\"tools/call\",\"params\":",
+    b"\"choices\":[{\"delta\":",
+    b"\n---\n",
 ];
 
 #[test]

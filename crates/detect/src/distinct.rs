@@ -1,11 +1,12 @@
 //! How many different things there were within a sliding window.
 
 use core::time::Duration;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use stilt_model::Timestamp;
 
 /// Events of a window with the thing each was about.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Distinct {
     span: Duration,
     max: usize,

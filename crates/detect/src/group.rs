@@ -3,10 +3,11 @@
 
 use crate::context::Context;
 use core::hash::{BuildHasher, Hasher};
-use foldhash::fast::RandomState;
+use serde::{Deserialize, Serialize};
+use stilt_model::saved::Keyed;
 
 /// Key of a group of peers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct Group(u64);
 
 impl Group {
@@ -14,7 +15,7 @@ impl Group {
     pub(crate) const ANONYMOUS: Self = Self(0);
 
     /// The group of whoever sent a transaction.
-    pub(crate) fn of(hasher: &RandomState, context: &Context<'_>) -> Self {
+    pub(crate) fn of(hasher: &Keyed, context: &Context<'_>) -> Self {
         let mut state = hasher.build_hasher();
         if !context.seen.roles.is_empty() {
             for role in context.seen.roles.iter() {

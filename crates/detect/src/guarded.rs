@@ -4,6 +4,7 @@
 use crate::context::Context;
 use crate::keep::Keep;
 use crate::stats::rate_lower;
+use serde::{Deserialize, Serialize};
 use stilt_model::{CredentialKind, EndpointId, Outcome};
 
 /// Endpoints remembered.
@@ -14,7 +15,7 @@ const SHAPES_MAX: usize = 8;
 const ALPHA: f64 = 0.05;
 
 /// What came of requests to one endpoint.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Door {
     /// Answered, with a credential.
     pub(crate) with: u64,
@@ -45,7 +46,7 @@ impl Door {
 }
 
 /// Endpoints with what came of requests to them.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Guarded(Keep<EndpointId, Door>);
 
 impl Default for Guarded {

@@ -3,6 +3,8 @@
 use core::hash::Hash;
 use core::time::Duration;
 use foldhash::fast::RandomState;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize, Serializer};
 use std::collections::{BTreeSet, HashMap};
 use stilt_model::Timestamp;
 
@@ -11,11 +13,39 @@ const GRAIN: Duration = Duration::from_secs(30);
 
 /// Values by key, at most `max` of them. Which one makes room depends on packet time and keys
 /// alone, so that two runs forget the same.
-#[derive(Debug)]
+#[derive(Debug, Deserialize)]
+#[serde(
+    from = "Saved<K, V>",
+    bound = "K: Copy + Ord + Hash + DeserializeOwned, V: DeserializeOwned"
+)]
 pub(crate) struct Keep<K, V> {
     values: HashMap<K, (Timestamp, V), RandomState>,
     order: BTreeSet<(Timestamp, K)>,
     max: usize,
+}
+
+/// A table as it is saved: what was touched for longest comes first.
+#[derive(Serialize, Deserialize)]
+struct Saved<K, V> {
+    max: usize,
+    values: Vec<(K, Timestamp, V)>,
+}
+
+impl<K: Copy + Ord + Hash + Serialize, V: Serialize> Serialize for Keep<K, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let values = self.order.iter().filter_map(|(at, key)| Some((*key, *at, self.get(key)?)));
+        Saved { max: self.max, values: values.collect() }.serialize(serializer)
+    }
+}
+
+impl<K: Copy + Ord + Hash, V> From<Saved<K, V>> for Keep<K, V> {
+    fn from(saved: Saved<K, V>) -> Self {
+        let mut keep = Self::new(saved.max);
+        for (key, at, value) in saved.values {
+            keep.touch(at, key, || value);
+        }
+        keep
+    }
 }
 
 impl<K: Copy + Ord + Hash, V> Keep<K, V> {
@@ -45,6 +75,15 @@ impl<K: Copy + Ord + Hash, V> Keep<K, V> {
         &mut self.values.entry(key).or_insert_with(|| (now, make())).1
     }
 
+    /// Holds at most so many from now on.
+    pub(crate) fn resize(&mut self, max: usize) {
+        self.max = max.max(1);
+        while self.values.len() > self.max {
+            let Some((_, oldest)) = self.order.pop_first() else { break };
+            self.values.remove(&oldest);
+        }
+    }
+
     /// The value of a key, where it is there.
     pub(crate) fn get(&self, key: &K) -> Option<&V> {
         self.values.get(key).map(|(_, value)| value)
@@ -72,6 +111,7 @@ impl<K: Copy + Ord + Hash, V> Keep<K, V> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use stilt_model::saved::{read, write};
 
     #[test]
     fn what_was_not_touched_for_longest_makes_room() {
@@ -86,5 +126,17 @@ mod tests {
         keep.touch(at(62), 4, || 0);
         keep.touch(at(63), 5, || 0);
         assert_eq!((keep.len(), keep.order.len()), (2, 2));
+    }
+
+    #[test]
+    fn a_table_is_remembered_with_its_order() {
+        let mut keep = Keep::new(3);
+        for (at, key) in [(0, 7), (40, 5), (80, 6)] {
+            keep.touch(Timestamp::from_secs(at), key, || key * 2);
+        }
+        let mut again: Keep<u64, u64> = read(&write(&keep).unwrap()).unwrap();
+        assert_eq!((again.max, &again.order, again.get(&6)), (3, &keep.order, Some(&12)));
+        again.resize(2);
+        assert_eq!((again.get(&7), again.get(&5), again.len()), (None, Some(&10), 2));
     }
 }

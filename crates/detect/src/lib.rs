@@ -11,6 +11,7 @@ mod baseline;
 mod context;
 mod data;
 mod distinct;
+mod flow;
 mod group;
 mod guarded;
 mod keep;

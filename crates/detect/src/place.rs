@@ -3,11 +3,12 @@
 use crate::context::Context;
 use core::net::IpAddr;
 use foldhash::fast::FixedState;
+use serde::{Deserialize, Serialize};
 use std::hash::{BuildHasher, Hasher};
 use stilt_model::{Actor, ActorId, ActorKind, IdBuilder};
 
 /// Network and make of a client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct Place {
     /// The address.
     pub(crate) ip: IpAddr,

@@ -2,6 +2,7 @@
 
 use crate::context::Observation;
 use crate::settings::{Settings, SettingsError};
+use stilt_model::saved::Remember;
 use stilt_model::{Finding, Rule, Severity};
 
 /// One setting of a detection, as the catalogue shows it.
@@ -49,7 +50,10 @@ pub struct NotEvaluated {
 }
 
 /// A detection at work.
-pub trait Detector: Send {
+///
+/// What it remembers is saved with the state of a run: it derives `Serialize` and `Deserialize`, and
+/// leaves out its settings (`#[serde(skip)]`), which it gets anew by [`Detector::configure`].
+pub trait Detector: Send + Remember {
     /// Sees one observation; pushes what it concludes.
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>);
 

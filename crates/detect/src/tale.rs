@@ -3,6 +3,7 @@
 use crate::context::Context;
 use core::net::IpAddr;
 use core::time::Duration;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, VecDeque};
 use stilt_model::{Evidence, Finding, Observed, Outcome, Timestamp};
 
@@ -16,12 +17,13 @@ const REMIND: Duration = Duration::from_secs(900);
 const QUIET: Duration = Duration::from_secs(3600);
 
 /// Evidence and figures of one story: the first, the last and the most telling transactions.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Tale {
     first: Vec<Evidence>,
     last: VecDeque<Evidence>,
     telling: Vec<Evidence>,
-    ips: BTreeSet<IpAddr>,
+    /// In order.
+    ips: Vec<IpAddr>,
     users: BTreeSet<String>,
     /// Transactions gathered.
     pub(crate) count: u64,
@@ -31,7 +33,7 @@ pub(crate) struct Tale {
     told: Option<Told>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Told {
     at: Timestamp,
     count: u64,
@@ -65,14 +67,12 @@ impl Tale {
         self.count = self.count.saturating_add(1);
         self.start = self.start.min(evidence.time);
         self.end = self.end.max(end);
-        if self.ips.len() < RELATED_MAX {
-            self.ips.insert(ip);
-        }
+        self.ip(ip);
         self.observe(observed);
         if telling && self.telling.len() < TELLING_MAX {
-            self.telling.push(evidence);
+            push(&mut self.telling, evidence);
         } else if self.first.len() < FIRST_MAX {
-            self.first.push(evidence);
+            push(&mut self.first, evidence);
         } else {
             if self.last.len() >= LAST_MAX {
                 self.last.pop_front();
@@ -101,7 +101,9 @@ impl Tale {
         }
         let room = TELLING_MAX.saturating_sub(self.telling.len());
         self.telling.extend(other.telling.iter().take(room).cloned());
-        self.ips.extend(other.ips.iter().take(RELATED_MAX.saturating_sub(self.ips.len())));
+        for ip in &other.ips {
+            self.ip(*ip);
+        }
         for user in &other.users {
             self.user(user);
         }
@@ -122,6 +124,15 @@ impl Tale {
         self.ips.retain(|other| *other == ip);
         let times = self.first.iter().chain(&self.last).chain(&self.telling);
         self.start = times.map(|seen| seen.time).min().unwrap_or(self.start);
+    }
+
+    fn ip(&mut self, ip: IpAddr) {
+        if self.ips.len() < RELATED_MAX
+            && let Err(at) = self.ips.binary_search(&ip)
+        {
+            self.ips.reserve_exact(usize::from(self.ips.is_empty()));
+            self.ips.insert(at, ip);
+        }
     }
 
     fn observe(&mut self, observed: Observed) {
@@ -176,12 +187,20 @@ impl Tale {
         finding.evidence =
             self.first.iter().chain(&self.telling).chain(&self.last).cloned().collect();
         finding.evidence.sort_by_key(|seen| (seen.time, seen.transaction));
-        finding.related_ips = self.ips.iter().copied().collect();
+        finding.related_ips = self.ips.clone();
         finding.related_users = self.users.iter().cloned().collect();
         if let Some(observed) = self.observed {
             finding.observed = observed;
         }
     }
+}
+
+/// Most stories have one transaction and are never told: room is made for the first alone.
+fn push(list: &mut Vec<Evidence>, evidence: Evidence) {
+    if list.is_empty() {
+        list.reserve_exact(1);
+    }
+    list.push(evidence);
 }
 
 /// "3 min" and the like: how long something took, for messages.

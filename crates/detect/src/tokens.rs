@@ -4,6 +4,7 @@ use crate::context::Context;
 use crate::keep::Keep;
 use crate::place::Place;
 use crate::tell;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use stilt_inventory::{EndpointKind, StepKind};
@@ -16,7 +17,7 @@ const SERVICES_MAX: usize = 256;
 const LENGTH_MIN: u32 = 12;
 
 /// What is known of one token.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Token {
     /// Whom it was given to, where that was seen.
     pub(crate) given_to: Option<(Place, Timestamp)>,
@@ -27,7 +28,7 @@ pub(crate) struct Token {
 }
 
 /// Tokens in use.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Tokens {
     known: Keep<u64, Token>,
     cookies: BTreeMap<Arc<str>, BTreeSet<String>>,
@@ -37,6 +38,11 @@ impl Tokens {
     /// A table of at most `max` tokens.
     pub(crate) fn new(max: usize) -> Self {
         Self { known: Keep::new(max), cookies: BTreeMap::new() }
+    }
+
+    /// Holds at most so many from now on.
+    pub(crate) fn resize(&mut self, max: usize) {
+        self.known.resize(max);
     }
 
     /// What is known of a token.

@@ -1,10 +1,11 @@
 //! How much of a thing there ever was, by the clock.
 
 use core::time::Duration;
+use serde::{Deserialize, Serialize};
 use stilt_model::Timestamp;
 
 /// Counts in buckets of clock time: this one, the one before, and the most in any older one.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Usual {
     bucket: i64,
     now: u64,

@@ -32,3 +32,4 @@ pub use function::{Function, functions};
 pub use inventory::{Config, Counters, Endpoint, Inventory, Known};
 pub use knowledge::{Knowledge, Who};
 pub use sighting::{EndpointKind, Login, ObjectRef, Sighting, Slot, SlotKind, Step, StepKind};
+pub use words::has_word;

@@ -18,6 +18,7 @@ use stilt_model::{
     Body, Exchange, Flags, Flow, Head, HttpVersion, Key, Mark, Message, Pseudonym, SecretKind,
     Timestamp, Transaction,
 };
+use stilt_protocol::events;
 
 /// Start of packet time in a [`World`]: 2026-11-22T00:00:00Z.
 pub const EPOCH: i64 = 1_795_305_600;
@@ -73,20 +74,26 @@ impl World {
         };
         let end = self.now.plus(tx.latency);
         let host = tx.host.clone().or_else(|| self.host.clone());
-        let message = |raw: String, body: &[u8], time: Timestamp, packet: u64| Message {
-            head: head(raw),
-            body: Body {
-                kept: body.to_vec(),
-                bytes: body.len() as u64,
-                encoded_bytes: body.len() as u64,
-                complete: true,
-                ..Body::default()
-            },
-            start: Mark { time, packet },
-            end: Mark { time, packet },
-            offset: self.next,
-            anomalies: Vec::new(),
-            trailers: Vec::new(),
+        let message = |raw: String, body: &[u8], time: Timestamp, packet: u64| {
+            let head = head(raw);
+            let events =
+                events::Kind::of(&head).map(|kind| Box::new(events::read(kind, body, b"", true)));
+            Message {
+                head,
+                body: Body {
+                    events,
+                    kept: body.to_vec(),
+                    bytes: body.len() as u64,
+                    encoded_bytes: body.len() as u64,
+                    complete: true,
+                    ..Body::default()
+                },
+                start: Mark { time, packet },
+                end: Mark { time, packet },
+                offset: self.next,
+                anomalies: Vec::new(),
+                trailers: Vec::new(),
+            }
         };
         let request = tx.asked.then(|| {
             message(tx.request_head(host.as_deref()), &tx.body, self.now, packet.saturating_add(1))
@@ -309,6 +316,13 @@ impl Tx {
     pub fn answer(mut self, text: &str) -> Self {
         self.answer = text.as_bytes().to_vec();
         self.answer_header("Content-Type", "application/json")
+    }
+
+    /// An answer of server-sent events, already written as such.
+    #[must_use]
+    pub fn events(mut self, text: &str) -> Self {
+        self.answer = text.as_bytes().to_vec();
+        self.answer_header("Content-Type", "text/event-stream")
     }
 
     /// An HTML answer.

@@ -124,7 +124,8 @@ pub(crate) fn is_function(segment: &str) -> bool {
 }
 
 /// Any of `needles` is a word of `name`, or two neighbouring words joined.
-pub(crate) fn has_word(name: &str, needles: &[&str]) -> bool {
+#[must_use]
+pub fn has_word(name: &str, needles: &[&str]) -> bool {
     let words = words(name);
     words.iter().any(|word| needles.contains(&word.as_str()))
         || words.windows(2).any(|pair| {

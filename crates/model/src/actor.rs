@@ -1,11 +1,12 @@
 //! Who acts.
 
+use crate::saved::hexadecimal;
 use core::fmt;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The level an actor is named on (`detections.md`: client → session → principal → tenant →
 /// cluster).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ActorKind {
     /// An address with a client fingerprint.
@@ -46,12 +47,18 @@ impl fmt::Display for ActorId {
 
 impl Serialize for ActorId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        hexadecimal::serialize(self, self.0, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for ActorId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        hexadecimal::deserialize(deserializer).map(Self)
     }
 }
 
 /// An actor as records show it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {
     /// Key in tables.
     pub id: ActorId,

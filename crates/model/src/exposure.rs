@@ -1,9 +1,9 @@
 //! What an answer gives away of the application behind it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One sort of exposure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Exposure {
     /// An error answer shows a trace of the code (CWE-209).
@@ -49,7 +49,7 @@ impl Exposure {
 }
 
 /// A set of exposures.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exposures(u8);
 
 impl Exposures {

@@ -3,6 +3,7 @@
 use crate::actor::Actor;
 use crate::flow::Tunnel;
 use crate::id::{SessionId, TransactionId};
+use crate::saved::{self, Word};
 use crate::time::Timestamp;
 use crate::transaction::Transaction;
 use crate::wire::Anomaly;
@@ -48,7 +49,7 @@ impl Severity {
 }
 
 /// What the application did with the act.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// It refused.
@@ -72,7 +73,7 @@ impl Outcome {
 }
 
 /// One signal that raised a finding.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Signal {
     /// Snake-case name.
     pub signal: String,
@@ -83,7 +84,7 @@ pub struct Signal {
 }
 
 /// One transaction that bears a finding out.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     /// The transaction.
     pub transaction: TransactionId,
@@ -106,7 +107,7 @@ pub struct Evidence {
 }
 
 /// How whole the picture was.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observed {
     /// Nothing was missing.
     pub complete: bool,
@@ -117,7 +118,7 @@ pub struct Observed {
     /// Packets or bodies were cut.
     pub truncated: bool,
     /// A body was there whose content coding could not be undone.
-    #[serde(skip_serializing_if = "core::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub undecoded: bool,
 }
 
@@ -147,7 +148,7 @@ impl Observed {
 }
 
 /// Session a finding is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionRef {
     /// Its id.
     pub id: SessionId,
@@ -158,7 +159,7 @@ pub struct SessionRef {
 }
 
 /// The most telling transaction: fills `http`, `url`, `source`, `user_agent` of the record.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Subject {
     /// TCP peer.
     pub source: SocketAddr,
@@ -167,7 +168,8 @@ pub struct Subject {
     /// Forwarded client, where a trusted peer said so.
     pub client: Option<IpAddr>,
     /// HTTP version name.
-    pub version: &'static str,
+    #[serde(deserialize_with = "saved::word")]
+    pub version: Word,
     /// Method.
     pub method: String,
     /// Host.
@@ -191,10 +193,11 @@ pub struct Subject {
 }
 
 /// What a detector concludes. A later finding of the same story (rule, actor, endpoint) updates it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     /// `family.name`.
-    pub rule: &'static str,
+    #[serde(deserialize_with = "saved::word")]
+    pub rule: Word,
     /// `true`: a weakness of the application itself, told as a posture record, not an alert.
     pub posture: bool,
     /// Severity.

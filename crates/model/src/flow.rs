@@ -1,19 +1,21 @@
 //! A transport flow, seen from its client.
 
 use crate::id::{FlowId, IdBuilder};
+use crate::saved::{self, Word};
 use core::net::{IpAddr, SocketAddr};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// VLAN tags from the outermost inward; empty where there are none.
 pub type VlanTag = Vec<u16>;
 
 /// A tunnel around a flow: its addresses are those of a network of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Tunnel {
     /// What it is called (`vxlan`, `gre`, …).
-    pub kind: &'static str,
+    #[serde(deserialize_with = "saved::word")]
+    pub kind: Word,
     /// The network identifier in it: a VNI, or the key of GRE.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<u32>,
     /// Its ends, the lower address first.
     pub outer: [IpAddr; 2],

@@ -1,7 +1,8 @@
 //! Ids: derived from what they name, never drawn, so that a replay gives the same ones.
 
+use crate::saved::hexadecimal;
 use core::fmt;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -17,7 +18,13 @@ macro_rules! id {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+                hexadecimal::serialize(self, self.0, serializer)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                hexadecimal::deserialize(deserializer).map(Self)
             }
         }
     };

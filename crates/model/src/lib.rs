@@ -12,7 +12,9 @@ pub mod leaf;
 pub mod leaf_path;
 pub mod pseudonym;
 pub mod record;
+pub mod saved;
 pub mod sensitive;
+pub mod talk;
 pub mod time;
 pub mod transaction;
 pub mod wire;
@@ -30,9 +32,10 @@ pub use pseudonym::{Key, Pseudonym, SecretKind};
 pub use record::{Closed, SessionRecord, Step};
 pub use sensitive::{Sensitive, SensitiveClass, SensitiveCounts};
 pub use smol_str::SmolStr;
+pub use talk::{Dialect, Talk, ToolCall, ToolDef, TrustRole, Turn};
 pub use time::Timestamp;
 pub use transaction::{
     AsSent, Credential, CredentialKind, Flags, GraphQl, Issued, Jwt, KeyMaterial, LoginName, Order,
     Request, Response, Sealed, SigningKey, Transaction,
 };
-pub use wire::{Anomaly, Body, Exchange, Head, HttpVersion, Mark, Message};
+pub use wire::{Anomaly, Body, Exchange, Head, HttpVersion, Mark, Message, StreamEvents};

@@ -5,10 +5,10 @@
 
 use core::fmt;
 use core::ops::Deref;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// What sort of secret a pseudonym stands for; its name is part of the mark and of the digest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum SecretKind {
     /// A password or passphrase.
     Password,
@@ -177,7 +177,19 @@ impl fmt::Display for Pseudonym {
 
 impl Serialize for Pseudonym {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            (self.kind, self.digest).serialize(serializer)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Pseudonym {
+    /// Only as it is saved: what a record shows is half of it.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <(SecretKind, [u64; 2])>::deserialize(deserializer)
+            .map(|(kind, digest)| Self { kind, digest })
     }
 }
 

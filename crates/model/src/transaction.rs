@@ -6,10 +6,11 @@ use crate::id::{FlowId, TransactionId};
 use crate::leaf::Leaf;
 use crate::pseudonym::Pseudonym;
 use crate::sensitive::SensitiveCounts;
+use crate::talk::Talk;
 use crate::time::Timestamp;
 use crate::wire::{Anomaly, HttpVersion};
 use core::net::{IpAddr, SocketAddr};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -73,7 +74,7 @@ impl Flags {
 }
 
 /// How a credential was carried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CredentialKind {
     /// `Authorization: Bearer` or a like scheme with an opaque token or JWT.
@@ -380,6 +381,8 @@ pub struct Transaction {
     pub lost_bytes: u64,
     /// What was odd.
     pub anomalies: Vec<Anomaly>,
+    /// What it says, where a model, a tool server or an agent is talked to.
+    pub talk: Option<Box<Talk>>,
 }
 
 impl Transaction {

@@ -134,6 +134,61 @@ impl fmt::Debug for Head {
     }
 }
 
+/// The events of a body that is a stream of them, one after another in one buffer.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct StreamEvents {
+    bytes: Vec<u8>,
+    /// Ends of each event's name and data in `bytes`.
+    ends: Vec<(u32, u32)>,
+    /// Events are missing, or were cut.
+    pub cut: bool,
+}
+
+impl StreamEvents {
+    /// Adds an event.
+    pub fn push(&mut self, name: &[u8], data: &[u8]) {
+        let end = |bytes: &Vec<u8>| u32::try_from(bytes.len());
+        let before = self.bytes.len();
+        self.bytes.extend_from_slice(name);
+        let named = end(&self.bytes);
+        self.bytes.extend_from_slice(data);
+        if let (Ok(named), Ok(all)) = (named, end(&self.bytes)) {
+            self.ends.push((named, all));
+        } else {
+            self.bytes.truncate(before);
+            self.cut = true;
+        }
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// There is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Name and data of each, in order. The name is empty where the stream gives none.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let starts = core::iter::once(0).chain(self.ends.iter().map(|(_, end)| *end));
+        starts.zip(&self.ends).map(|(start, (named, end))| {
+            let part =
+                |from: u32, to: u32| self.bytes.get(from as usize..to as usize).unwrap_or_default();
+            (part(start, *named), part(*named, *end))
+        })
+    }
+}
+
+impl fmt::Debug for StreamEvents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StreamEvents({})", self.len())
+    }
+}
+
 /// Body of one message after transfer and content decoding.
 #[derive(Clone, Default)]
 pub struct Body {
@@ -151,6 +206,11 @@ pub struct Body {
     pub shed: bool,
     /// SHA-256 of the whole body after decoding, where it was asked for, and all of it was there.
     pub sha256: Option<Box<[u8; 32]>>,
+    /// The last decoded bytes of a stream of events that is longer than what is kept: its end says
+    /// what it cost.
+    pub tail: Vec<u8>,
+    /// Its events, where it is a stream of them.
+    pub events: Option<Box<StreamEvents>>,
 }
 
 impl fmt::Debug for Body {

@@ -5,4 +5,5 @@
 //! and never fails: what is odd becomes an [`stilt_model::Anomaly`] of the message it stands in.
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
+pub mod events;
 pub mod http1;

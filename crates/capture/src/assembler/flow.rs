@@ -17,8 +17,8 @@ pub(super) struct Flow {
     reset: bool,
     /// Some segment carried bytes.
     carried: bool,
-    /// What its bodies held when it was last weighed.
-    weight: usize,
+    /// What its bodies held when it was last weighed, in bytes.
+    weight: u32,
 }
 
 /// Distance of numbers, in bytes, at which a segment is of the same connection.
@@ -113,23 +113,23 @@ impl Flow {
     /// among them, and becomes what they hold now. Gives whether this one had to drop its own.
     pub(super) fn weigh(&mut self, total: &mut usize, now: Mark, work: &mut Work<'_>) -> bool {
         let Some(talk) = &mut self.talk else { return false };
-        *total = total.saturating_sub(self.weight);
-        self.weight = talk.weight();
+        *total = total.saturating_sub(self.weight as usize);
+        let mut weight = talk.weight();
         // What is small may stay: else a few large ones would make all others blind.
-        let over =
-            self.weight > SMALL && total.saturating_add(self.weight) > work.limits.bodies_max;
+        let over = weight > SMALL && total.saturating_add(weight) > work.limits.bodies_max;
         if over {
             talk.settle_unsent(now, work);
             talk.shed();
-            self.weight = talk.weight();
+            weight = talk.weight();
         }
-        *total = total.saturating_add(self.weight);
+        self.weight = u32::try_from(weight).unwrap_or(u32::MAX);
+        *total = total.saturating_add(self.weight as usize);
         over
     }
 
     /// What bodies held here when it was last weighed.
     pub(super) fn weight(&self) -> usize {
-        self.weight
+        self.weight as usize
     }
 
     /// A SYN of another connection between the same ports.

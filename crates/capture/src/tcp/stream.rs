@@ -75,7 +75,7 @@ impl Piece {
 }
 
 /// Segments of which a digest is kept, to tell a retransmission that differs.
-const RECENT: usize = 6;
+const RECENT: usize = 5;
 /// A segment further ahead than this belongs to no window that is in use.
 const WINDOW_MAX: u64 = 64 << 20;
 /// After so many of them in a row the stream has moved on.
@@ -94,7 +94,7 @@ struct Hole {
     noticed: Option<(Timestamp, u32)>,
 }
 
-/// Sequence numbers and digests of the segments that came last.
+/// Sequence numbers and digests of the segments that came before the last one.
 #[derive(Debug, Default)]
 struct Recent {
     seen: [(u32, u32); RECENT],
@@ -114,6 +114,9 @@ pub struct Stream {
     fin: u64,
     hole: Option<Box<Hole>>,
     recent: Option<Box<Recent>>,
+    /// The segment that came last, as they are in `recent`; digest 0 where none did. Of most
+    /// connections that only stand open there is but one.
+    latest: (u32, u32),
     /// Sequence number of offset `next`, once it is `known`.
     at: SeqNumber,
     /// Where else the stream may begin, if it `may`: a second SYN/ACK said so.
@@ -137,6 +140,7 @@ impl Default for Stream {
             fin: NOWHERE,
             hole: None,
             recent: None,
+            latest: (0, 0),
             at: SeqNumber::default(),
             other: SeqNumber::default(),
             known: false,
@@ -463,20 +467,23 @@ impl Stream {
     }
 
     fn note_recent(&mut self, payload: &[u8]) {
-        let at = self.at;
+        let earlier = core::mem::replace(&mut self.latest, (self.at.0, digest(payload)));
+        if earlier.1 == 0 {
+            return;
+        }
         let recent = self.recent.get_or_insert_default();
         let place = usize::from(recent.at) % RECENT;
         if let Some(slot) = recent.seen.get_mut(place) {
-            *slot = (at.0, digest(payload));
+            *slot = earlier;
         }
         recent.at = recent.at.wrapping_add(1);
     }
 
     /// Tells a retransmission of a recent segment whose bytes differ.
     fn compare(&mut self, seq: SeqNumber, payload: &[u8], counters: &mut StreamCounters) {
-        let Some(recent) = &self.recent else { return };
+        let recent = self.recent.iter().flat_map(|recent| &recent.seen);
         // Only a segment that begins and ends alike is compared: others are cut anew, not forged.
-        let same_place = recent.seen.iter().find(|(at, known)| {
+        let same_place = recent.chain([&self.latest]).find(|(at, known)| {
             *at == seq.0 && *known & LENGTH_BITS == length_bits(payload) && !payload.is_empty()
         });
         if same_place.is_some_and(|(_, known)| *known != digest(payload)) {

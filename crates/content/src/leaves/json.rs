@@ -242,7 +242,7 @@ impl<'a> Reader<'a> {
 }
 
 /// Undoes escapes (RFC 8259 §7); halves of surrogate pairs that stand alone are replaced.
-fn unescape(text: &str) -> String {
+pub(crate) fn unescape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars();
     let mut high: Option<u32> = None;

@@ -57,6 +57,33 @@ pub(crate) struct Sink<'a> {
 /// How often a value is decoded: JSON in a string in JSON, base64 of JSON.
 const NESTED_MAX: u8 = 3;
 
+impl<'a> Sink<'a> {
+    /// A sink for the arguments of a call: leaves, bytes of a text, bytes of a signed token.
+    pub(crate) fn of_arguments(
+        masker: &'a mut Masker,
+        paths: &'a mut Paths,
+        (max, text_max, jwt_max): (usize, usize, usize),
+    ) -> Self {
+        paths.begin();
+        Self {
+            masker,
+            paths,
+            leaves: Vec::new(),
+            tally: Tally::default(),
+            issued: None,
+            cut: false,
+            max,
+            text_max,
+            issued_max: 0,
+            jwt_max,
+            auth: false,
+            email: None,
+            documents: Vec::new(),
+            nested: 0,
+        }
+    }
+}
+
 impl Sink<'_> {
     /// Adds a leaf; `false` where no more are taken.
     pub(crate) fn add(

@@ -133,6 +133,11 @@ impl Masker {
         }
     }
 
+    /// A keyed hash of bytes, for telling equal ones without keeping them.
+    pub(crate) fn hash(&self, domain: &str, bytes: &[u8]) -> u64 {
+        self.key.hash(domain, bytes)
+    }
+
     /// The mark of a credential and its claims, where it is a signed token.
     pub(crate) fn known(&mut self, value: &str, jwt_max: usize) -> (Pseudonym, Option<Arc<Jwt>>) {
         let hash = self.hasher.hash_one(value);

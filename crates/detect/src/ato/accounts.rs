@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use foldhash::fast::RandomState;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use stilt_model::{Pseudonym, Timestamp};
 
@@ -10,7 +11,7 @@ const OUTAGE_ACCOUNTS: usize = 2;
 /// How long a refusal of a right secret speaks for an outage.
 const OUTAGE_SPAN: Duration = Duration::from_secs(600);
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Account {
     /// The two latest secrets that were right: a stale client still sends the one before.
     good: [Option<Pseudonym>; 2],
@@ -19,7 +20,7 @@ struct Account {
 }
 
 /// Accounts of one service.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(in crate::ato) struct Accounts {
     known: HashMap<u64, Account, RandomState>,
     refused: BTreeMap<u64, Timestamp>,

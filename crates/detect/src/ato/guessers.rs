@@ -4,6 +4,7 @@ use crate::context::Context;
 use crate::tale::Tale;
 use crate::tell;
 use core::net::IpAddr;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use stilt_model::{Actor, ActorId, ActorKind};
 
@@ -11,7 +12,7 @@ use stilt_model::{Actor, ActorId, ActorKind};
 const CLIENTS_MAX: usize = 256;
 
 /// Clients and the attempts of each.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(in crate::ato) struct Guessers {
     clients: BTreeMap<ActorId, u64>,
     lead: Option<(Actor, IpAddr)>,

@@ -10,7 +10,7 @@ use crate::keep::Keep;
 use crate::settings::{Settings, SettingsError};
 use crate::spec::{Detector, Spec, Tuning};
 use crate::tell::{self, signal};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use stilt_model::{
     CredentialKind, EndpointId, Finding, Leaf, Outcome, Place, Rule, SecretKind, Severity, Value,
@@ -54,13 +54,15 @@ impl Default for Limits {
     }
 }
 
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct Key {
     tenants: BTreeSet<String>,
     told: bool,
 }
 
+#[derive(Serialize, Deserialize)]
 struct ExposedCredential {
+    #[serde(skip)]
     limits: Limits,
     urls: Keep<EndpointId, u64>,
     keys: Keep<u64, Key>,

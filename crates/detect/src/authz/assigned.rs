@@ -4,8 +4,9 @@ use crate::context::Context;
 use crate::stats::rate_upper;
 use core::hash::BuildHasher;
 use foldhash::fast::RandomState;
-use std::collections::{BTreeMap, HashMap, HashSet};
-use stilt_model::{ActorId, EndpointId, Leaf, Outcome, Place, Value};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use stilt_model::{ActorId, EndpointId, Leaf, Outcome, Place, Value, saved, saved::Keyed};
 
 /// Leaves of a message that are looked at.
 const LEAVES_MAX: usize = 128;
@@ -71,7 +72,7 @@ const GRANTING: [&str; 44] = [
 const HARMLESS: [&str; 8] = ["user", "customer", "member", "guest", "none", "basic", "false", "0"];
 
 /// One field that was sent against custom, and taken.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Assigned {
     /// Its path.
     pub(super) path: String,
@@ -86,19 +87,22 @@ pub(super) struct Assigned {
     pub(super) bound: f64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Custom {
     requests: u64,
+    #[serde(serialize_with = "saved::sorted")]
     senders: HashSet<ActorId, RandomState>,
-    names: BTreeMap<String, (u64, HashSet<ActorId, RandomState>)>,
+    names: BTreeMap<String, (u64, BTreeSet<ActorId>)>,
 }
 
 /// What is usually sent where, and what was read.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Assignments {
-    hasher: RandomState,
+    hasher: Keyed,
     endpoints: HashMap<EndpointId, Custom, RandomState>,
+    #[serde(serialize_with = "saved::sorted")]
     read: HashSet<u64, RandomState>,
+    #[serde(serialize_with = "saved::sorted")]
     read_before: HashSet<u64, RandomState>,
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod undocumented_endpoint;
 
 use crate::context::Context;
 use core::time::Duration;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use stilt_model::{ActorId, Finding, Severity, Signal};
 
@@ -16,7 +17,7 @@ const TIMES_MAX: usize = 8;
 const TIME: Duration = Duration::from_secs(300);
 
 /// How well borne out a weakness is: by how many, how often, and over how long.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Support {
     count: u64,
     actors: BTreeSet<ActorId>,

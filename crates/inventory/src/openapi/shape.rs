@@ -3,7 +3,9 @@
 //! Only what a passive observer can hold against a document is kept: fields, their types, the
 //! values they may have, and which must be there.
 
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use stilt_model::saved::{self, Word};
 use stilt_model::{Leaf, Place, Value};
 
 /// Fields one schema may have; what lies beyond is open.
@@ -84,14 +86,14 @@ pub struct Shape {
 }
 
 /// One way in which a message departs from its document.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Departure {
     /// A field the document does not have.
     Undocumented(Box<str>),
     /// A required field that is not there.
     Missing(Box<str>),
     /// A value of another type: field, documented, seen.
-    Type(Box<str>, Box<str>, &'static str),
+    Type(Box<str>, Box<str>, #[serde(deserialize_with = "saved::word")] Word),
     /// Null where the document does not allow it.
     Null(Box<str>),
     /// A value that the documented list does not have.

@@ -2,6 +2,7 @@
 
 use super::coding::{Chain, Coding, codings};
 use super::{Limits, note};
+use crate::events::{self, Kind};
 use sha2::{Digest, Sha256};
 use stilt_model::{Anomaly, Body, Message};
 
@@ -63,7 +64,8 @@ impl Decoder {
             let Some(fits) = coding.fits(held) else { return };
             held.truncate(before);
             let held = core::mem::take(held);
-            *self = match Chain::new(codings, limits.body_hash).filter(|_| fits) {
+            let tail_max = if Kind::of(&message.head).is_some() { TAIL_MAX } else { 0 };
+            *self = match Chain::new(codings, limits.body_hash, tail_max).filter(|_| fits) {
                 Some(chain) => Self::Coded(Box::new(chain)),
                 None => {
                     // It says so and is not: who does not look at the header reads it as it is.
@@ -79,7 +81,14 @@ impl Decoder {
     fn decode(&mut self, data: &[u8], message: &mut Message, limits: &Limits) {
         let body = &mut message.body;
         match self {
-            Self::Identity(hash) => plain(data, body, hash, limits),
+            Self::Identity(hash) => {
+                let before = body.kept.len();
+                plain(data, body, hash, limits);
+                let rest = data.get(body.kept.len().saturating_sub(before)..).unwrap_or_default();
+                if !rest.is_empty() && !body.shed && Kind::of(&message.head).is_some() {
+                    keep_tail(&mut body.tail, rest, TAIL_MAX);
+                }
+            }
             Self::Undecided { .. } | Self::Counted => {}
             Self::Coded(chain) => {
                 let by_ratio = body.encoded_bytes.saturating_mul(limits.ratio_max).max(1 << 20);
@@ -99,7 +108,7 @@ impl Decoder {
         match core::mem::replace(self, Self::Counted) {
             Self::Coded(mut chain) => {
                 let taken = chain.take();
-                (body.kept, body.bytes) = (taken.kept, taken.bytes);
+                (body.kept, body.tail, body.bytes) = (taken.kept, taken.tail, taken.bytes);
                 (taken.capped, taken.hash)
             }
             Self::Identity(hash) => (false, hash),
@@ -119,6 +128,7 @@ impl Decoder {
             note(message, Anomaly::DecompressionCap);
         }
         message.body.kept = Vec::new();
+        message.body.tail = Vec::new();
         message.body.shed = true;
     }
 
@@ -158,7 +168,34 @@ impl Decoder {
             // Not decoded: its length on the wire is all that is known.
             message.body.bytes = message.body.encoded_bytes;
         }
+        let kept = &message.body.kept;
+        let kind = Kind::of(&message.head).or_else(|| Kind::guess(&message.head, kept));
+        let Some(kind) = kind else { return };
+        let body = &mut message.body;
+        let tail = newest(&body.tail, TAIL_MAX);
+        let shown = body.kept.len().saturating_add(tail.len());
+        let whole = body.lost == 0 && u64::try_from(shown).is_ok_and(|shown| shown == body.bytes);
+        let events = events::read(kind, &body.kept, tail, whole);
+        body.tail = Vec::new();
+        body.events = (!events.is_empty()).then(|| Box::new(events));
     }
+}
+
+/// Bytes kept of the end of a stream of events.
+const TAIL_MAX: usize = 32 << 10;
+
+/// Adds bytes of which only the last `max` matter; up to twice as many are held.
+pub(super) fn keep_tail(tail: &mut Vec<u8>, data: &[u8], max: usize) {
+    let data = newest(data, max);
+    if tail.len().saturating_add(data.len()) > max.saturating_mul(2) {
+        let old = tail.len().saturating_sub(max);
+        tail.drain(..old);
+    }
+    tail.extend_from_slice(data);
+}
+
+fn newest(data: &[u8], max: usize) -> &[u8] {
+    data.get(data.len().saturating_sub(max)..).unwrap_or(data)
 }
 
 fn plain(data: &[u8], body: &mut Body, hash: &mut Option<Box<Sha256>>, limits: &Limits) {

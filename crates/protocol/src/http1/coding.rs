@@ -3,6 +3,7 @@
 //! Every layer writes into a [`Meter`], which counts what passes and refuses what is beyond the
 //! cap: so neither the last layer nor one in between can be blown up without end.
 
+use super::body::keep_tail;
 use super::streams::{Brotli, Zstd};
 use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use sha2::{Digest, Sha256};
@@ -90,17 +91,42 @@ pub(super) struct Meter {
     to: To,
 }
 
+/// What is kept of the content.
+#[derive(Default)]
+struct Keep {
+    kept: Vec<u8>,
+    max: usize,
+    /// The last bytes, where those matter too.
+    tail: Vec<u8>,
+    tail_max: usize,
+    hash: Option<Box<Sha256>>,
+}
+
+impl Keep {
+    fn take(&mut self, data: &[u8]) {
+        if let Some(hash) = &mut self.hash {
+            hash.update(data);
+        }
+        let room = self.max.saturating_sub(self.kept.len()).min(data.len());
+        let (first, rest) = data.split_at_checked(room).unwrap_or((data, b""));
+        self.kept.extend_from_slice(first);
+        if self.tail_max > 0 && !rest.is_empty() {
+            keep_tail(&mut self.tail, rest, self.tail_max);
+        }
+    }
+}
+
 /// Where decoded bytes go.
 enum To {
     /// They are the content: the first of them are kept.
-    Keep { kept: Vec<u8>, max: usize, hash: Option<Box<Sha256>> },
+    Keep(Keep),
     /// There is another coding below.
     Layer(Box<Layer>),
 }
 
 impl Default for To {
     fn default() -> Self {
-        Self::Keep { kept: Vec::new(), max: 0, hash: None }
+        Self::Keep(Keep::default())
     }
 }
 
@@ -108,13 +134,7 @@ impl Write for Meter {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         self.passed = self.passed.saturating_add(data.len() as u64);
         match &mut self.to {
-            To::Keep { kept, max, hash } => {
-                if let Some(hash) = hash {
-                    hash.update(data);
-                }
-                let room = max.saturating_sub(kept.len()).min(data.len());
-                kept.extend_from_slice(data.get(..room).unwrap_or_default());
-            }
+            To::Keep(keep) => keep.take(data),
             To::Layer(layer) => layer.write_all(data)?,
         }
         if self.passed > self.max {
@@ -125,7 +145,7 @@ impl Write for Meter {
 
     fn flush(&mut self) -> io::Result<()> {
         match &mut self.to {
-            To::Keep { .. } => Ok(()),
+            To::Keep(_) => Ok(()),
             To::Layer(layer) => layer.flush(),
         }
     }
@@ -176,7 +196,7 @@ impl Layer {
             Self::Zstd(decoder) => (decoder.weight(), decoder.below_ref()),
         };
         own.saturating_add(match &below.to {
-            To::Keep { kept, .. } => kept.capacity(),
+            To::Keep(keep) => keep.kept.capacity().saturating_add(keep.tail.capacity()),
             To::Layer(layer) => layer.weight(),
         })
     }
@@ -212,7 +232,7 @@ impl Layer {
             Self::Zstd(decoder) => decoder.finish()?,
         }
         match &mut self.below().to {
-            To::Keep { .. } => Ok(()),
+            To::Keep(_) => Ok(()),
             To::Layer(layer) => layer.finish(),
         }
     }
@@ -249,6 +269,8 @@ impl Write for Layer {
 pub(super) struct Taken {
     /// The first decoded bytes.
     pub(super) kept: Vec<u8>,
+    /// The last of those behind them, where they were asked for.
+    pub(super) tail: Vec<u8>,
     /// How many there were.
     pub(super) bytes: u64,
     /// A cap was met.
@@ -261,10 +283,11 @@ pub(super) struct Taken {
 pub(super) struct Chain(Layer);
 
 impl Chain {
-    /// Undoes `codings`, the first of them first; `None` where there are none.
-    pub(super) fn new(codings: &[Coding], hash: bool) -> Option<Self> {
+    /// Undoes `codings`, the first of them first; `None` where there are none. Of what lies
+    /// beyond the bytes that are kept, the last `tail_max` are kept too.
+    pub(super) fn new(codings: &[Coding], hash: bool, tail_max: usize) -> Option<Self> {
         let hash = hash.then(Box::default);
-        let to = To::Keep { kept: Vec::new(), max: 0, hash };
+        let to = To::Keep(Keep { hash, tail_max, ..Keep::default() });
         let mut below = Meter { to, ..Meter::default() };
         let (first, rest) = codings.split_first()?;
         for coding in rest.iter().rev() {
@@ -280,8 +303,8 @@ impl Chain {
         loop {
             meter.max = bytes_max;
             match &mut meter.to {
-                To::Keep { max, .. } => {
-                    *max = kept_max;
+                To::Keep(keep) => {
+                    keep.max = kept_max;
                     break;
                 }
                 To::Layer(layer) => meter = layer.below(),
@@ -308,9 +331,9 @@ impl Chain {
         loop {
             capped |= meter.passed > meter.max;
             match &mut meter.to {
-                To::Keep { kept, hash, .. } => {
-                    let (kept, hash) = (core::mem::take(kept), hash.take());
-                    return Taken { kept, bytes: meter.passed, capped, hash };
+                To::Keep(keep) => {
+                    let Keep { kept, tail, hash, .. } = core::mem::take(keep);
+                    return Taken { kept, tail, bytes: meter.passed, capped, hash };
                 }
                 To::Layer(layer) => meter = layer.below(),
             }

@@ -122,11 +122,8 @@ pub fn looks_like_request(bytes: &[u8]) -> Likeness {
         let fits = !target.is_empty() && last.len() == 8 && version(last) == Likeness::Yes;
         return if fits { Likeness::Yes } else { Likeness::No };
     }
-    // A line of text has no control characters.
-    if line.iter().any(|byte| *byte < 0x20 && !matches!(byte, b'\t' | b'\r')) {
-        return Likeness::No;
-    }
-    // `CONNECT {` and `PUB subject 12` never grow a version: but that shows only at the line's end.
+    // `CONNECT {` and `PUB subject 12` never grow a version, and bytes that are no text seldom do:
+    // but that shows only at the line's end, and a cut must not decide what is read.
     Likeness::Maybe
 }
 

@@ -180,7 +180,9 @@ impl Parser {
     /// Bytes of memory that the body being read holds, about.
     #[must_use]
     pub fn weight(&self) -> usize {
-        self.decoder.weight().saturating_add(self.message.body.kept.capacity())
+        let body = &self.message.body;
+        let kept = body.kept.capacity().saturating_add(body.tail.capacity());
+        self.decoder.weight().saturating_add(kept)
     }
 
     /// Memory is short: of the body being read nothing is kept, and no coding undone.

@@ -307,3 +307,41 @@ fn a_gap_inside_a_known_length_is_passed_over_and_any_other_is_searched_behind()
     parser.advance(b"HTTP/1.1 200 OK\r\n", 0, mark(6), true, &limits);
     assert!(!parser.is_lost());
 }
+
+#[test]
+fn of_a_long_stream_of_events_the_end_is_read_too() {
+    let mut body = "data: {\"n\":1}\n\n".repeat(200);
+    body.push_str("data: {\"usage\":7}\n\ndata: [DONE]\n\n");
+    let limits = Limits { body_kept_max: 512, ..Limits::default() };
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut gzip, body.as_bytes()).unwrap();
+    let coded = gzip.finish().unwrap();
+    for (extra, bytes) in [("", body.as_bytes()), ("Content-Encoding: gzip\r\n", &coded)] {
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n{extra}Content-Length: {}\r\n\r\n",
+            bytes.len()
+        );
+        let stream = [head.as_bytes(), bytes].concat();
+        let mut parser = Parser::new(Side::Response, false);
+        let (mut at, mut told) = (0, None);
+        while told.is_none() {
+            let end = (at + 700).min(stream.len());
+            let (taken, step) =
+                parser.advance(&stream[at..end], at as u64, Mark::default(), true, &limits);
+            at += taken;
+            match step {
+                Step::Message(message) => told = Some(message),
+                Step::Head => {
+                    let framing = Framing::of_response(parser.message_mut(), b"GET");
+                    told = parser.frame(framing);
+                }
+                _ => {}
+            }
+        }
+        let message = told.unwrap();
+        let events = message.body.events.unwrap();
+        assert_eq!(events.iter().last().unwrap().1, b"[DONE]");
+        assert_eq!(events.len(), 202);
+        assert_eq!(message.body.kept.len(), 512);
+    }
+}

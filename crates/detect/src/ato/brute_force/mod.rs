@@ -18,7 +18,7 @@ use crate::spec::{Detector, NotEvaluated, Spec, Tuning};
 use crate::tale::{Tale, counted, lasting};
 use crate::tell::{self, signal};
 use core::time::Duration;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use stilt_inventory::Login;
@@ -90,6 +90,7 @@ impl Default for Limits {
 }
 
 /// Guesses at one account from one sort of client.
+#[derive(Serialize, Deserialize)]
 struct Guesses {
     fast: Distinct,
     hour: Distinct,
@@ -97,6 +98,7 @@ struct Guesses {
 }
 
 /// An account that is being tried.
+#[derive(Serialize, Deserialize)]
 struct Target {
     /// Guesses of strangers, and of clients from which the owner has signed in.
     guesses: [Guesses; 2],
@@ -115,7 +117,9 @@ struct Told {
     expected: &'static str,
 }
 
+#[derive(Serialize, Deserialize)]
 struct BruteForce {
+    #[serde(skip)]
     limits: Limits,
     accounts: BTreeMap<Arc<str>, Accounts>,
     /// Clients from which each account was signed in to.
@@ -351,6 +355,8 @@ impl Target {
 impl Detector for BruteForce {
     fn configure(&mut self, settings: &Settings) -> Result<bool, SettingsError> {
         self.limits = settings.own()?;
+        self.house.resize(self.limits.accounts_max.saturating_mul(5));
+        self.targets.resize(self.limits.accounts_max);
         Ok(true)
     }
 

@@ -21,12 +21,13 @@ use crate::tale::{Tale, counted, lasting};
 use core::hash::{BuildHasher, Hasher};
 use core::time::Duration;
 use foldhash::fast::RandomState;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use stilt_inventory::Login;
 use stilt_model::{
     Actor, ActorId, ActorKind, Finding, IdBuilder, Outcome, Rule, Severity, Signal, Timestamp,
+    saved::Keyed,
 };
 use strangers::{Strangers, Surge};
 use window::{Count, Window};
@@ -110,6 +111,7 @@ impl Default for Limits {
 }
 
 /// One client at one service.
+#[derive(Serialize, Deserialize)]
 struct Client {
     fast: Window,
     slow: Window,
@@ -124,13 +126,14 @@ struct Client {
 }
 
 /// Which rule told.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 enum Variant {
     Fast(Count),
     Slow(Count),
 }
 
 /// The distributed story that is running.
+#[derive(Serialize, Deserialize)]
 struct Campaign {
     actor: Actor,
     clients: BTreeSet<ActorId>,
@@ -142,6 +145,7 @@ struct Campaign {
     finding: Finding,
 }
 
+#[derive(Serialize, Deserialize)]
 struct Service {
     accounts: Accounts,
     clients: HashMap<ActorId, Client, RandomState>,
@@ -154,9 +158,11 @@ struct Service {
     latest: Option<Finding>,
 }
 
+#[derive(Serialize, Deserialize)]
 struct CredentialStuffing {
+    #[serde(skip)]
     limits: Limits,
-    hasher: RandomState,
+    hasher: Keyed,
     services: BTreeMap<Arc<str>, Service>,
     begun: Option<Timestamp>,
     looked: Timestamp,
@@ -168,7 +174,7 @@ impl CredentialStuffing {
     fn new(settings: &Settings) -> Result<Self, SettingsError> {
         Ok(Self {
             limits: settings.own()?,
-            hasher: RandomState::default(),
+            hasher: Keyed::default(),
             services: BTreeMap::new(),
             begun: None,
             looked: Timestamp::ZERO,

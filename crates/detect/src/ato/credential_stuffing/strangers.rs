@@ -7,6 +7,7 @@
 
 use crate::stats::{mean_upper, poisson_tail, to_f64};
 use core::time::Duration;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use stilt_model::{ActorId, Timestamp};
 
@@ -22,21 +23,21 @@ pub(super) const SETTLE: Duration = Duration::from_secs(300);
 const ALPHA: f64 = 0.05;
 
 /// A client that failed and never got in.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Stranger {
     pub(super) first: Timestamp,
     pub(super) accounts: BTreeSet<u64>,
     pub(super) attempts: u64,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Bin {
     strangers: u32,
     welcome: u32,
 }
 
 /// What raised the alarm.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Surge {
     pub(super) clients: u64,
     pub(super) accounts: u64,
@@ -46,7 +47,7 @@ pub(super) struct Surge {
 }
 
 /// Strangers of one service.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Strangers {
     waiting: BTreeMap<ActorId, Stranger>,
     settled: BTreeMap<(Timestamp, ActorId), Stranger>,

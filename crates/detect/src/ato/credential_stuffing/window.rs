@@ -2,17 +2,18 @@
 
 use crate::stats::median;
 use core::time::Duration;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use stilt_model::Timestamp;
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Tally {
     failures: u32,
     successes: u32,
 }
 
 /// What a window holds now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Count {
     /// Accounts tried.
     pub(super) accounts: u64,
@@ -21,7 +22,7 @@ pub(super) struct Count {
 }
 
 /// A sliding window of attempts.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Window {
     span: Duration,
     attempts_max: usize,

@@ -17,7 +17,7 @@ use crate::tale::{Tale, counted, lasting};
 use crate::tell::{self, signal};
 use crate::usual::Usual;
 use core::time::Duration;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use stilt_inventory::{Step, StepKind};
 use stilt_model::{Actor, CredentialKind, Finding, Outcome, Rule, SecretKind, Severity, Value};
 
@@ -79,6 +79,7 @@ impl Default for Limits {
 }
 
 /// One story in the making.
+#[derive(Serialize, Deserialize)]
 struct Story {
     actor: Option<Actor>,
     tale: Tale,
@@ -86,6 +87,7 @@ struct Story {
 }
 
 /// One person whose codes are asked for and given.
+#[derive(Serialize, Deserialize)]
 struct Person {
     fast: Distinct,
     day: Distinct,
@@ -95,6 +97,7 @@ struct Person {
 }
 
 /// One client.
+#[derive(Serialize, Deserialize)]
 struct Client {
     wrong: Distinct,
     targets: Distinct,
@@ -103,7 +106,9 @@ struct Client {
     sending: Story,
 }
 
+#[derive(Serialize, Deserialize)]
 struct OtpAbuse {
+    #[serde(skip)]
     limits: Limits,
     people: Keep<u64, Person>,
     clients: Keep<u64, Client>,
@@ -326,6 +331,8 @@ impl Client {
 impl Detector for OtpAbuse {
     fn configure(&mut self, settings: &Settings) -> Result<bool, SettingsError> {
         self.limits = settings.own()?;
+        self.people.resize(self.limits.people_max);
+        self.clients.resize(self.limits.people_max);
         Ok(true)
     }
 

@@ -18,7 +18,7 @@ use crate::tell::{self, signal};
 use crate::usual::Usual;
 use core::net::SocketAddr;
 use core::time::Duration;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use stilt_inventory::{Login, Step, StepKind};
 use stilt_model::{Evidence, Finding, Outcome, Rule, Severity, Signal, Timestamp};
@@ -74,6 +74,7 @@ impl Default for Limits {
 }
 
 /// One client.
+#[derive(Serialize, Deserialize)]
 struct Client {
     names: Distinct,
     usual: Usual,
@@ -85,6 +86,7 @@ struct Client {
 }
 
 /// A password that somebody set while signed in.
+#[derive(Serialize, Deserialize)]
 struct Set {
     at: Timestamp,
     place: Place,
@@ -93,7 +95,9 @@ struct Set {
     evidence: Evidence,
 }
 
+#[derive(Serialize, Deserialize)]
 struct PasswordResetAbuse {
+    #[serde(skip)]
     limits: Limits,
     clients: Keep<u64, Client>,
     hosts: BTreeMap<SocketAddr, BTreeMap<String, u64>>,
@@ -339,6 +343,8 @@ impl Client {
 impl Detector for PasswordResetAbuse {
     fn configure(&mut self, settings: &Settings) -> Result<bool, SettingsError> {
         self.limits = settings.own()?;
+        self.clients.resize(self.limits.clients_max);
+        self.set.resize(self.limits.clients_max);
         Ok(true)
     }
 

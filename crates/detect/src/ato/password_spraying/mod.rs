@@ -19,7 +19,7 @@ use crate::tale::{Tale, counted, lasting};
 use crate::tell::{self, signal};
 use crate::usual::Usual;
 use core::time::Duration;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use stilt_inventory::Login;
@@ -78,6 +78,7 @@ impl Default for Limits {
 }
 
 /// One secret.
+#[derive(Serialize, Deserialize)]
 struct Spray {
     hour: Distinct,
     day: Distinct,
@@ -90,7 +91,9 @@ struct Spray {
     outcome: Outcome,
 }
 
+#[derive(Serialize, Deserialize)]
 struct PasswordSpraying {
+    #[serde(skip)]
     limits: Limits,
     accounts: BTreeMap<Arc<str>, Accounts>,
     sprays: Keep<u64, Spray>,
@@ -263,6 +266,8 @@ impl Spray {
 impl Detector for PasswordSpraying {
     fn configure(&mut self, settings: &Settings) -> Result<bool, SettingsError> {
         self.limits = settings.own()?;
+        self.sprays.resize(self.limits.secrets_max);
+        self.recent.resize(self.limits.secrets_max);
         Ok(true)
     }
 

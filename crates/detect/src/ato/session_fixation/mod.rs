@@ -13,7 +13,7 @@ use crate::spec::{Detector, Spec, Tuning};
 use crate::tale::{Tale, lasting};
 use crate::tell::{self, signal};
 use crate::tokens::let_through;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use stilt_model::{CredentialKind, Evidence, Finding, Outcome, Rule, Severity, Timestamp};
 
 pub(crate) const SPEC: Spec = Spec {
@@ -47,6 +47,7 @@ impl Default for Limits {
 }
 
 /// A session before anybody signed in with it.
+#[derive(Serialize, Deserialize)]
 struct Early {
     place: Place,
     at: Timestamp,
@@ -55,16 +56,18 @@ struct Early {
 }
 
 /// One that carries a sign-in under its old name.
+#[derive(Serialize, Deserialize)]
 struct Fixed {
-    early: Early,
+    early: Box<Early>,
     place: Place,
     user: String,
     login: Evidence,
     told: bool,
 }
 
+#[derive(Serialize, Deserialize)]
 struct SessionFixation {
-    early: Keep<u64, Early>,
+    early: Keep<u64, Box<Early>>,
     fixed: Keep<u64, Fixed>,
     doors: Guarded,
 }
@@ -134,13 +137,13 @@ impl SessionFixation {
     }
 }
 
-fn early(context: &Context<'_>) -> Early {
-    Early {
+fn early(context: &Context<'_>) -> Box<Early> {
+    Box::new(Early {
         place: Place::of(context),
         at: context.at(),
         actor: tell::client(context),
         first: context.evidence("the session before anybody signed in"),
-    }
+    })
 }
 
 impl Fixed {
@@ -184,6 +187,13 @@ impl Fixed {
 }
 
 impl Detector for SessionFixation {
+    fn configure(&mut self, settings: &Settings) -> Result<bool, SettingsError> {
+        let limits: Limits = settings.own()?;
+        self.early.resize(limits.sessions_max);
+        self.fixed.resize(limits.sessions_max);
+        Ok(true)
+    }
+
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
         if let Observation::Transaction(context) = observation {
             self.see(context, findings);

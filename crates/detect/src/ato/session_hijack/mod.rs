@@ -17,7 +17,7 @@ use crate::tale::{Tale, counted, lasting};
 use crate::tell::{self, signal};
 use crate::tokens::{Tokens, let_through};
 use core::time::Duration;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use stilt_inventory::StepKind;
 use stilt_model::{Actor, Evidence, Finding, Outcome, Rule, Severity, Timestamp};
@@ -87,6 +87,7 @@ impl Limits {
 }
 
 /// One place a token is used from.
+#[derive(Serialize, Deserialize)]
 struct Use {
     place: Place,
     last: Timestamp,
@@ -98,6 +99,7 @@ struct Use {
 }
 
 /// What is done from one place with tokens of others.
+#[derive(Serialize, Deserialize)]
 struct Theft {
     tale: Tale,
     /// Endpoint of the first use, which names the story.
@@ -106,7 +108,7 @@ struct Theft {
 }
 
 /// One token with the places it is used from.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct Wanderer {
     uses: Vec<Use>,
     /// The latest use by its owner.
@@ -114,12 +116,14 @@ struct Wanderer {
 }
 
 /// Tokens used from one place.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct Front {
     tokens: BTreeSet<u64>,
 }
 
+#[derive(Serialize, Deserialize)]
 struct SessionHijack {
+    #[serde(skip)]
     limits: Limits,
     tokens: Tokens,
     wanderers: Keep<u64, Wanderer>,
@@ -339,6 +343,9 @@ fn tell(
 impl Detector for SessionHijack {
     fn configure(&mut self, settings: &Settings) -> Result<bool, SettingsError> {
         self.limits = settings.own()?;
+        self.tokens.resize(self.limits.tokens_max);
+        self.wanderers.resize(self.limits.tokens_max);
+        self.fronts.resize(self.limits.tokens_max);
         Ok(true)
     }
 

@@ -17,7 +17,7 @@ use crate::tale::{Tale, lasting};
 use crate::tell::{self, signal};
 use crate::tokens::{Tokens, let_through};
 use core::time::Duration;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use stilt_inventory::EndpointKind;
 use stilt_model::{
     Actor, CredentialKind, Finding, Outcome, Request, Rule, SecretKind, Severity, Timestamp, Value,
@@ -60,6 +60,7 @@ impl Default for Limits {
 }
 
 /// A token that should be of no use any more.
+#[derive(Serialize, Deserialize)]
 struct Ended {
     at: Timestamp,
     place: Place,
@@ -69,7 +70,9 @@ struct Ended {
     replay: Option<(Actor, Tale, Outcome)>,
 }
 
+#[derive(Serialize, Deserialize)]
 struct TokenReplay {
+    #[serde(skip)]
     limits: Limits,
     tokens: Tokens,
     doors: Guarded,
@@ -265,6 +268,8 @@ impl Ended {
 impl Detector for TokenReplay {
     fn configure(&mut self, settings: &Settings) -> Result<bool, SettingsError> {
         self.limits = settings.own()?;
+        self.tokens.resize(self.limits.tokens_max);
+        self.ended.resize(self.limits.tokens_max);
         Ok(true)
     }
 

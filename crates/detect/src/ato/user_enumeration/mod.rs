@@ -19,7 +19,7 @@ use crate::tell::{self, signal};
 use crate::usual::Usual;
 use core::time::Duration;
 use foldhash::fast::FixedState;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, Hasher};
 use stilt_inventory::{EndpointKind, StepKind};
@@ -77,6 +77,7 @@ impl Default for Limits {
 }
 
 /// One client that asks for names.
+#[derive(Serialize, Deserialize)]
 struct Asker {
     fast: Distinct,
     day: Distinct,
@@ -88,13 +89,15 @@ struct Asker {
 }
 
 /// One sort of refusal at sign-in.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
 struct Refusal {
     /// Accounts that got it and have signed in.
     known: u64,
 }
 
+#[derive(Serialize, Deserialize)]
 struct UserEnumeration {
+    #[serde(skip)]
     limits: Limits,
     askers: Keep<u64, Asker>,
     /// Names that somebody has signed in with.
@@ -321,6 +324,9 @@ impl Asker {
 impl Detector for UserEnumeration {
     fn configure(&mut self, settings: &Settings) -> Result<bool, SettingsError> {
         self.limits = settings.own()?;
+        self.askers.resize(self.limits.clients_max);
+        self.known.resize(self.limits.names_max);
+        self.asked.resize(self.limits.clients_max.saturating_mul(4));
         Ok(true)
     }
 

@@ -17,7 +17,7 @@ use crate::tale::{Tale, counted};
 use crate::tell::{self, signal};
 use core::time::Duration;
 use foldhash::fast::FixedState;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, Hasher};
 use stilt_inventory::EndpointKind;
@@ -70,7 +70,7 @@ impl Default for Limits {
 }
 
 /// One way to ask: what was shown, and with which headers.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Manner {
     shown: u64,
     sort: u64,
@@ -78,6 +78,7 @@ struct Manner {
 }
 
 /// One program at one address.
+#[derive(Serialize, Deserialize)]
 struct Picker {
     actor: Actor,
     tale: Tale,
@@ -85,7 +86,9 @@ struct Picker {
     manners: Vec<(Timestamp, Manner, u64)>,
 }
 
+#[derive(Serialize, Deserialize)]
 struct Bypass {
+    #[serde(skip)]
     limits: Limits,
     doors: Guarded,
     pickers: Keep<u64, Picker>,

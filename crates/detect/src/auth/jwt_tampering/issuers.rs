@@ -4,8 +4,12 @@ use crate::context::Context;
 use crate::keep::Keep;
 use crate::tell;
 use core::time::Duration;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use stilt_model::{Credential, Issued, Jwt, Outcome, Timestamp};
+use stilt_model::{
+    Credential, Issued, Jwt, Outcome, Timestamp,
+    saved::{self, Word},
+};
 
 /// After an answer that should have held a token was lost, for so long no token counts as made up.
 const LOST: Duration = Duration::from_secs(7200);
@@ -30,9 +34,10 @@ pub(super) enum Origin {
 }
 
 /// What one issuer's tokens are like.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Issuer {
-    classes: BTreeMap<&'static str, u64>,
+    #[serde(deserialize_with = "saved::by_word")]
+    classes: BTreeMap<Word, u64>,
     own_key: bool,
     /// Tokens seen handed out before they were used, one after the other.
     streak: u64,
@@ -41,7 +46,7 @@ struct Issuer {
     lost: Option<Timestamp>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Issuers {
     issuers: BTreeMap<u64, Issuer>,
     /// Tokens handed out or used, by their mark.
@@ -73,6 +78,13 @@ impl Issuers {
             signatures: Keep::new(tokens_max),
             streak_min: streak_min.max(1),
         }
+    }
+
+    /// Takes other limits.
+    pub(super) fn configure(&mut self, tokens_max: usize, streak_min: u64) {
+        self.tokens.resize(tokens_max);
+        self.signatures.resize(tokens_max);
+        self.streak_min = streak_min.max(1);
     }
 
     /// Where a token that a request carries comes from; it counts as known from now on where

@@ -17,9 +17,12 @@ use crate::spec::{Detector, Spec, Tuning};
 use crate::tale::Tale;
 use crate::tell::{self, signal};
 use issuers::{Issuers, Origin};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use stilt_model::{Actor, Credential, Finding, Jwt, Outcome, Rule, Severity};
+use stilt_model::{
+    Actor, Credential, Finding, Jwt, Outcome, Rule, Severity,
+    saved::{self, Word},
+};
 
 pub(crate) const SPEC: Spec = Spec {
     rule: Rule {
@@ -67,15 +70,19 @@ impl Default for Limits {
 }
 
 /// What one client does with tokens.
+#[derive(Serialize, Deserialize)]
 struct Forger {
     actor: Actor,
     tale: Tale,
     outcome: Outcome,
-    signs: BTreeSet<&'static str>,
+    #[serde(deserialize_with = "saved::words")]
+    signs: BTreeSet<Word>,
     unknown: BTreeSet<u64>,
 }
 
+#[derive(Serialize, Deserialize)]
 struct JwtTampering {
+    #[serde(skip)]
     limits: Limits,
     issuers: Issuers,
     doors: Guarded,
@@ -235,6 +242,7 @@ impl Forger {
 impl Detector for JwtTampering {
     fn configure(&mut self, settings: &Settings) -> Result<bool, SettingsError> {
         self.limits = settings.own()?;
+        self.issuers.configure(self.limits.tokens_max, self.limits.streak_min);
         Ok(true)
     }
 

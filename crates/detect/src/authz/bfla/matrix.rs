@@ -1,9 +1,10 @@
 //! Which roles use, and are refused, which functions: learned per service.
 
 use foldhash::fast::RandomState;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
-use stilt_model::{ActorId, EndpointId};
+use stilt_model::{ActorId, EndpointId, saved};
 
 /// Callers of one role at one function that are told apart.
 const ACTORS_MAX: usize = 1024;
@@ -16,9 +17,11 @@ const ROLES_MAX: usize = 64;
 pub(super) type RoleKey = u64;
 
 /// What one role does with one function.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Cell {
+    #[serde(serialize_with = "saved::sorted")]
     pub(super) allowed: HashSet<ActorId, RandomState>,
+    #[serde(serialize_with = "saved::sorted")]
     pub(super) refused: HashSet<ActorId, RandomState>,
     pub(super) calls: u64,
 }
@@ -37,15 +40,16 @@ impl Cell {
 }
 
 /// One function.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Function {
     pub(super) cells: BTreeMap<RoleKey, Cell>,
 }
 
 /// One role of a service.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Role {
     pub(super) names: Arc<Vec<String>>,
+    #[serde(serialize_with = "saved::sorted")]
     pub(super) actors: HashSet<ActorId, RandomState>,
     pub(super) calls: u64,
     /// Callers that each method was let happen for, per path.
@@ -66,7 +70,7 @@ const PATHS_MAX: usize = 4096;
 const PATH_ACTORS_MAX: usize = 32;
 
 /// Roles and functions of all services.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Matrix {
     pub(super) functions: HashMap<EndpointId, Function, RandomState>,
     pub(super) roles: HashMap<(Arc<str>, RoleKey), Role, RandomState>,

@@ -19,10 +19,12 @@ use core::hash::BuildHasher;
 use core::time::Duration;
 use foldhash::fast::RandomState;
 use matrix::{Call, Cell, Matrix};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
-use stilt_model::{ActorId, EndpointId, Finding, Outcome, Rule, Severity, Signal, Timestamp};
+use stilt_model::{
+    ActorId, EndpointId, Finding, Outcome, Rule, Severity, Signal, Timestamp, saved, saved::Keyed,
+};
 use stilt_session::objects::Ownership;
 
 pub(crate) const SPEC: Spec = Spec {
@@ -77,7 +79,7 @@ impl Default for Limits {
 }
 
 /// What one caller was refused.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Caller {
     refused: VecDeque<(Timestamp, u64)>,
     /// Last time that the credential was good for something.
@@ -86,21 +88,25 @@ struct Caller {
 }
 
 /// Why something was not judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 enum Lacks {
     Peers,
     Roles,
 }
 
+#[derive(Serialize, Deserialize)]
 struct Bfla {
+    #[serde(skip)]
     limits: Limits,
-    hasher: RandomState,
+    hasher: Keyed,
     matrix: Matrix,
     callers: BTreeMap<ActorId, Caller>,
     tales: BTreeMap<(ActorId, EndpointId), Tale>,
+    #[serde(serialize_with = "saved::sorted")]
     promoted: HashSet<String, RandomState>,
     assignments: Assignments,
     /// Names of those who gave themselves a role.
+    #[serde(serialize_with = "saved::sorted")]
     selfmade: HashSet<String, RandomState>,
     lacking: BTreeMap<Lacks, BTreeSet<(EndpointId, ActorId)>>,
 }
@@ -120,7 +126,7 @@ impl Bfla {
     fn new(settings: &Settings) -> Result<Self, SettingsError> {
         Ok(Self {
             limits: settings.own()?,
-            hasher: RandomState::default(),
+            hasher: Keyed::default(),
             matrix: Matrix::default(),
             callers: BTreeMap::new(),
             tales: BTreeMap::new(),

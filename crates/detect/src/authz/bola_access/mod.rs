@@ -18,11 +18,11 @@ use crate::tale::Tale;
 use core::hash::BuildHasher;
 use foldhash::fast::RandomState;
 use places::{Place, Usage};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use stilt_inventory::ObjectRef;
-use stilt_model::{ActorId, EndpointId, Finding, Outcome, Rule, Severity, Signal};
+use stilt_model::{ActorId, EndpointId, Finding, Outcome, Rule, Severity, Signal, saved::Keyed};
 use stilt_session::objects::{Ownership, Verdict};
 
 pub(crate) const SPEC: Spec = Spec {
@@ -59,7 +59,7 @@ const SLOTS_MAX: usize = 4;
 const SHOWN_OBJECTS_MIN: u64 = 50;
 
 /// Where an object is asked for.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 enum Slot {
     /// The nth one of an endpoint's path.
     Path(EndpointId, usize),
@@ -85,7 +85,7 @@ impl Default for Limits {
 }
 
 /// Why an access was not judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 enum Lacks {
     Answer,
     Caller,
@@ -93,9 +93,11 @@ enum Lacks {
     Role,
 }
 
+#[derive(Serialize, Deserialize)]
 struct BolaAccess {
+    #[serde(skip)]
     limits: Limits,
-    hasher: RandomState,
+    hasher: Keyed,
     places: HashMap<Slot, Place, RandomState>,
     tales: BTreeMap<(ActorId, EndpointId), Tale>,
     lacking: BTreeMap<Lacks, BTreeSet<(EndpointId, ActorId)>>,
@@ -114,7 +116,7 @@ impl BolaAccess {
     fn new(settings: &Settings) -> Result<Self, SettingsError> {
         Ok(Self {
             limits: settings.own()?,
-            hasher: RandomState::default(),
+            hasher: Keyed::default(),
             places: HashMap::default(),
             tales: BTreeMap::new(),
             lacking: BTreeMap::new(),

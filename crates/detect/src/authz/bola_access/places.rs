@@ -3,9 +3,10 @@
 use crate::group::Group;
 use crate::stats::rate_upper;
 use foldhash::fast::RandomState;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-use stilt_model::ActorId;
+use stilt_model::{ActorId, saved};
 
 /// Callers of one place and group that are told apart.
 const ACTORS_MAX: usize = 10_000;
@@ -18,14 +19,16 @@ const GROUPS_MAX: usize = 32;
 pub(super) const SEVERAL: u64 = 2;
 
 /// What one caller opened at a place.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Caller {
+    #[serde(serialize_with = "saved::sorted")]
     own: HashSet<u64, RandomState>,
+    #[serde(serialize_with = "saved::sorted")]
     others: HashSet<u64, RandomState>,
 }
 
 /// Callers of one role at one place.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Crowd {
     roles: Arc<Vec<String>>,
     callers: HashMap<ActorId, Caller, RandomState>,
@@ -106,7 +109,7 @@ impl Crowd {
 }
 
 /// One slot of one endpoint.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Place {
     crowds: BTreeMap<Group, Crowd>,
 }

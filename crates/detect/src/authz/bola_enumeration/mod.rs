@@ -19,12 +19,13 @@ use crate::tale::{Tale, counted, lasting};
 use core::hash::{BuildHasher, Hasher};
 use foldhash::fast::RandomState;
 use peers::{Comparison, Peers};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use stilt_inventory::ObjectRef;
 use stilt_model::{
     ActorId, EndpointId, Finding, Outcome, Rule, Severity, Signal, Timestamp, Transaction,
+    saved::Keyed,
 };
 use stilt_session::objects::{Ownership, Verdict};
 use walk::{SLOW, Tally, Touch, Walk};
@@ -68,7 +69,7 @@ const CHANCE_SLOW: f64 = 1e-3;
 const SLOTS_MAX: usize = 4;
 
 /// Where an endpoint takes an object.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 enum Slot {
     /// The nth one of the path.
     Path(usize),
@@ -101,6 +102,7 @@ impl Default for Limits {
 }
 
 /// One actor at one slot of one endpoint.
+#[derive(Serialize, Deserialize)]
 struct Walker {
     walk: Walk,
     group: Group,
@@ -114,24 +116,26 @@ struct Walker {
     last: Timestamp,
 }
 
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct Place {
-    walkers: HashMap<ActorId, Walker, RandomState>,
+    walkers: HashMap<ActorId, Box<Walker>, RandomState>,
     idle: BTreeSet<(Timestamp, ActorId)>,
     groups: BTreeMap<Group, Peers>,
 }
 
 /// Why a walk was not judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 enum Lacks {
     Answers,
     Peers,
     Role,
 }
 
+#[derive(Serialize, Deserialize)]
 struct BolaEnumeration {
+    #[serde(skip)]
     limits: Limits,
-    hasher: RandomState,
+    hasher: Keyed,
     places: HashMap<(EndpointId, Slot), Place, RandomState>,
     lacking: BTreeMap<Lacks, BTreeSet<(EndpointId, ActorId)>>,
 }
@@ -150,7 +154,7 @@ impl BolaEnumeration {
     fn new(settings: &Settings) -> Result<Self, SettingsError> {
         Ok(Self {
             limits: settings.own()?,
-            hasher: RandomState::default(),
+            hasher: Keyed::default(),
             places: HashMap::default(),
             lacking: BTreeMap::new(),
         })
@@ -354,7 +358,7 @@ impl Place {
         self.idle.insert((now, actor));
         self.walkers.insert(
             actor,
-            Walker {
+            Box::new(Walker {
                 walk: Walk::default(),
                 group,
                 flagged: false,
@@ -363,7 +367,7 @@ impl Place {
                 named: 0,
                 tale: Tale::default(),
                 last: now,
-            },
+            }),
         );
     }
 }

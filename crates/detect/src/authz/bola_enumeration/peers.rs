@@ -2,13 +2,14 @@
 
 use super::walk::{Tally, Touch};
 use crate::stats::{binomial_tail, rate_upper};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Error allowed to the bound on the peers' share.
 const ALPHA: f64 = 0.01;
 
 /// Totals over the actors of one group, those flagged left out.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Peers {
     pub(super) actors: u64,
     pub(super) total: Tally,

@@ -1,6 +1,7 @@
 //! What one actor opened of one resource over a day: its own, and what it was never shown.
 
 use core::time::Duration;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use stilt_model::{Outcome, Timestamp};
 
@@ -9,8 +10,11 @@ pub(super) const SLOW: Duration = Duration::from_secs(86_400);
 /// Distinct objects of one actor and resource remembered at most.
 const OBJECTS_MAX: usize = 8192;
 
+/// Up to so many objects are looked through; there is an index of more. Most walks have one.
+const FEW: usize = 16;
+
 /// One object opened for the first time in a day.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Touch {
     pub(super) at: Timestamp,
     pub(super) key: u64,
@@ -31,7 +35,7 @@ pub(super) struct Touch {
 }
 
 /// How many of what.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Tally {
     pub(super) objects: u64,
     pub(super) foreign: u64,
@@ -65,10 +69,11 @@ impl Tally {
 }
 
 /// One actor's walk through a resource.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Walk {
+    /// Each object once.
     touches: VecDeque<Touch>,
-    /// Objects opened, and whether the application let it happen.
+    /// Whether the application let it happen, by object, where there are more than a few.
     known: BTreeMap<u64, bool>,
     /// Over a day.
     pub(super) day: Tally,
@@ -87,8 +92,8 @@ impl Walk {
             left.push(old);
         }
         let granted = touch.outcome == Outcome::Success;
-        match self.known.get(&touch.key) {
-            Some(before) if *before || !granted => return false,
+        match self.before(touch.key) {
+            Some(before) if before || !granted => return false,
             Some(_) => {
                 let at = self.touches.iter().position(|old| old.key == touch.key);
                 if let Some(old) = at.and_then(|at| self.touches.remove(at)) {
@@ -98,10 +103,25 @@ impl Walk {
             }
             None => {}
         }
-        self.known.insert(touch.key, granted);
         self.day.add(&touch, 1);
+        self.touches.reserve_exact(usize::from(self.touches.is_empty()));
         self.touches.push_back(touch);
+        if self.touches.len() == FEW.saturating_add(1) {
+            let all = self.touches.iter();
+            self.known = all.map(|old| (old.key, old.outcome == Outcome::Success)).collect();
+        } else if self.touches.len() > FEW {
+            self.known.insert(touch.key, granted);
+        }
         true
+    }
+
+    /// Whether the application let it happen when the object was opened before, where it was.
+    fn before(&self, key: u64) -> Option<bool> {
+        if self.touches.len() > FEW {
+            return self.known.get(&key).copied();
+        }
+        let mut all = self.touches.iter();
+        all.find(|old| old.key == key).map(|old| old.outcome == Outcome::Success)
     }
 
     /// The tally of the last minutes.
@@ -174,6 +194,20 @@ mod tests {
         let mut left = Vec::new();
         assert!(walk.add(touch(90_000, 1), &mut left));
         assert_eq!((walk.day.objects, left.len()), (1, 3));
+    }
+
+    #[test]
+    fn a_long_walk_remembers_what_a_short_one_does() {
+        let numbers: Vec<i64> = (0..40).chain(0..40).collect();
+        let mut walk = walk(&numbers);
+        assert_eq!(walk.day.objects, 40);
+        // All but the last few leave, and a long walk begins again.
+        let late =
+            |at: i64, number| Touch { at: Timestamp::from_secs(86_440 + at), ..touch(0, number) };
+        let mut left = Vec::new();
+        assert!(walk.add(late(30, 0), &mut left));
+        let new = (0..40_i64).filter(|number| walk.add(late(30, *number), &mut left)).count();
+        assert_eq!((new, walk.day.objects), (39, 40));
     }
 
     #[test]

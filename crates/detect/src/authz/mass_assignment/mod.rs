@@ -14,7 +14,7 @@ use crate::settings::{Settings, SettingsError};
 use crate::spec::{Detector, Spec, Tuning};
 use crate::tale::{Tale, counted};
 use core::time::Duration;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use stilt_model::{ActorId, EndpointId, Finding, Outcome, Rule, Severity, Signal, Timestamp};
 
@@ -64,6 +64,7 @@ impl Default for Limits {
 }
 
 /// A value that was set and not seen again yet.
+#[derive(Serialize, Deserialize)]
 struct Pending {
     at: Timestamp,
     key: (ActorId, EndpointId),
@@ -73,7 +74,9 @@ struct Pending {
     finding: Finding,
 }
 
+#[derive(Serialize, Deserialize)]
 struct MassAssignment {
+    #[serde(skip)]
     limits: Limits,
     assignments: Assignments,
     tales: BTreeMap<(ActorId, EndpointId), Tale>,

@@ -11,7 +11,7 @@ use crate::settings::{Settings, SettingsError};
 use crate::spec::{Detector, NotEvaluated, Spec, Tuning};
 use crate::tale::{Tale, counted};
 use core::time::Duration;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use stilt_model::{ActorId, EndpointId, Finding, Outcome, Rule, Severity, Signal, Timestamp};
 use stilt_policy::{Decision, Verdict};
@@ -55,13 +55,15 @@ impl Default for Limits {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Refused {
     times: VecDeque<Timestamp>,
     tale: Tale,
 }
 
+#[derive(Serialize, Deserialize)]
 struct PolicyViolation {
+    #[serde(skip)]
     limits: Limits,
     tales: BTreeMap<(ActorId, EndpointId), Tale>,
     refused: BTreeMap<ActorId, Refused>,

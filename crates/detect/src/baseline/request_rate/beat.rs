@@ -1,6 +1,7 @@
 //! Whether one actor's requests come at the beat of a poll, with some others in between.
 
 use core::time::Duration;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use stilt_model::Timestamp;
 
@@ -12,7 +13,7 @@ const GAPS_MIN: usize = 8;
 const PERIOD_MIN: Duration = Duration::from_secs(5);
 
 /// The latest gaps between requests.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Beat {
     gaps: VecDeque<Duration>,
     last: Option<Timestamp>,

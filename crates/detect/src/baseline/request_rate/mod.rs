@@ -19,12 +19,12 @@ use beat::Beat;
 use core::time::Duration;
 use foldhash::fast::RandomState;
 use retries::Retries;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use stilt_baseline::RateStatus;
 use stilt_model::{
     Actor, ActorId, ActorKind, EndpointId, Finding, IdBuilder, Outcome, PathMemo, Rule, Severity,
-    Signal, Timestamp, Value,
+    Signal, Timestamp, Value, saved::Keyed,
 };
 
 pub(crate) const SPEC: Spec = Spec {
@@ -88,7 +88,7 @@ impl Default for Limits {
 }
 
 /// One actor on one endpoint, once its count is worth a look.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Watched {
     targets: BTreeSet<u64>,
     requests: u64,
@@ -100,10 +100,13 @@ struct Watched {
     last: Timestamp,
 }
 
+#[derive(Serialize, Deserialize)]
 struct RequestRate {
+    #[serde(skip)]
     limits: Limits,
-    hasher: RandomState,
+    hasher: Keyed,
     /// Which parameters only stamp a request.
+    #[serde(skip)]
     stamps: PathMemo<bool>,
     watched: HashMap<(EndpointId, ActorId), Watched, RandomState>,
     idle: BTreeSet<(Timestamp, EndpointId, ActorId)>,
@@ -152,7 +155,7 @@ impl RequestRate {
     fn new(settings: &Settings) -> Result<Self, SettingsError> {
         Ok(Self {
             limits: settings.own()?,
-            hasher: RandomState::default(),
+            hasher: Keyed::default(),
             stamps: PathMemo::default(),
             watched: HashMap::default(),
             idle: BTreeSet::new(),
@@ -314,7 +317,7 @@ const STAMPS: [&str; 16] = [
 ];
 
 /// What a request asks for, beyond its endpoint.
-fn target_of(hasher: &RandomState, stamps: &mut PathMemo<bool>, context: &Context<'_>) -> u64 {
+fn target_of(hasher: &Keyed, stamps: &mut PathMemo<bool>, context: &Context<'_>) -> u64 {
     use core::hash::{BuildHasher, Hash, Hasher};
     let mut state = hasher.build_hasher();
     if let Some(request) = &context.tx.request {

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use foldhash::fast::RandomState;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use stilt_model::{ActorId, EndpointId, Timestamp, Transaction};
 
@@ -16,7 +17,7 @@ const KEEP: Duration = Duration::from_secs(1200);
 
 type Pair = (EndpointId, ActorId);
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Down {
     /// What was asked for last, where the server did not manage to answer.
     vain: Option<u64>,
@@ -25,7 +26,7 @@ struct Down {
 }
 
 /// Who tries again, and how often.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Retries {
     pairs: HashMap<Pair, Down, RandomState>,
     idle: BTreeSet<(Timestamp, Pair)>,

@@ -11,7 +11,7 @@ use crate::context::{Context, Observation};
 use crate::settings::{Settings, SettingsError};
 use crate::spec::{Detector, Spec, Tuning};
 use crate::tale::{Tale, counted};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use stilt_model::{
     ActorId, EndpointId, Finding, Outcome, Rule, SecretKind, Severity, Signal, Value,
@@ -56,7 +56,9 @@ impl Default for Limits {
     }
 }
 
+#[derive(Serialize, Deserialize)]
 struct ExcessiveExposure {
+    #[serde(skip)]
     limits: Limits,
     tales: BTreeMap<(ActorId, EndpointId), Tale>,
     /// Callers that got others' secrets of an endpoint.

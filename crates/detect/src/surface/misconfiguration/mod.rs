@@ -12,7 +12,7 @@ use super::{signal, weakness};
 use crate::context::{Context, Observation};
 use crate::settings::{Settings, SettingsError};
 use crate::spec::{Detector, Spec};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use stilt_model::{EndpointId, Exposure, Finding, Rule, Severity};
@@ -48,6 +48,7 @@ const SERVICES_MAX: usize = 1024;
 #[serde(deny_unknown_fields)]
 struct NoLimits {}
 
+#[derive(Serialize, Deserialize)]
 struct Misconfiguration {
     told: BTreeSet<(Arc<str>, Option<EndpointId>, Exposure)>,
     sites: BTreeMap<Arc<str>, BTreeSet<String>>,

@@ -12,7 +12,7 @@ use super::{Support, signal, weakness};
 use crate::context::{Context, Observation};
 use crate::settings::{Settings, SettingsError};
 use crate::spec::{Detector, Spec, Tuning};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use stilt_inventory::openapi::{Departure, Operation, Shape};
 use stilt_model::{CredentialKind, Finding, Outcome, Place, Rule, Severity};
@@ -58,7 +58,7 @@ impl Default for Limits {
 }
 
 /// Which part of an exchange.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 enum Part {
     Query,
     Request,
@@ -75,14 +75,16 @@ impl Part {
     }
 }
 
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct Messages {
     count: u64,
     departures: BTreeMap<Departure, (Support, bool)>,
     told: usize,
 }
 
+#[derive(Serialize, Deserialize)]
 struct SchemaDrift {
+    #[serde(skip)]
     limits: Limits,
     seen: BTreeMap<(usize, usize, Part), Messages>,
 }

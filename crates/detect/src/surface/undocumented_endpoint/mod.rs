@@ -13,7 +13,7 @@ use crate::context::{Context, Observation};
 use crate::settings::{Settings, SettingsError};
 use crate::spec::{Detector, NotEvaluated, Spec, Tuning};
 use core::time::Duration;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use stilt_inventory::knowledge::Level;
 use stilt_inventory::openapi::{Document, Found, Operation};
@@ -65,19 +65,20 @@ impl Default for Limits {
 }
 
 /// In which way an endpoint is beside its document.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 enum Kind {
     Shadow,
     Zombie,
 }
 
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct Case {
     support: Support,
     told: bool,
 }
 
 /// When the operations of a document were asked for.
+#[derive(Serialize, Deserialize)]
 struct Watch {
     since: Timestamp,
     last: Vec<Timestamp>,
@@ -85,7 +86,9 @@ struct Watch {
     told: BTreeSet<usize>,
 }
 
+#[derive(Serialize, Deserialize)]
 struct UndocumentedEndpoint {
+    #[serde(skip)]
     limits: Limits,
     cases: BTreeMap<(EndpointId, Kind), Case>,
     watches: BTreeMap<usize, Watch>,

@@ -1,0 +1,3 @@
+//! Business logic: the order of actions, and what they move.
+
+pub(crate) mod money_movement;

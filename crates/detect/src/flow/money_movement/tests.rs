@@ -1,0 +1,208 @@
+//! Transfers after an account changed hands, and what looks like it.
+
+use crate::testing::{DAY, HOUR, MINUTE, Town, browser, elsewhere, home, name};
+use stilt_inventory::test_support::{Tx, jwt, post, put};
+use stilt_model::Severity;
+
+const SHAPES: usize = 3;
+
+fn signed(user: u64, tx: Tx) -> Tx {
+    let claims = format!(r#"{{"sub":"{}","iat":1795305600}}"#, name(user));
+    tx.bearer(&jwt(&claims))
+}
+
+fn by(user: u64, tx: Tx) -> Tx {
+    signed(user, tx.from(&home(user)).agent(browser(user)))
+}
+
+fn thief(user: u64, tx: Tx) -> Tx {
+    signed(user, tx.from(&elsewhere(9)).agent("curl/8.9"))
+}
+
+fn send(shape: usize, amount: u64, payee: &str) -> Tx {
+    match shape {
+        0 => post("/v1/transfers")
+            .json(&format!(r#"{{"amount":{amount},"currency":"EUR","to_account":"{payee}"}}"#))
+            .answer(r#"{"id":77,"state":"booked"}"#),
+        1 => post("/rpc").json(&format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"pay","params":{{"sum":"{amount}.00","beneficiary":{{"iban":"{payee}"}}}}}}"#
+        )).answer(r#"{"jsonrpc":"2.0","id":1,"result":{"ok":true}}"#),
+        _ => post("/ueberweisung")
+            .form(&format!("betrag={amount}&empfaenger={payee}&text=Miete"))
+            .answer(r#"{"erfolg":true}"#),
+    }
+}
+
+fn payee(number: u64) -> String {
+    format!("ACC{:08}", 10_000 + number * 37)
+}
+
+/// Twelve people who each pay the same three for a week.
+fn town(shape: usize) -> Town {
+    let mut town = Town::new(super::SPEC.rule.id);
+    for day in 0..7 {
+        for user in 0..12 {
+            let at = day as f64 * DAY + user as f64 * MINUTE;
+            town.at(at, by(user, send(shape, 40 + user * 5 + day, &payee(user * 3 + day % 3))));
+        }
+    }
+    town
+}
+
+fn check(shape: usize, plan: impl Fn(&mut Town), expected: Option<Severity>) {
+    let mut town = town(shape);
+    plan(&mut town);
+    town.run();
+    let told = town.stories().iter().map(|story| story.severity).max();
+    assert_eq!(told, expected, "shape {shape}: {:#?}", town.stories());
+}
+
+fn new_password(user: u64) -> Tx {
+    let body =
+        format!(r#"{{"current_password":"pw-old-{user}","new_password":"pw-new-{user}-x"}}"#);
+    post("/me/password").json(&body).status(204)
+}
+
+fn new_address() -> Tx {
+    put("/me/profile").json(r#"{"email":"mallory@evil.example"}"#).answer(r#"{"ok":true}"#)
+}
+
+#[test]
+fn a_large_sum_to_a_new_payee_from_elsewhere_is_told() {
+    for shape in 0..SHAPES {
+        check(
+            shape,
+            |town| town.at(8.0 * DAY, thief(3, send(shape, 4000, &payee(900)))),
+            Some(Severity::High),
+        );
+    }
+}
+
+#[test]
+fn a_changed_address_and_a_new_device_together_are_graver() {
+    check(
+        0,
+        |town| {
+            town.at(8.0 * DAY, thief(3, new_address()));
+            town.at(8.0 * DAY + HOUR, thief(3, send(0, 4000, &payee(900))));
+        },
+        Some(Severity::Critical),
+    );
+}
+
+#[test]
+fn the_owners_own_changes_count_as_well() {
+    check(
+        0,
+        |town| {
+            town.at(8.0 * DAY, by(3, new_password(3)));
+            town.at(8.0 * DAY + 5.0 * HOUR, by(3, send(0, 4000, &payee(900))));
+        },
+        Some(Severity::High),
+    );
+}
+
+#[test]
+fn many_small_sums_to_new_payees_are_told() {
+    check(
+        0,
+        |town| {
+            for n in 0..4 {
+                let at = 8.0 * DAY + n as f64 * 10.0 * MINUTE;
+                town.at(at, thief(3, send(0, 49, &payee(900 + n))));
+            }
+        },
+        Some(Severity::High),
+    );
+}
+
+#[test]
+fn an_account_without_a_past_is_measured_by_all() {
+    check(
+        0,
+        |town| {
+            town.at(8.0 * DAY, by(40, new_password(40)));
+            town.at(8.0 * DAY + HOUR, by(40, send(0, 4000, &payee(900))));
+            town.at(8.0 * DAY + HOUR, by(41, new_password(41)));
+            town.at(8.0 * DAY + 2.0 * HOUR, by(41, send(0, 30, &payee(901))));
+        },
+        Some(Severity::High),
+    );
+}
+
+#[test]
+fn each_sign_alone_is_everyday() {
+    for shape in 0..SHAPES {
+        // A large sum to somebody new, from home.
+        check(shape, |town| town.at(8.0 * DAY, by(3, send(shape, 4000, &payee(900)))), None);
+        // A new telephone and the usual payments, one of them to somebody new.
+        check(
+            shape,
+            |town| {
+                town.at(8.0 * DAY, thief(3, send(shape, 60, &payee(9))));
+                town.at(8.0 * DAY + 60.0, thief(3, send(shape, 55, &payee(900))));
+            },
+            None,
+        );
+        // More than ever, to one who was always paid.
+        check(shape, |town| town.at(8.0 * DAY, thief(3, send(shape, 4000, &payee(9)))), None);
+        // What the application refused moved nothing.
+        check(
+            shape,
+            |town| {
+                let refused = send(shape, 4000, &payee(900)).status(403);
+                town.at(8.0 * DAY, thief(3, refused.answer(r#"{"error":"limit"}"#)));
+            },
+            None,
+        );
+    }
+}
+
+#[test]
+fn an_old_change_and_a_device_in_use_for_days_are_forgotten() {
+    check(
+        0,
+        |town| {
+            town.at(7.5 * DAY, by(3, new_password(3)));
+            for n in 0..8 {
+                town.at(7.2 * DAY + n as f64 * HOUR, thief(3, send(0, 50, &payee(9))));
+            }
+            town.at(9.5 * DAY, thief(3, send(0, 4000, &payee(900))));
+        },
+        None,
+    );
+}
+
+#[test]
+fn who_pays_many_every_month_may_do_so_with_a_new_password() {
+    check(
+        0,
+        |town| {
+            for month in 0..3 {
+                for n in 0..20 {
+                    let at = 10.0 * DAY + month as f64 * 30.0 * DAY + n as f64 * MINUTE;
+                    // Each month some staff is new.
+                    town.at(at, by(60, send(0, 2000 + n, &payee(500 + n + month * 15))));
+                }
+            }
+            town.at(69.9 * DAY, by(60, new_password(60)));
+        },
+        None,
+    );
+}
+
+#[test]
+fn buying_is_no_transfer() {
+    check(
+        0,
+        |town| {
+            for n in 0..5 {
+                let cart = post("/cart/items")
+                    .json(r#"{"product_id":7,"quantity":3,"amount":9000,"to":"cart"}"#)
+                    .answer(r#"{"ok":true}"#);
+                town.at(8.0 * DAY + n as f64 * 60.0, thief(3, cart));
+            }
+        },
+        None,
+    );
+}
