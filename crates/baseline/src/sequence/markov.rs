@@ -25,8 +25,10 @@ struct Node {
 pub struct Likelihood {
     /// From 0 to 1.
     pub p: f64,
-    /// Turns of other actors in the longest context that was known.
+    /// Turns of other actors after the same action, or more of them.
     pub support: u64,
+    /// Turns of other actors that did this action, after whatever.
+    pub known: u64,
     /// What is likelier there, the likeliest first, with its share.
     pub expected: Vec<(u64, f64)>,
 }
@@ -51,7 +53,7 @@ impl Markov {
     pub fn likelihood(&self, contexts: &[u64], action: u64, actor: ActorId) -> Likelihood {
         let by = By::of(actor);
         let mut found = Likelihood { p: UNSEEN, ..Likelihood::default() };
-        for context in contexts {
+        for (at, context) in contexts.iter().enumerate() {
             let Some(node) = self.nodes.get(context) else { continue };
             let all: u32 = node
                 .followers
@@ -64,8 +66,13 @@ impl Markov {
             let sorts = f64::from(u32::try_from(sorts).unwrap_or(u32::MAX));
             let own = node.followers.iter().find(|(known, _)| *known == action);
             let own = own.map_or(0, |(_, fact)| fact.by_others(by));
+            if at == 0 {
+                found.known = u64::from(own);
+            }
             found.p = (f64::from(own) + sorts * found.p) / (f64::from(all) + sorts);
-            found.support = u64::from(all);
+            if at > 0 || contexts.len() == 1 {
+                found.support = found.support.max(u64::from(all));
+            }
             let share = |turns: u32| f64::from(turns) / f64::from(all);
             found.expected = node
                 .followers

@@ -33,6 +33,8 @@ const IDLE_SECS: i64 = 3600;
 const SERVICES_MAX: usize = 1000;
 /// Actors of whom one may be left out.
 const MANY: u64 = 20;
+/// Turns in the same situation until a step is judged: what is thinly known surprises always.
+const SUPPORT_MIN: u64 = 30;
 /// Steps less surprising than this (nats: one in thirty) are not told.
 const STEP_MIN: f32 = 3.4;
 
@@ -142,7 +144,9 @@ impl Sequences {
         let found = self.model.likelihood(&contexts, action, actor);
         #[expect(clippy::cast_possible_truncation, reason = "a score")]
         let surprise = -(found.p.max(f64::MIN_POSITIVE).ln() as f32);
-        let judged = !before.is_empty() && found.support > 0;
+        // Who does what few others do at all has another task, and no odd order.
+        let usual = found.known >= SUPPORT_MIN;
+        let judged = usual && !before.is_empty() && found.support >= SUPPORT_MIN;
         self.step(seen.session.id, action, if judged { surprise } else { 0.0 });
         self.now = Some(Now { service, contexts, action, surprise, sum, judged });
         let known = self.services.get(&service)?;

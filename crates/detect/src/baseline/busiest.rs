@@ -1,9 +1,10 @@
 //! Who did most of a thing, and the most anybody else did.
 
+use serde::{Deserialize, Serialize};
 use stilt_model::ActorId;
 
 /// The highest count of one actor, and of all others.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Busiest {
     best: u64,
     by: ActorId,

@@ -15,7 +15,7 @@ use crate::settings::{Settings, SettingsError};
 use crate::spec::{Detector, NotEvaluated, Spec, Tuning};
 use crate::tell;
 use core::time::Duration;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use stilt_baseline::{Deviation, Group, Oddity};
 use stilt_model::{ActorId, EndpointId, Finding, Rule, Severity, Timestamp};
@@ -82,6 +82,7 @@ impl Default for Limits {
 }
 
 /// A finding that is told unless others do the same.
+#[derive(Serialize, Deserialize)]
 struct Waiting {
     until: Timestamp,
     actor: ActorId,
@@ -90,7 +91,9 @@ struct Waiting {
     finding: Finding,
 }
 
+#[derive(Serialize, Deserialize)]
 struct QueryPattern {
+    #[serde(skip)]
     limits: Limits,
     suspects: Keep<(u64, ActorId), Suspect>,
     busiest: BTreeMap<u64, Busiest>,

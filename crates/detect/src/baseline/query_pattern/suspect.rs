@@ -4,6 +4,7 @@ use super::SPEC;
 use crate::context::Context;
 use crate::tale::{Tale, counted};
 use core::time::Duration;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use stilt_baseline::{Deviation, Oddity};
 use stilt_model::{Finding, Outcome, Severity, Signal, Timestamp};
@@ -15,7 +16,7 @@ const SPAN: Duration = Duration::from_secs(3600);
 const REASONS: usize = 3;
 
 /// One actor.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Suspect {
     /// Deviations with their values.
     distinct: BTreeSet<(u64, u64)>,

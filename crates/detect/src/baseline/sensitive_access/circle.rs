@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use core::time::Duration;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use stilt_model::{ActorId, Timestamp};
 
@@ -9,23 +10,23 @@ use stilt_model::{ActorId, Timestamp};
 const CALLERS_MAX: usize = 256;
 const ROLES_MAX: usize = 32;
 /// Turns among which newcomers are counted.
-const LATEST: usize = 60;
+const LATEST: usize = 30;
 const HOUR: Duration = Duration::from_secs(3600);
 /// Accesses of one caller within the hour that are counted.
 const HOURLY_MAX: usize = 512;
 /// Accesses, and days, until hours are known.
-const HOURS_MIN: u64 = 100;
+const HOURS_MIN: u64 = 60;
 const DAYS_MIN: i64 = 3;
 
 /// What one caller did within the last hour, and the most it ever did.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Caller {
     recent: VecDeque<Timestamp>,
     most: u64,
 }
 
 /// The circle of callers of one function.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Circle {
     callers: BTreeMap<ActorId, Caller>,
     /// More callers than are remembered.

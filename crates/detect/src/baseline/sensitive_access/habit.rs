@@ -3,6 +3,7 @@
 use super::circle::odd_hour;
 use crate::context::Context;
 use core::net::IpAddr;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use stilt_model::Timestamp;
 
@@ -12,7 +13,7 @@ const PLACES_MAX: usize = 8;
 const HOURS_MIN: u64 = 50;
 
 /// One caller.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Habit {
     requests: u64,
     hours: [u32; 24],

@@ -17,7 +17,7 @@ use crate::tale::{Tale, counted};
 use crate::tell::{self, signal};
 use circle::Circle;
 use habit::Habit;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use stilt_inventory::{Function, functions};
 use stilt_model::{ActorId, EndpointId, Finding, Outcome, Rule, Severity, Signal};
@@ -74,14 +74,16 @@ impl Default for Limits {
 }
 
 /// How sensitive an endpoint is, and at how many requests that was last asked.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Sensitive {
     function: Option<Function>,
     asked: u64,
     requests: u64,
 }
 
+#[derive(Serialize, Deserialize)]
 struct SensitiveAccess {
+    #[serde(skip)]
     limits: Limits,
     sensitive: Keep<EndpointId, Sensitive>,
     circles: Keep<EndpointId, Circle>,

@@ -1,8 +1,7 @@
 //! Steps in an order that nobody takes (OWASP API6:2023, CWE-841).
 //!
 //! One step that was never seen is everyday life. Told is a step that changes something, that is
-//! less likely than any step of any other actor, and that comes after steps that together were
-//! less likely than anybody else's, or after several such steps.
+//! less likely than any step of any other actor, and that comes after several unlikely ones.
 
 #[cfg(test)]
 mod tests;
@@ -15,10 +14,10 @@ use crate::spec::{Detector, NotEvaluated, Spec, Tuning};
 use crate::tale::{Tale, counted};
 use crate::tell::{self, signal};
 use core::time::Duration;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use stilt_baseline::Step;
+use stilt_inventory::EndpointKind;
 use stilt_model::{ActorId, EndpointId, Finding, Outcome, Rule, Severity, Timestamp};
 
 pub(crate) const SPEC: Spec = Spec {
@@ -30,11 +29,11 @@ pub(crate) const SPEC: Spec = Spec {
         references: &["CWE-841"],
     },
     severity: Severity::Medium,
-    looks_for: "A successful step that changes something and is less likely, after the actor's \
-                last two actions, than any step of any other actor, and that follows on steps \
-                that together were less likely than anybody else's, or is one of four such steps \
-                in an hour, three times as many as any other actor's. Where enough is known, \
-                one step whose p-value is within the alert budget.",
+    looks_for: "A successful step that changes something, that others take as well, and that is \
+                less likely, after the actor's last two actions, than any step of any other \
+                actor, as one of four unlikely steps in an hour, three times as many as any \
+                other actor's. Where enough is known, one step whose p-value is within the alert \
+                budget.",
     needs: "Ten other actors of the service and 30 turns in the same situation.",
     look_alikes: "One unusual step: a link, a resumed cart, the back button. What three actors do \
                   is a new way through the application.",
@@ -82,16 +81,18 @@ impl Default for Limits {
 }
 
 /// One actor's unlikely steps.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Walker {
     distinct: BTreeSet<(u64, u64)>,
-    place: Option<Arc<str>>,
+    place: Option<String>,
     first: Timestamp,
     last: Timestamp,
     tale: Tale,
 }
 
+#[derive(Serialize, Deserialize)]
 struct Sequence {
+    #[serde(skip)]
     limits: Limits,
     walkers: Keep<(u64, ActorId), Walker>,
     busiest: BTreeMap<u64, Busiest>,
@@ -151,7 +152,7 @@ impl Sequence {
             (walker.first, walker.distinct) = (now, BTreeSet::new());
         }
         walker.last = now;
-        walker.place.get_or_insert_with(|| Arc::clone(&context.sighting.name));
+        walker.place.get_or_insert_with(|| context.sighting.name.to_string());
         if walker.distinct.len() < DISTINCT_MAX {
             walker.distinct.insert(way);
         }
@@ -164,14 +165,17 @@ impl Sequence {
         let distinct = walker.distinct.len() as u64;
         busiest.see(actor, distinct);
         let beyond = step.surprise >= step.others + MARGIN;
-        let run = step.before >= step.before_others + MARGIN;
         let many = distinct >= self.limits.distinct_min && distinct > most.saturating_mul(3);
-        let told = beyond && (run || many) && context.sighting.changes_state;
+        // Signing in and out may come at any time.
+        let changes = context.sighting.changes_state
+            && context.sighting.kind == EndpointKind::Other
+            && context.sighting.step.is_none();
+        let told = beyond && many && changes;
         let alpha = self.alpha(now);
         let rare = step.p.is_some_and(|p| p <= alpha)
             && crate::stats::to_f64(step.calibrated) >= 1.0 / alpha
             && beyond
-            && context.sighting.changes_state;
+            && changes;
         let Some(walker) = self.walkers.get_mut(&(service, actor)) else { return };
         if (told || rare || walker.tale.was_told()) && walker.tale.due(now, Outcome::Success) {
             findings.push(tell(context, step, walker, most));
@@ -222,7 +226,7 @@ fn tell(context: &Context<'_>, step: &Step, walker: &Walker, most: u64) -> Findi
     let mut finding = context.finding(SPEC.rule.id, SPEC.severity, (*context.seen.actor).clone());
     walker.tale.fill(&mut finding);
     if let Some(place) = &walker.place {
-        finding.endpoint = place.to_string();
+        finding.endpoint.clone_from(place);
     }
     finding.outcome = Outcome::Success;
     finding.confidence = 0.7;

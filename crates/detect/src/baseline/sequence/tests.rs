@@ -65,7 +65,10 @@ fn one_who_goes_all_ways_that_nobody_goes_is_told() {
                 town,
                 MALLORY,
                 LATER,
-                &["confirm", "browse", "confirm", "cart", "refund", "look", "pay", "refund"],
+                &[
+                    "confirm", "browse", "confirm", "cart", "look", "pay", "browse", "confirm",
+                    "look", "address", "cart", "confirm", "address", "track", "pay",
+                ],
             );
         },
         1,
