@@ -14,7 +14,10 @@ use crate::table::Table;
 use core::cmp::Reverse;
 use core::time::Duration;
 use std::collections::BTreeMap;
-use stilt_model::{Finding, Key, Rule, Severity, Timestamp};
+use stilt_model::{
+    Finding, Key, Rule, Severity, Timestamp,
+    saved::{self, Unfit},
+};
 
 /// What was told and what was withheld, for the summary.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +26,9 @@ pub struct Counts {
     pub by_rule: BTreeMap<String, u64>,
     /// Alerts by their severity as it stands.
     pub by_severity: BTreeMap<Severity, u64>,
+    /// Alerts by rule and the severity they were raised with; unlike severity as it stands, such a
+    /// count only grows.
+    pub raised: BTreeMap<(String, Severity), u64>,
     /// Posture records by rule.
     pub posture: BTreeMap<String, u64>,
     /// Findings withheld, by the reason of the suppression.
@@ -114,6 +120,23 @@ impl Alerts {
         }
     }
 
+    /// What was told, to be remembered: what is told again raises nothing.
+    ///
+    /// # Errors
+    /// A memory that can't be written.
+    pub fn save(&self) -> Result<Vec<u8>, Unfit> {
+        saved::write(&(&self.alerts, &self.postures))
+    }
+
+    /// Takes what was remembered in place of all that was told; counts stay those of this run.
+    ///
+    /// # Errors
+    /// Bytes that are no such memory; then nothing is changed.
+    pub fn restore(&mut self, memory: &[u8]) -> Result<(), Unfit> {
+        (self.alerts, self.postures) = saved::read(memory)?;
+        Ok(())
+    }
+
     /// Takes changed dismissals, and the digest of the configuration that holds from now on.
     pub fn configure(&mut self, suppress: Vec<Suppress>, config_digest: String) {
         self.expiry_told = vec![false; suppress.len()];
@@ -202,6 +225,7 @@ impl Alerts {
             self.write(Act::Close, &oldest, out);
         }
         add(&mut self.counts.by_rule, story.told.rule.to_owned());
+        add(&mut self.counts.raised, (story.told.rule.to_owned(), story.told.severity));
         self.counts.moved(None, story.told.severity);
         self.write(Act::Create, &story, out);
         self.alerts.open(key, story);

@@ -1,8 +1,12 @@
 //! One story while it is open: what is known of it, and what of that has been written.
 
 use crate::join::Act;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use stilt_model::{Evidence, Finding, IdBuilder, Outcome, Severity, Timestamp, TransactionId};
+use stilt_model::{
+    Evidence, Finding, IdBuilder, Outcome, Severity, Timestamp, TransactionId,
+    saved::{self, Word},
+};
 
 /// Transactions a record shows at most.
 pub(crate) const EVIDENCE_MAX: usize = 20;
@@ -15,9 +19,10 @@ const SEEN_MAX: usize = 256;
 
 /// What names a story: rule, actor (none for posture), service, endpoint, and for posture the
 /// weakness, which is what its first signal is called.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct StoryKey {
-    rule: &'static str,
+    #[serde(deserialize_with = "saved::word")]
+    rule: Word,
     actor: Option<u64>,
     service: String,
     endpoint: String,
@@ -70,7 +75,7 @@ pub(crate) fn event_id(finding: &Finding, closed: Option<Timestamp>) -> Option<u
 }
 
 /// What a record that was written said; a story is written again when one of these has grown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Written {
     severity: Severity,
     outcome: Outcome,
@@ -79,14 +84,15 @@ struct Written {
 }
 
 /// An open story.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Story {
     /// `event.id`.
     pub(crate) id: u64,
     /// Everything told so far, as one finding.
     pub(crate) told: Finding,
     /// Further rules that saw the same act.
-    pub(crate) also: BTreeSet<&'static str>,
+    #[serde(deserialize_with = "saved::words")]
+    pub(crate) also: BTreeSet<Word>,
     /// Last moment something was told of it.
     pub(crate) last: Timestamp,
     /// Transactions of its own rule's evidence, the latest ones.

@@ -4,6 +4,7 @@ use crate::join::{Act, Bond, bond};
 use crate::story::{Story, StoryKey};
 use core::cmp::Reverse;
 use core::time::Duration;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use stilt_model::{ActorId, Finding, Timestamp, TransactionId};
 
@@ -16,7 +17,7 @@ const LOOKUP_MAX: usize = 64;
 type Place = (ActorId, String, String);
 
 /// Stories by number, in the order they began; numbers never come back.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Table {
     stories: BTreeMap<u64, Entry>,
     next: u64,
@@ -29,7 +30,7 @@ pub(crate) struct Table {
     closed_order: BTreeSet<(Timestamp, StoryKey)>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Entry {
     story: Story,
     keys: BTreeSet<StoryKey>,

@@ -106,6 +106,7 @@ pub(crate) fn finding(rule: &'static str) -> Finding {
             trace_id: None,
             vlan: Vec::new(),
             tunnel: None,
+            talk: None,
         },
         related_ips: vec!["10.0.0.66".parse().unwrap()],
         related_users: vec!["alice".to_owned(), "bob".to_owned()],

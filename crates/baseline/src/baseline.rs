@@ -12,7 +12,10 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use stilt_inventory::Sighting;
-use stilt_model::{EndpointId, SessionId, Timestamp, Transaction};
+use stilt_model::{
+    EndpointId, SessionId, Timestamp, Transaction,
+    saved::{self, Unfit, Word},
+};
 use stilt_session::Seen;
 
 /// `[baseline]`.
@@ -75,10 +78,11 @@ pub enum Error {
 }
 
 /// One feature's part in a score.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reason {
     /// Feature, snake case.
-    pub feature: &'static str,
+    #[serde(deserialize_with = "saved::word")]
+    pub feature: Word,
     /// Observed value.
     pub observed: f64,
     /// Expected value (median of what was learned).
@@ -88,15 +92,17 @@ pub struct Reason {
 }
 
 /// A calibrated score: 1 - p-value among what was learned.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Score {
     /// 0 (usual) to 1; `None` until enough was learned.
     pub anomaly: Option<f64>,
     /// The three features that contributed most.
     pub reasons: Vec<Reason>,
     /// How unusual the request is for its endpoint; `None` where nothing is known of that.
+    #[serde(skip)]
     pub request: Option<Oddity>,
     /// A step that nobody would have expected.
+    #[serde(skip)]
     pub step: Option<Step>,
 }
 
@@ -115,7 +121,9 @@ pub(crate) struct Saved {
 }
 
 /// What was learned.
+#[derive(Serialize, Deserialize)]
 pub struct Baseline {
+    #[serde(skip)]
     config: Config,
     rates: Rates,
     /// In boxes: a table has room to spare.
@@ -132,6 +140,7 @@ pub struct Baseline {
     sequences: Sequences,
 }
 
+#[derive(Serialize, Deserialize)]
 struct Open {
     window: Window,
     score: Score,
@@ -156,6 +165,18 @@ impl Baseline {
             profiles: Profiles::new(config.endpoints_max),
             sequences: Sequences::default(),
         }
+    }
+
+    /// Takes what was remembered in place of all that was learned, windows that are still open as
+    /// well; settings stay.
+    ///
+    /// # Errors
+    /// Bytes that are no such memory; then nothing is changed.
+    pub fn restore(&mut self, memory: &[u8]) -> Result<(), Unfit> {
+        let config = core::mem::take(&mut self.config);
+        let read = saved::read(memory).map(|read| *self = read);
+        self.config = config;
+        read
     }
 
     /// Reads what was saved.

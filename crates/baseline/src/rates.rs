@@ -76,7 +76,7 @@ struct Peers {
 }
 
 /// Rates of all actors on all endpoints.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Rates {
     tracks: HashMap<(EndpointId, ActorId), Track, RandomState>,
     idle: BTreeSet<(i64, EndpointId, ActorId)>,

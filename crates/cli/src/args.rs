@@ -215,6 +215,9 @@ pub(crate) struct Output {
     /// Write what was learned at the end
     #[arg(long, value_name = "FILE")]
     pub(crate) save_baseline: Option<PathBuf>,
+    /// A folder in which what is remembered is kept over restarts
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
     /// The documented API (OpenAPI 3.0 or 3.1, JSON or YAML); what departs from it is told
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(crate) openapi: Vec<PathBuf>,

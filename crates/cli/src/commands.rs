@@ -173,6 +173,7 @@ fn told(output: Output, options: Options) -> Result<Options, Failure> {
         baseline: output.baseline,
         openapi: output.openapi,
         save_baseline: output.save_baseline,
+        state: output.state,
         policy: output.policy,
         ..options
     })

@@ -2,6 +2,7 @@
 
 use crate::args::{Inventory as Asked, InventoryShape};
 use crate::commands::{Done, Ran, go, options_of};
+use crate::inventory_agents;
 use crate::inventory_table;
 use crate::say;
 use crate::talk::Failure;
@@ -14,6 +15,8 @@ pub(crate) fn show(asked: &Asked) -> Done {
     let options = Options { inventory: true, ..options_of(&asked.input) };
     let Ran { collected, code, .. } = go(&asked.input, &options)?;
     let Some(inventory) = collected.inventory else { return Ok(code) };
+    // One service was asked for: agents are of none.
+    let agents = collected.agents.filter(|_| asked.service.is_none());
     let known = inventory.known();
     let services: BTreeSet<&str> = known.iter().map(|known| &*known.endpoint.service).collect();
     if let Some(name) = &asked.service
@@ -32,10 +35,16 @@ pub(crate) fn show(asked: &Asked) -> Done {
         InventoryShape::Table => {
             let width = inventory_table::width();
             say::out(&inventory_table::write(&known, inventory.refused(), width))?;
+            if let Some(agents) = agents {
+                say::out(&inventory_agents::write(&agents))?;
+            }
         }
         InventoryShape::Json => {
             for one in known {
                 say::out(&format!("{}\n", report::endpoint(one)))?;
+            }
+            for one in agents.iter().flat_map(inventory_agents::records) {
+                say::out(&format!("{one}\n"))?;
             }
         }
         InventoryShape::Openapi => {

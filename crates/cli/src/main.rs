@@ -9,6 +9,7 @@ mod carve;
 mod commands;
 mod doctor;
 mod inventory;
+mod inventory_agents;
 mod inventory_table;
 mod policy;
 mod say;

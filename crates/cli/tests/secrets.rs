@@ -260,7 +260,11 @@ fn outputs(scratch: &Scratch, capture: &str, config: &str) -> Vec<(&'static str,
         let given = [command, capture, "--config", "stilt.toml", "--threads", "2"];
         scratch.run(&[&given, more].concat()).good()
     };
-    let ran = run("replay", &["--transactions", "t", "--sessions", "s", "--save-baseline", "b"]);
+    let more = ["--transactions", "t", "--sessions", "s", "--save-baseline", "b"];
+    let ran = run("replay", &more);
+    let _ = fs::remove_dir_all(scratch.path("state"));
+    run("replay", &["--state", "state", "--alerts", "a3"]);
+    let state = fs::read(scratch.path("state/stilt.state")).unwrap();
     let baseline = String::from_utf8_lossy(&fs::read(scratch.path("b")).unwrap()).into_owned();
     let table = run("sessions", &[]);
     let json = run("sessions", &["--format", "json"]);
@@ -271,6 +275,7 @@ fn outputs(scratch: &Scratch, capture: &str, config: &str) -> Vec<(&'static str,
         ("transactions", scratch.read("t")),
         ("sessions", scratch.read("s")),
         ("baseline", baseline),
+        ("state", String::from_utf8_lossy(&state).into_owned()),
         ("standard error", ran.err),
         ("table of sessions", table.out),
         ("sessions as JSON", json.out),

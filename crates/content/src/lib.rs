@@ -20,6 +20,7 @@ mod leaves;
 pub mod mask;
 mod method;
 mod path_words;
+pub mod prompt;
 mod reader;
 mod shape;
 mod target;

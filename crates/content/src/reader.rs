@@ -6,6 +6,7 @@ use crate::header_names::HeaderNames;
 use crate::leaves::paths::Paths;
 use crate::leaves::{Sink, form, graphql, html, json, multipart, protobuf, xml};
 use crate::mask::{Masker, Tally, credential_kind, scheme_off};
+use crate::prompt::Judged;
 use crate::{
     as_sent, cookie, credential, dialect, exposure, headers, jwks, jwt, method, shape, target,
 };
@@ -20,6 +21,8 @@ use stilt_model::{
 /// Reads exchanges. Keeps nothing between them but compiled patterns and the classes of names.
 pub struct Reader {
     masker: Masker,
+    /// Texts of talks that were judged before.
+    judged: Judged,
     paths: Paths,
     names: HeaderNames,
     config: Config,
@@ -37,6 +40,7 @@ impl Reader {
     pub fn new(key: Key, config: &Config) -> Self {
         Self {
             masker: Masker::new(key),
+            judged: Judged::default(),
             paths: Paths::new(config.leaf_path_max),
             names: HeaderNames::default(),
             config: config.clone(),
@@ -67,7 +71,12 @@ impl Reader {
         });
         let path = path.unwrap_or_default();
         let auth = target::signs_in(&path);
-        let talk = dialect::read(&exchange, &mut self.masker, &mut self.paths, &self.config);
+        let talk = dialect::read(
+            &exchange,
+            (&mut self.masker, &mut self.judged),
+            &mut self.paths,
+            &self.config,
+        );
         let end = |message: &Message| message.end.time.max(message.start.time);
         Transaction {
             id: TransactionId(id),

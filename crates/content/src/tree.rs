@@ -1,4 +1,5 @@
-//! JSON as a tree, for bodies that must be read as a whole; one that is cut off gives what there is.
+//! JSON as a tree, for bodies that must be read as a whole; one that is cut off gives what there
+//! is.
 
 use crate::leaves::json::unescape;
 use std::borrow::Cow;

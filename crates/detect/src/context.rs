@@ -1,7 +1,9 @@
 //! What a detector is shown.
 
+use crate::agents::AgentSeen;
 use stilt_baseline::{RateStatus, Score};
 use stilt_inventory::{Inventory, Sighting};
+use stilt_model::talk::Summary;
 use stilt_model::{
     Actor, Evidence, Finding, Observed, Outcome, Severity, Subject, Timestamp, Transaction,
 };
@@ -28,6 +30,8 @@ pub struct Context<'a> {
     pub inventory: &'a Inventory,
     /// What the policies say, where one speaks of the function.
     pub decision: Option<&'a Decision>,
+    /// Which agent talks, and what of the talk is new, where there is one.
+    pub agent: Option<&'a AgentSeen>,
 }
 
 impl Context<'_> {
@@ -81,7 +85,18 @@ impl Context<'_> {
             trace_id: request.and_then(|request| request.trace_id.clone()),
             vlan: self.tx.flow.vlan.clone(),
             tunnel: self.tx.flow.tunnel,
+            talk: self.talk().map(Box::new),
         }
+    }
+
+    /// What records tell of its talk.
+    #[must_use]
+    pub fn talk(&self) -> Option<Summary> {
+        let mut talk = self.tx.talk.as_deref()?.summary();
+        if let Some(agent) = self.agent {
+            agent.name_in(&mut talk);
+        }
+        Some(talk)
     }
 
     /// How whole the picture of this transaction is.

@@ -4,6 +4,8 @@
 //! reads no clock and draws no number, and what it keeps is bounded. Detectors judge a transaction
 //! before anything learns from it: score, detect, then learn.
 
+mod agent;
+mod agents;
 mod ato;
 mod auth;
 mod authz;
@@ -28,6 +30,10 @@ mod testing;
 mod tokens;
 mod usual;
 
+pub use agents::{
+    AgentSeen, Agents, Ai, Borrowed, Budget, Done, KnownAgent, KnownModel, KnownServer, KnownTool,
+    Prices, PricesError,
+};
 pub use context::{Context, Observation};
 pub use registry::{DETECTORS, Detectors, Unknown};
 pub use settings::{Config, SettingsError};

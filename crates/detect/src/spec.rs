@@ -51,8 +51,8 @@ pub struct NotEvaluated {
 
 /// A detection at work.
 ///
-/// What it remembers is saved with the state of a run: it derives `Serialize` and `Deserialize`, and
-/// leaves out its settings (`#[serde(skip)]`), which it gets anew by [`Detector::configure`].
+/// What it remembers is saved with the state of a run: it derives `Serialize` and `Deserialize`,
+/// and leaves out its settings (`#[serde(skip)]`), which it gets anew by [`Detector::configure`].
 pub trait Detector: Send + Remember {
     /// Sees one observation; pushes what it concludes.
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>);
@@ -63,6 +63,11 @@ pub trait Detector: Send + Remember {
     /// A setting that it does not know, or that does not fit; the old ones stay.
     fn configure(&mut self, _settings: &Settings) -> Result<bool, SettingsError> {
         Ok(false)
+    }
+
+    /// What it remembers is about documents by their number: with others it means nothing.
+    fn rests_on_documents(&self) -> bool {
+        false
     }
 
     /// What could not be judged so far, and why.

@@ -20,17 +20,23 @@ const QUIET: Duration = Duration::from_secs(3600);
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Tale {
     first: Vec<Evidence>,
-    last: VecDeque<Evidence>,
-    telling: Vec<Evidence>,
+    /// What only stories of several transactions have; most never grow so far.
+    more: Option<Box<More>>,
     /// In order.
     ips: Vec<IpAddr>,
-    users: BTreeSet<String>,
     /// Transactions gathered.
     pub(crate) count: u64,
     pub(crate) start: Timestamp,
     pub(crate) end: Timestamp,
     observed: Option<Observed>,
     told: Option<Told>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct More {
+    last: VecDeque<Evidence>,
+    telling: Vec<Evidence>,
+    users: BTreeSet<String>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -69,16 +75,35 @@ impl Tale {
         self.end = self.end.max(end);
         self.ip(ip);
         self.observe(observed);
-        if telling && self.telling.len() < TELLING_MAX {
-            push(&mut self.telling, evidence);
-        } else if self.first.len() < FIRST_MAX {
-            push(&mut self.first, evidence);
+        if telling && self.more().telling.len() < TELLING_MAX {
+            self.more().telling.push(evidence);
         } else {
-            if self.last.len() >= LAST_MAX {
-                self.last.pop_front();
-            }
-            self.last.push_back(evidence);
+            self.in_order(evidence);
         }
+    }
+
+    fn more(&mut self) -> &mut More {
+        self.more.get_or_insert_default()
+    }
+
+    /// Keeps evidence among the first or, where these are many, the last.
+    fn in_order(&mut self, evidence: Evidence) {
+        if self.first.len() < FIRST_MAX {
+            // Most stories have one transaction: room is made for the first alone.
+            self.first.reserve_exact(usize::from(self.first.is_empty()));
+            return self.first.push(evidence);
+        }
+        let last = &mut self.more().last;
+        if last.len() >= LAST_MAX {
+            last.pop_front();
+        }
+        last.push_back(evidence);
+    }
+
+    /// All evidence: the first, the most telling, the last.
+    fn all(&self) -> impl Iterator<Item = &Evidence> {
+        let more = self.more.iter().flat_map(|more| more.telling.iter().chain(&more.last));
+        self.first.iter().chain(more)
     }
 
     /// Takes in what was gathered of somebody who turns out to belong to this story.
@@ -89,23 +114,21 @@ impl Tale {
         self.start = if self.count == 0 { other.start } else { self.start.min(other.start) };
         self.end = self.end.max(other.end);
         self.count = self.count.saturating_add(other.count);
-        for evidence in other.first.iter().chain(&other.last).take(2) {
-            if self.first.len() < FIRST_MAX {
-                self.first.push(evidence.clone());
-            } else {
-                if self.last.len() >= LAST_MAX {
-                    self.last.pop_front();
-                }
-                self.last.push_back(evidence.clone());
-            }
+        let more = other.more.as_ref();
+        let last = more.into_iter().flat_map(|more| &more.last);
+        for evidence in other.first.iter().chain(last).take(2) {
+            self.in_order(evidence.clone());
         }
-        let room = TELLING_MAX.saturating_sub(self.telling.len());
-        self.telling.extend(other.telling.iter().take(room).cloned());
         for ip in &other.ips {
             self.ip(*ip);
         }
-        for user in &other.users {
-            self.user(user);
+        if let Some(more) = more {
+            let telling = &mut self.more().telling;
+            let room = TELLING_MAX.saturating_sub(telling.len());
+            telling.extend(more.telling.iter().take(room).cloned());
+            for user in &more.users {
+                self.user(user);
+            }
         }
         if let Some(seen) = other.observed {
             self.observe(seen);
@@ -115,15 +138,17 @@ impl Tale {
     /// Leaves out what others than `ip` did: one client turned out to be the whole story.
     pub(crate) fn only(&mut self, ip: IpAddr) {
         let own = |seen: &Evidence| seen.client.unwrap_or(seen.source.ip()) == ip;
-        let all = self.first.len() + self.last.len() + self.telling.len();
+        let all = self.all().count();
         self.first.retain(own);
-        self.last.retain(own);
-        self.telling.retain(own);
-        let left = self.first.len() + self.last.len() + self.telling.len();
+        if let Some(more) = &mut self.more {
+            more.last.retain(own);
+            more.telling.retain(own);
+        }
+        let left = self.all().count();
         self.count = self.count.saturating_sub(all.saturating_sub(left) as u64);
         self.ips.retain(|other| *other == ip);
-        let times = self.first.iter().chain(&self.last).chain(&self.telling);
-        self.start = times.map(|seen| seen.time).min().unwrap_or(self.start);
+        let first = self.all().map(|seen| seen.time).min();
+        self.start = first.unwrap_or(self.start);
     }
 
     fn ip(&mut self, ip: IpAddr) {
@@ -143,19 +168,20 @@ impl Tale {
 
     /// The transaction that came first, for derived names.
     pub(crate) fn first_transaction(&self) -> u64 {
-        let all = self.first.iter().chain(&self.telling).chain(&self.last);
-        all.min_by_key(|seen| (seen.time, seen.transaction)).map_or(0, |seen| seen.transaction.0)
+        let first = self.all().min_by_key(|seen| (seen.time, seen.transaction));
+        first.map_or(0, |seen| seen.transaction.0)
     }
 
     /// User names gathered, up to the cap.
     pub(crate) fn users(&self) -> u64 {
-        self.users.len() as u64
+        self.more.as_ref().map_or(0, |more| more.users.len() as u64)
     }
 
     /// Adds a user name that is involved.
     pub(crate) fn user(&mut self, user: &str) {
-        if self.users.len() < RELATED_MAX && !self.users.contains(user) {
-            self.users.insert(user.to_owned());
+        let users = &mut self.more().users;
+        if users.len() < RELATED_MAX && !users.contains(user) {
+            users.insert(user.to_owned());
         }
     }
 
@@ -184,23 +210,15 @@ impl Tale {
         finding.start = self.start;
         finding.end = self.end.max(self.start);
         finding.count = self.count;
-        finding.evidence =
-            self.first.iter().chain(&self.telling).chain(&self.last).cloned().collect();
+        finding.evidence = self.all().cloned().collect();
         finding.evidence.sort_by_key(|seen| (seen.time, seen.transaction));
         finding.related_ips = self.ips.clone();
-        finding.related_users = self.users.iter().cloned().collect();
+        let users = self.more.iter().flat_map(|more| &more.users);
+        finding.related_users = users.cloned().collect();
         if let Some(observed) = self.observed {
             finding.observed = observed;
         }
     }
-}
-
-/// Most stories have one transaction and are never told: room is made for the first alone.
-fn push(list: &mut Vec<Evidence>, evidence: Evidence) {
-    if list.is_empty() {
-        list.reserve_exact(1);
-    }
-    list.push(evidence);
 }
 
 /// "3 min" and the like: how long something took, for messages.

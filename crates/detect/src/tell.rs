@@ -1,16 +1,22 @@
 //! Words and names that findings share.
 
 use crate::context::Context;
+use core::net::IpAddr;
 use foldhash::fast::FixedState;
 use std::hash::{BuildHasher, Hasher};
 use stilt_model::{Actor, ActorId, ActorKind, IdBuilder, Pseudonym, Signal};
 
 /// The client that sent a transaction, as an actor.
 pub(crate) fn client(context: &Context<'_>) -> Actor {
+    client_at(context.seen.client, context.seen.client_ip)
+}
+
+/// A client of which no more than this was kept.
+pub(crate) fn client_at(id: ActorId, ip: IpAddr) -> Actor {
     Actor {
-        id: context.seen.client,
+        id,
         kind: ActorKind::Client,
-        name: format!("client:{}", context.seen.client_ip),
+        name: format!("client:{ip}"),
         user: None,
         roles: Vec::new(),
         identified_by: "address and client fingerprint".to_owned(),

@@ -1,6 +1,7 @@
 //! What tests of detections share: a town whose floors are the real ones, and applications of
 //! different make to live in it.
 
+use crate::agents::{Agents, Ai};
 use crate::context::{Context, Observation};
 use crate::registry::Detectors;
 use crate::settings::Config;
@@ -12,6 +13,7 @@ use stilt_baseline::Baseline;
 use stilt_inventory::openapi::Documents;
 use stilt_inventory::test_support::{EPOCH, Tx, World, get, jwt, post};
 use stilt_inventory::{Inventory, Who};
+use stilt_model::saved::Remember;
 use stilt_model::{
     ActorId, Finding, IdBuilder, Key, Outcome, SessionRecord, Severity, Timestamp, Transaction,
 };
@@ -32,6 +34,7 @@ pub(crate) struct Town {
     gate: Option<Gate>,
     baseline: Baseline,
     detectors: Detectors,
+    agents: Agents,
     closed: Vec<SessionRecord>,
     plan: Vec<(f64, Tx)>,
     findings: Vec<Finding>,
@@ -60,6 +63,7 @@ impl Town {
             gate: None,
             baseline: Baseline::new(&stilt_baseline::Config::default()),
             detectors: detectors.unwrap(),
+            agents: Agents::new(&Key::new([7; 32]), Ai::default()),
             closed: Vec::new(),
             plan: Vec::new(),
             findings: Vec::new(),
@@ -88,6 +92,11 @@ impl Town {
         self.gate = Some(Gate::new(policies.unwrap()));
     }
 
+    /// Models, prices and budgets are configured so.
+    pub(crate) fn has_ai(&mut self, ai: Ai) {
+        self.agents = Agents::new(&Key::new([7; 32]), ai);
+    }
+
     /// Plans an exchange, `at` seconds from the start.
     pub(crate) fn at(&mut self, at: f64, tx: Tx) {
         self.plan.push((at, tx));
@@ -111,16 +120,37 @@ impl Town {
 
     /// All that is remembered is saved, forgotten, and read again: no detection may notice.
     fn restart(&mut self) {
+        let floors = [
+            self.inventory.save(),
+            Remember::save(&self.sessions),
+            Remember::save(&self.objects),
+            Remember::save(&self.baseline),
+        ];
+        let [inventory, sessions, objects, baseline] = floors.map(Result::unwrap);
+        let fresh = Self::new("none");
+        let documents = core::mem::replace(&mut self.inventory, fresh.inventory);
+        self.inventory.document(documents.documents().clone());
+        self.inventory.restore(&inventory).unwrap();
+        (self.sessions, self.objects, self.baseline) =
+            (fresh.sessions, fresh.objects, fresh.baseline);
+        self.sessions.restore(&sessions).unwrap();
+        self.objects.restore(&objects).unwrap();
+        self.baseline.restore(&baseline).unwrap();
+        assert!(self.inventory.save().unwrap() == inventory, "the same memory, the same bytes");
+        assert!(Remember::save(&self.sessions).unwrap() == sessions, "of sessions too");
+        assert!(Remember::save(&self.objects).unwrap() == objects, "of objects too");
+        assert!(Remember::save(&self.baseline).unwrap() == baseline, "of rates too");
         let memories = self.detectors.save().unwrap();
         let only: Vec<String> = memories.keys().cloned().collect();
         self.detectors = Detectors::new(&Config::default(), &only, &[]).unwrap();
-        assert_eq!(self.detectors.load(&memories), [""; 0]);
+        assert_eq!(self.detectors.load(&mut memories.clone(), true), [""; 0]);
         assert!(self.detectors.save().unwrap() == memories, "the same memory, the same bytes");
     }
 
     fn observe(&mut self, tx: &Transaction) {
         let sighting = self.inventory.observe(tx);
         let seen = self.sessions.observe(tx, &sighting);
+        let agent = self.agents.observe(tx, &sighting, &seen);
         let rate = self.baseline.rate(tx, &sighting, &seen);
         let score = self.baseline.score(tx, &sighting, &seen);
         let gate = self.gate.as_mut();
@@ -134,6 +164,7 @@ impl Town {
             objects: &self.objects,
             inventory: &self.inventory,
             decision: decision.as_deref(),
+            agent: agent.as_ref(),
         };
         let before = self.findings.len();
         self.detectors.observe(&Observation::Transaction(&context), &mut self.findings);

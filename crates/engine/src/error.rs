@@ -40,6 +40,17 @@ pub enum Error {
     /// The baseline file.
     #[error(transparent)]
     Baseline(#[from] stilt_baseline::Error),
+    /// The state of an earlier run, or where it is kept.
+    #[error("{}: {why}", path.display())]
+    State {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        why: String,
+    },
+    /// A memory that can't be written down.
+    #[error("internal error: the state can't be saved: {0}; please report this")]
+    Unsaved(String),
     /// Privileges that could not be given up.
     #[error("{0}")]
     Guard(String),
@@ -63,7 +74,11 @@ impl Error {
     #[must_use]
     pub fn is_usage(&self) -> bool {
         match self {
-            Self::Config(_) | Self::Usage(_) | Self::Document { .. } | Self::Policy(_) => true,
+            Self::Config(_)
+            | Self::Usage(_)
+            | Self::Document { .. }
+            | Self::State { .. }
+            | Self::Policy(_) => true,
             Self::Source(error) => error.is_usage(),
             _ => false,
         }

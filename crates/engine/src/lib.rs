@@ -15,6 +15,7 @@ mod intake;
 mod key;
 mod load;
 mod memory;
+mod metrics;
 mod networks;
 mod outputs;
 mod pump;
@@ -22,6 +23,7 @@ mod round;
 mod run;
 mod shard;
 mod shed;
+mod state;
 mod summary;
 mod teller;
 #[cfg(test)]

@@ -48,6 +48,8 @@ pub(crate) struct Load {
     pub(crate) evict: bool,
     /// Bytes in memory, when it was looked last.
     pub(crate) memory: u64,
+    /// What the links counted so far.
+    pub(crate) links: Counters,
 }
 
 /// What a worker does next.
@@ -121,6 +123,9 @@ impl Load {
             self.ticks.extend(ticks.drain(..).map(|tick| (self.items.len(), tick)));
         }
         self.now = clock.latest().unwrap_or_default().time;
+        if !self.ticks.is_empty() {
+            self.links = counted(decoder);
+        }
     }
 
     /// The moment behind its last packet.

@@ -5,6 +5,7 @@ use crate::pump::Pump;
 use std::path::PathBuf;
 use stilt_alert::sink::{self, Begin, Sink};
 use stilt_alert::{Names, record};
+use stilt_detect::Agents;
 use stilt_inventory::Inventory;
 use stilt_model::SessionRecord;
 use stilt_policy::{Tally, Usage};
@@ -32,6 +33,8 @@ pub struct Collected {
     pub alerts: Vec<String>,
     /// Services and endpoints.
     pub inventory: Option<Inventory>,
+    /// Agents, models and tool servers.
+    pub agents: Option<Agents>,
     /// What functions were used how, where it was asked for.
     pub usage: Option<Usage>,
     /// What policies decided, where there are any.
@@ -126,6 +129,15 @@ impl Outputs {
             },
             collected: Collected::default(),
         })
+    }
+
+    /// Of each output that a thread writes: where it goes, bytes that wait, records that were lost.
+    pub(crate) fn standing(&self) -> Vec<(String, u64, u64)> {
+        let pumps = self.sinks.iter().filter_map(|out| match out {
+            Out::Pumped(pump) => Some(pump.standing()),
+            _ => None,
+        });
+        pumps.collect()
     }
 
     /// Lets threads of their own write, so that no output holds the run up.

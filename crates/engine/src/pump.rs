@@ -106,6 +106,12 @@ impl Pump {
         0
     }
 
+    /// Where it goes, bytes that wait, records that were lost.
+    pub(crate) fn standing(&self) -> (String, u64, u64) {
+        let waiting = self.shared.waiting.load(Ordering::Relaxed) as u64;
+        (self.target.clone(), waiting, self.shared.lost.load(Ordering::Relaxed))
+    }
+
     /// Its reader has gone away for good.
     pub(crate) fn is_closed(&self) -> bool {
         self.shared.closed.load(Ordering::Relaxed)

@@ -1,11 +1,18 @@
 //! The work that needs memory of other transactions, done in the capture's order: endpoint, actor
 //! and session, score, detection, alert; and only then learning, so that nothing flagged teaches.
 
+mod remember;
+#[cfg(test)]
+mod tests;
+
 use crate::config::Config;
 use crate::documents;
 use crate::error::Error;
+use crate::metrics::Standing;
 use crate::outputs::{Collected, Outputs, Target};
 use crate::run::Options;
+use crate::shed::Shed;
+use crate::state::{Parts, Store};
 use crate::summary::Summary;
 use crate::ticks::Tick;
 use core::time::Duration;
@@ -17,9 +24,11 @@ use stilt_alert::record::TransactionContext;
 use stilt_alert::sink::Begin;
 use stilt_alert::{Alerts, record};
 use stilt_baseline::{Baseline, Score};
-use stilt_detect::{Context, DETECTORS, Detectors, Observation};
+use stilt_capture::source::Losses;
+use stilt_capture::{assembler, link};
+use stilt_detect::{AgentSeen, Agents, Ai, Context, DETECTORS, Detectors, Observation, Prices};
 use stilt_inventory::{Inventory, Sighting, Who};
-use stilt_model::{Finding, Key, Rule, SessionRecord, SigningKey, Timestamp, Transaction};
+use stilt_model::{Finding, Key, Rule, SessionRecord, SigningKey, Talk, Timestamp, Transaction};
 use stilt_policy::{Gate, Policies, Usage};
 use stilt_session::objects::Objects;
 use stilt_session::{Seen, Sessions};
@@ -34,6 +43,7 @@ pub(crate) struct Round {
     usage: Option<Usage>,
     baseline: Baseline,
     detectors: Detectors,
+    agents: Agents,
     alerts: Alerts,
     outputs: Outputs,
     learns: bool,
@@ -48,6 +58,10 @@ pub(crate) struct Round {
     cut_off: u64,
     /// A live run saves what it has learned at intervals.
     saves: Option<Saves>,
+    /// Where all that is remembered is kept.
+    store: Option<Store>,
+    /// What was remembered of detections that do not take part.
+    unused: Parts,
     /// What the user should know.
     told: Vec<String>,
     /// Alerts are ECS, so that other records may stand among them.
@@ -71,6 +85,17 @@ fn signing_keys(path: &Path) -> Result<Vec<SigningKey>, Error> {
         return Err(wrong("no keys in it; it must be a JSON Web Key Set (RFC 7517)"));
     }
     Ok(keys)
+}
+
+/// What is configured of AI, with the prices of its table.
+fn ai_of(config: &Config) -> Result<Ai, Error> {
+    let mut ai = config.ai.clone();
+    if let Some(path) = &ai.prices {
+        let wrong = |what: String| Error::Usage(format!("ai.prices: {}: {what}", path.display()));
+        let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+        ai.table = Prices::parse(&text).map_err(|error| wrong(error.to_string()))?;
+    }
+    Ok(ai)
 }
 
 /// Bytes read of a file of keys.
@@ -102,6 +127,7 @@ impl Round {
             interface: options.live.as_ref().map(|live| live.interfaces.join(",")),
             format: options.format,
         };
+        let ai = ai_of(config)?;
         let mut sessions = Sessions::new(&config.identity, key.clone());
         if let Some(path) = &config.identity.jwks {
             sessions.trust(&signing_keys(path)?);
@@ -112,19 +138,25 @@ impl Round {
         let begin = if options.live.is_some() { Begin::Further } else { Begin::Anew };
         let outputs =
             Outputs::open(&options.alerts, &options.transactions, &options.sessions, begin)?;
-        Ok(Self {
+        let kept = options
+            .state
+            .as_ref()
+            .map(|folder| Store::open(folder, key, Duration::from_secs(config.state.save_secs)));
+        let mut round = Self {
             inventory,
             sessions,
             objects: Objects::new(&config.objects),
             learns: gate.is_some()
                 || options.study
                 || !detectors.is_empty()
+                || options.state.is_some()
                 || options.save_baseline.is_some(),
             gate,
             against,
             usage: options.study.then(Usage::default),
             baseline,
             detectors,
+            agents: Agents::new(key, ai),
             alerts: Alerts::new(alerts, &rules, Some(key.clone())),
             outputs,
             findings: Vec::new(),
@@ -141,9 +173,15 @@ impl Round {
                 every: Duration::from_secs(config.baseline.save_secs),
                 last: None,
             }),
+            store: None,
+            unused: Parts::new(),
             told: Vec::new(),
             plain: options.format.name() == stilt_alert::format::DEFAULT.name(),
-        })
+        };
+        if let Some((store, parts)) = kept.transpose()? {
+            round.keep(store, parts);
+        }
+        Ok(round)
     }
 
     /// Takes what one batch gave: transactions in any order, and ticks in theirs.
@@ -177,11 +215,20 @@ impl Round {
         }
         let sighting = self.inventory.observe(tx);
         let seen = self.sessions.observe(tx, &sighting);
-        let score = if self.learns { self.judge(tx, &sighting, &seen)? } else { Score::default() };
+        let agent = self.agents.observe(tx, &sighting, &seen);
+        let score = if self.learns {
+            self.judge(tx, &sighting, &seen, agent.as_ref())?
+        } else {
+            Score::default()
+        };
         if let Some(sink) = self.outputs.transactions() {
             let names = self.alerts.names();
             let actor = names.actor(&seen.actor);
             let user = seen.actor.user.as_deref().and_then(|user| names.user(user));
+            let mut talk = tx.talk.as_deref().map(Talk::summary);
+            if let (Some(talk), Some(agent)) = (&mut talk, &agent) {
+                agent.name_in(talk);
+            }
             let context = TransactionContext {
                 endpoint: &sighting.name,
                 service: &sighting.service,
@@ -190,6 +237,7 @@ impl Round {
                 user: user.as_deref(),
                 client: (seen.client_ip != tx.source().ip()).then_some(seen.client_ip),
                 anomaly: score.anomaly,
+                talk: talk.as_ref(),
             };
             sink.write(&record::transaction(tx, &context))?;
         }
@@ -212,6 +260,7 @@ impl Round {
         tx: &Transaction,
         sighting: &Sighting,
         seen: &Seen,
+        agent: Option<&AgentSeen>,
     ) -> Result<Score, Error> {
         let rate = self.baseline.rate(tx, sighting, seen);
         let score = self.baseline.score(tx, sighting, seen);
@@ -229,6 +278,7 @@ impl Round {
             objects: &self.objects,
             inventory: &self.inventory,
             decision: decision.as_deref(),
+            agent,
         };
         self.detectors.observe(&Observation::Transaction(&context), &mut self.findings);
         let flagged = self.findings.iter().any(|finding| !finding.posture);
@@ -281,6 +331,7 @@ impl Round {
         }
         self.alerts.tick(now, &mut self.lines);
         self.save(now);
+        self.save_state(now);
         self.outputs.alerts(&mut self.lines)
     }
 
@@ -299,6 +350,9 @@ impl Round {
 
     /// Lets outputs be written by threads of their own.
     pub(crate) fn pump(&mut self) -> Result<(), Error> {
+        if let Some(store) = &mut self.store {
+            store.start()?;
+        }
         self.outputs.pump()
     }
 
@@ -346,6 +400,25 @@ impl Round {
         Ok(later.into_iter().map(|id| format!("[detections.{id}]")).collect())
     }
 
+    /// How things stand here; what the reader and the flow workers know is left open.
+    pub(crate) fn standing(&self, show: impl FnOnce(Standing<'_>)) {
+        show(Standing {
+            source: "",
+            losses: Losses::default(),
+            shed: Shed::default(),
+            links: &link::Counters::default(),
+            flows: &assembler::Counters::default(),
+            alerts: self.alerts.counts(),
+            transactions: self.transactions,
+            bodies_cut: self.bodies_cut,
+            sessions: self.sessions.open(),
+            sessions_evicted: self.sessions.evicted(),
+            endpoints: self.inventory.counters().endpoints,
+            outputs: &self.outputs.standing(),
+            memory: 0,
+        });
+    }
+
     /// Writes out what is buffered.
     pub(crate) fn flush(&mut self) -> Result<(), Error> {
         self.outputs.flush()
@@ -377,12 +450,17 @@ impl Round {
             self.detectors.observe(&Observation::Tick(last), &mut self.findings);
             self.tell(None)?;
         }
+        let kept = self.end_state(last);
         let (outputs, names) = (&mut self.outputs, self.alerts.names());
         outputs.sessions(&mut self.closed, names)?;
-        self.sessions.finish(|closed| outputs.sessions(closed, names))?;
+        // A session that is kept is not over: it is told when it is.
+        if matches!(kept, Ok(false)) {
+            self.sessions.finish(|closed| outputs.sessions(closed, names))?;
+        }
         self.outputs.flush()?;
         let mut notices = Vec::new();
         let lost = self.outputs.end(&mut notices);
+        kept?;
         if let Some(path) = &options.save_baseline {
             self.baseline.tick(last);
             self.baseline.save(path)?;
@@ -403,6 +481,7 @@ impl Round {
         self.inventory.settle();
         let mut collected = self.outputs.collected;
         collected.inventory = options.inventory.then_some(self.inventory);
+        collected.agents = options.inventory.then_some(self.agents);
         collected.usage = self.usage;
         collected.tally_against = self.against.map(|gate| gate.tally().clone());
         collected.tally = self.gate.map(|gate| gate.tally().clone());

@@ -6,9 +6,11 @@ use crate::front::Front;
 use crate::guard::{self, Plan, Sandbox};
 use crate::intake::Intake;
 use crate::load::Load;
+use crate::metrics::Metrics;
 use crate::outputs::{Collected, Target};
 use crate::round::Round;
 use crate::shard::SHARDS;
+use crate::state::Store;
 use crate::summary::Summary;
 use crate::teller::{Signals, Teller};
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -19,6 +21,7 @@ use std::thread;
 use stilt_alert::format::Format;
 use stilt_baseline::Baseline;
 use stilt_capture::source::{self, Source, live};
+use stilt_model::saved::Keyed;
 use stilt_model::{Key, Mark, Transaction};
 
 /// Batches on their way at once, per worker.
@@ -60,6 +63,8 @@ pub struct Options {
     pub baseline: Option<PathBuf>,
     /// Where to save what was learned.
     pub save_baseline: Option<PathBuf>,
+    /// A folder in which what is remembered is kept over restarts.
+    pub state: Option<PathBuf>,
     /// Policies that transactions are held against: a file, or a folder of them.
     pub policy: Option<PathBuf>,
     /// Other policies that are decided by as well, to be compared with.
@@ -93,6 +98,7 @@ impl Default for Options {
             sessions: Target::Nowhere,
             baseline: None,
             save_baseline: None,
+            state: None,
             policy: None,
             policy_against: None,
             study: false,
@@ -142,17 +148,24 @@ pub fn run(
     stop: &AtomicBool,
     watcher: &mut dyn Watcher,
 ) -> Result<(Summary, Collected), Error> {
+    Keyed::begin(key.hash("tables", b"seed"));
     let source = open(options)?;
     let intake = Intake::new(config, key, source, options.live.is_some())?;
     let mut round = Round::new(config, options, key)?;
+    let listen = config.metrics.listen.as_ref().filter(|_| options.live.is_some());
+    let metrics = listen.map(|listen| Metrics::open(listen)).transpose()?;
     watcher.opened();
     // Devices, captures and outputs are open, and no thread was started yet.
-    let unguarded = enter_sandbox(options, intake.source())?;
+    let unguarded = enter_sandbox(options, intake.source(), metrics.is_some())?;
     if options.live.is_some() {
         unguarded.iter().for_each(|shortfall| watcher.warn(&format!("sandbox: {shortfall}")));
         round.pump()?;
     }
-    let mut teller = Teller::new(watcher, config, options, stop);
+    let told = metrics.as_ref().and_then(Metrics::warning);
+    told.iter().for_each(|text| watcher.warn(text));
+    let serving = metrics.map(Metrics::start).transpose()?;
+    let board = serving.as_ref().map(|serving| Arc::clone(&serving.board));
+    let mut teller = Teller::new(watcher, config, options, stop, board);
     let front = |number: usize, workers: usize| {
         Front::new(key, &config.capture, &config.content, number, workers)
     };
@@ -167,7 +180,11 @@ pub fn run(
 }
 
 /// Gives up what the run does not need; what could not be given up comes back in words.
-fn enter_sandbox(options: &Options, source: &dyn Source) -> Result<Vec<String>, Error> {
+fn enter_sandbox(
+    options: &Options,
+    source: &dyn Source,
+    answers: bool,
+) -> Result<Vec<String>, Error> {
     let Some(sandbox) = &options.sandbox else { return Ok(Vec::new()) };
     // What SIGHUP opens again, each by the folder in which it may have been replaced.
     let live = options.live.is_some();
@@ -182,14 +199,21 @@ fn enter_sandbox(options: &Options, source: &dyn Source) -> Result<Vec<String>, 
         reads: (source.reads().iter().map(PathBuf::from).filter(|path| path.exists()))
             .chain(config)
             .collect(),
-        writes: options.save_baseline.iter().map(|path| replaced_in(path)).chain(files).collect(),
+        writes: (options.save_baseline.iter().map(|path| replaced_in(path)))
+            .chain(options.state.clone())
+            .chain(files)
+            .collect(),
         sockets_from: source.sockets_from(),
+        answers,
         reopens: options.live.as_ref().is_some_and(|live| !live.interfaces.is_empty()),
     };
     let shortfalls = guard::enter(&plan)?;
     // Found out now, not when all is read: another user may not write there.
     if let Some(path) = &options.save_baseline {
         Baseline::check_target(path)?;
+    }
+    if let Some(folder) = &options.state {
+        Store::check(folder)?;
     }
     Ok(shortfalls)
 }
@@ -230,7 +254,7 @@ fn alone(
         let more = intake.next(&mut load)?;
         front.take(&load, &mut transactions);
         round.take(&mut transactions, load.ticks())?;
-        teller.batch(&load, &mut round);
+        teller.batch(&load, &mut round, || front.counters());
         if load.position.1.is_none() {
             round.flush()?;
         }
@@ -281,25 +305,38 @@ enum Order {
 /// What a worker gives back for each order.
 struct Done {
     transactions: Vec<Transaction>,
-    /// With the last.
-    end: Option<(stilt_capture::assembler::Counters, u64)>,
+    /// What was counted so far: with each second, and with the last.
+    counted: Option<Counted>,
+}
+
+/// Counters of a worker, and how often its work ended in a panic.
+type Counted = (stilt_capture::assembler::Counters, u64);
+
+/// The same of all workers.
+fn sum(counted: &[Counted]) -> Counted {
+    let mut sum = Counted::default();
+    for (counters, panics) in counted {
+        sum.0.add(counters);
+        sum.1 = sum.1.saturating_add(*panics);
+    }
+    sum
 }
 
 fn work(mut front: Front, orders: &Receiver<Order>, done: &Sender<Done>) {
     for order in orders {
         let mut transactions = Vec::new();
-        let end = match order {
+        let last = match order {
             Order::Take(load) => {
                 front.take(&load, &mut transactions);
-                None
+                load.ticks().next().is_some()
             }
             Order::Finish(shard, mark) => {
                 front.finish(shard, mark, &mut transactions);
-                let last = shards().last() == Some(shard);
-                last.then(|| (front.counters(), front.panics))
+                shards().last() == Some(shard)
             }
         };
-        if done.send(Done { transactions, end }).is_err() {
+        let counted = last.then(|| (front.counters(), front.panics));
+        if done.send(Done { transactions, counted }).is_err() {
             return;
         }
     }
@@ -383,23 +420,23 @@ fn together(
             .spawn_scoped(scope, move || read(intake, &orders, &to_round, &spent, stop))
             .map_err(Error::Thread)?;
         let mut transactions = Vec::new();
+        let mut counted = vec![Counted::default(); replies.len()];
         loop {
             let next = reads.recv().map_err(|_| Error::Lost("reader"))?;
             if let Read::Failed(error) = next {
                 return Err(error);
             }
-            let mut ends = Vec::new();
-            for reply in &replies {
+            for (reply, counted) in replies.iter().zip(&mut counted) {
                 let mut done = reply.recv().map_err(|_| Error::Lost("flow worker"))?;
                 transactions.append(&mut done.transactions);
-                ends.extend(done.end);
+                *counted = done.counted.unwrap_or(*counted);
             }
             match next {
                 Read::Failed(error) => return Err(error),
                 Read::Shard => round.take(&mut transactions, core::iter::empty())?,
                 Read::Batch(load) => {
                     round.take(&mut transactions, load.ticks())?;
-                    teller.batch(&load, &mut round);
+                    teller.batch(&load, &mut round, || sum(&counted).0);
                     if load.position.1.is_none() {
                         round.flush()?;
                     }
@@ -409,11 +446,9 @@ fn together(
                 }
                 Read::End(end, intake) => {
                     round.take(&mut transactions, core::iter::empty())?;
-                    let mut summary = Summary { links: intake.links(), ..teller.summary() };
-                    for (counters, panics) in ends {
-                        summary.flows.add(&counters);
-                        summary.panics = summary.panics.saturating_add(panics);
-                    }
+                    let (flows, panics) = sum(&counted);
+                    let links = intake.links();
+                    let mut summary = Summary { links, flows, panics, ..teller.summary() };
                     return finish(round, options, end, &mut summary, teller);
                 }
             }

@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::load::Load;
+use crate::metrics::{Board, Standing};
 use crate::round::Round;
 use crate::run::{Options, Progress, Watcher};
 use crate::shed::Shed;
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use stilt_capture::assembler;
 use stilt_capture::source::{Losses, Warning};
 use stilt_model::Timestamp;
 
@@ -50,6 +52,10 @@ struct Live {
     told: (Losses, Shed, u64),
     told_at: Option<Timestamp>,
     failed: Option<String>,
+    /// Where it is shown how things stand.
+    board: Option<Arc<Board>>,
+    /// Its ports, as they are shown there.
+    source: String,
 }
 
 impl<'a> Teller<'a> {
@@ -58,8 +64,9 @@ impl<'a> Teller<'a> {
         config: &Config,
         options: &Options,
         stop: &'a AtomicBool,
+        board: Option<Arc<Board>>,
     ) -> Self {
-        let live = options.live.as_ref().map(|_| Live {
+        let live = options.live.as_ref().map(|settings| Live {
             signals: options.signals.clone(),
             file: options.config_file.clone(),
             config: config.clone(),
@@ -69,6 +76,8 @@ impl<'a> Teller<'a> {
             told: Default::default(),
             told_at: None,
             failed: None,
+            board,
+            source: [settings.interfaces.as_slice(), &settings.listen].concat().join(","),
         });
         Self { watcher, stop, progress: Progress::default(), damaged: 0, live }
     }
@@ -88,7 +97,12 @@ impl<'a> Teller<'a> {
     }
 
     /// After each batch.
-    pub(crate) fn batch(&mut self, load: &Load, round: &mut Round) {
+    pub(crate) fn batch(
+        &mut self,
+        load: &Load,
+        round: &mut Round,
+        flows: impl FnOnce() -> assembler::Counters,
+    ) {
         self.warn(&load.warnings);
         for text in load.notices.iter().cloned().chain(round.warnings()) {
             self.watcher.warn(&text);
@@ -99,6 +113,7 @@ impl<'a> Teller<'a> {
         self.progress.alerts = round.alerts();
         if let Some(live) = &mut self.live {
             live.look(load, round, self.watcher, self.progress);
+            live.show(load, round, flows);
             if live.failed.is_some() {
                 self.stop.store(true, Ordering::Relaxed);
             }
@@ -160,6 +175,26 @@ impl Live {
         }
         if self.signals.status.swap(false, Ordering::Relaxed) {
             watcher.status(&self.status(load, round, progress));
+        }
+    }
+
+    /// Shows how things stand, once a second.
+    fn show(&self, load: &Load, round: &Round, flows: impl FnOnce() -> assembler::Counters) {
+        let Some(board) = &self.board else { return };
+        board.beat();
+        if load.ticks().next().is_some() {
+            let flows = flows();
+            round.standing(|standing| {
+                board.show(&Standing {
+                    source: &self.source,
+                    losses: self.losses,
+                    shed: self.shed,
+                    links: &load.links,
+                    flows: &flows,
+                    memory: load.memory,
+                    ..standing
+                });
+            });
         }
     }
 

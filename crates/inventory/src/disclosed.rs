@@ -2,8 +2,9 @@
 
 use core::hash::BuildHasher;
 use foldhash::fast::RandomState;
+use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
-use stilt_model::{Leaf, PathMemo, Value};
+use stilt_model::{Leaf, PathMemo, Value, saved};
 
 /// Words in one generation; there are two, and the older one is dropped.
 const WORDS_MAX: usize = 16_384;
@@ -13,11 +14,14 @@ const LEAVES_MAX: usize = 128;
 const TEXT_MAX: usize = 64;
 
 /// Names of things that were seen, the most recent ones.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Disclosed {
-    hasher: RandomState,
+    hasher: saved::Keyed,
+    #[serde(skip)]
     telling: PathMemo<bool>,
+    #[serde(serialize_with = "saved::sorted")]
     now: HashSet<u64, RandomState>,
+    #[serde(serialize_with = "saved::sorted")]
     before: HashSet<u64, RandomState>,
 }
 

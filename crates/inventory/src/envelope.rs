@@ -7,6 +7,7 @@
 
 use crate::outcome::Verdict;
 use foldhash::fast::RandomState;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use stilt_model::{Outcome, Response, Value};
 
@@ -23,10 +24,10 @@ const SHAPES_MIN: usize = 3;
 const TRUE_MIN: u32 = 10;
 
 /// Flags of one service, by name.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Envelope(HashMap<Box<str>, Flag, RandomState>);
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Flag {
     /// Sorts of answers in which it was true.
     shapes: Vec<u64>,

@@ -5,6 +5,7 @@
 
 use crate::path::Path;
 use foldhash::fast::RandomState;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
 use stilt_model::{IdBuilder, Request, Response};
 
@@ -29,7 +30,7 @@ pub(crate) enum Shows {
 }
 
 /// The answers of one service that many paths get.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Fallback {
     answers: HashMap<u64, BTreeSet<u64>, RandomState>,
 }

@@ -3,6 +3,7 @@
 use crate::inventory::Limits;
 use core::net::SocketAddr;
 use foldhash::fast::RandomState;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use std::sync::Arc;
 const HOST_MAX: usize = 261;
 
 /// The services seen, and by which names and addresses.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Hosts {
     servers: HashMap<SocketAddr, Server, RandomState>,
     services: HashMap<Box<str>, u32, RandomState>,
@@ -19,7 +20,7 @@ pub(crate) struct Hosts {
     pub(crate) folded: u64,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Server {
     hosts: HashMap<Box<str>, u32, RandomState>,
     own: Option<u32>,

@@ -5,7 +5,7 @@ use crate::hosts::Hosts;
 use crate::knowledge::{Knowledge, Who};
 use crate::login;
 use crate::objects::{self, Asked};
-use crate::openapi::Documents;
+use crate::openapi::{Adopted, Documents};
 use crate::operation;
 use crate::outcome::{self, Verdict};
 use crate::path::Path;
@@ -16,7 +16,10 @@ use crate::tree::Method;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use stilt_model::{EndpointId, Outcome, Transaction, Value};
+use stilt_model::{
+    EndpointId, Outcome, Transaction, Value,
+    saved::{self, Unfit},
+};
 
 /// `[services]` and the limits of the table.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -53,7 +56,7 @@ impl Default for Config {
 }
 
 /// The numbers of [`Config`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Limits {
     pub(crate) endpoints_max: usize,
     pub(crate) services_max: usize,
@@ -63,7 +66,7 @@ pub(crate) struct Limits {
 }
 
 /// One endpoint.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Endpoint {
     /// Id, derived from service, method and template.
     pub id: EndpointId,
@@ -127,15 +130,23 @@ pub struct Counters {
 }
 
 /// The table of endpoints, learned on-line.
+#[derive(Serialize, Deserialize)]
 pub struct Inventory {
+    #[serde(skip)]
     names: BTreeMap<String, String>,
+    #[serde(skip)]
     limits: Limits,
+    fields_max: usize,
     hosts: Hosts,
     services: Vec<Service>,
     records: Records,
+    #[serde(skip)]
     documents: Documents,
+    #[serde(skip)]
     folded: u64,
+    #[serde(skip)]
     path: Path,
+    #[serde(skip)]
     slots: Vec<usize>,
 }
 
@@ -152,6 +163,7 @@ impl Inventory {
                 unconfirmed_max: config.unconfirmed_max,
                 missing_max: config.missing_max,
             },
+            fields_max: config.fields_max,
             hosts: Hosts::default(),
             services: Vec::new(),
             records: Records::new(config.fields_max),
@@ -160,6 +172,31 @@ impl Inventory {
             path: Path::default(),
             slots: Vec::new(),
         }
+    }
+
+    /// What is remembered, as [`Inventory::restore`] reads it.
+    ///
+    /// # Errors
+    /// A memory that can't be written.
+    pub fn save(&self) -> Result<Vec<u8>, Unfit> {
+        saved::write(&(self, self.documents.adopted()))
+    }
+
+    /// Takes what was remembered in place of all that is known; names, limits and documents stay.
+    ///
+    /// # Errors
+    /// Bytes that are no such memory; then nothing is changed.
+    pub fn restore(&mut self, memory: &[u8]) -> Result<(), Unfit> {
+        let (mut read, adopted): (Self, Vec<Adopted>) = saved::read(memory)?;
+        read.names = core::mem::take(&mut self.names);
+        read.documents = core::mem::take(&mut self.documents);
+        read.limits = self.limits;
+        let (before, now) = (read.fields_max, self.fields_max);
+        read.records.room = read.records.room.saturating_add(now).saturating_sub(before);
+        read.fields_max = now;
+        *self = read;
+        self.documents.adopt(adopted);
+        Ok(())
     }
 
     /// The documented API; each request is told by what it says from now on.

@@ -6,6 +6,7 @@ use crate::service::Service;
 use crate::sighting::SlotKind;
 use crate::tree::{Method, NONE};
 use crate::words::{is_function, is_version};
+use serde::{Deserialize, Serialize};
 use stilt_model::IdBuilder;
 
 /// Children with the same sort of answer before they are taken for values of one slot…
@@ -28,7 +29,7 @@ pub(crate) const MANY_SHAPES: usize = 4;
 const ROUNDS: usize = 8;
 
 /// A sort of answer an endpoint gave for the first time.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct News {
     pub(crate) record: u32,
     pub(crate) method: Method,

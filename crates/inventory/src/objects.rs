@@ -6,9 +6,10 @@ use crate::record::Record;
 use crate::sighting::{ObjectRef, SlotKind};
 use crate::words::{singular, words};
 use foldhash::fast::RandomState;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
-use stilt_model::{Leaf, Request, Value};
+use stilt_model::{Leaf, Request, Value, saved};
 
 /// Objects of one request.
 const OBJECTS_MAX: usize = 32;
@@ -23,7 +24,7 @@ const KEYS_SEEN: usize = 4;
 const ID_MAX: usize = 128;
 
 /// What a name of a leaf says of its value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Role {
     /// Nothing.
     None,
@@ -36,8 +37,9 @@ enum Role {
 }
 
 /// Names of a service: which are resources, and what the names of leaves say.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Names {
+    #[serde(serialize_with = "saved::sorted")]
     resources: HashSet<Box<str>, RandomState>,
     leaves: HashMap<Box<str>, Role, RandomState>,
     /// Names under which lists call their records, learned.

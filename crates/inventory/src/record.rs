@@ -9,6 +9,7 @@ use crate::operation::Operation;
 use crate::sighting::{EndpointKind, Slot};
 use crate::template::{Hint, Template};
 use foldhash::fast::RandomState;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::Arc;
 use stilt_model::{EndpointId, IdBuilder};
@@ -23,7 +24,7 @@ const PENDING_MAX: usize = 4096;
 const FORWARDS_MAX: usize = 1 << 18;
 
 /// One endpoint with what was learned of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Record {
     pub(crate) endpoint: Endpoint,
     /// It answered as something that exists.
@@ -95,7 +96,7 @@ fn id_of(service: &str, method: &str, template: &str) -> EndpointId {
 }
 
 /// All endpoints of all services.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Records {
     list: Vec<Option<Record>>,
     free: Vec<u32>,

@@ -13,12 +13,13 @@ use crate::record::Records;
 use crate::template::{Part, Template};
 use crate::tree::{Method, NONE, Query, Tree};
 use foldhash::fast::RandomState;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use stilt_model::{Place, Response};
 
 /// A service with all its paths.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Service {
     pub(crate) name: Arc<str>,
     pub(crate) tree: Tree,

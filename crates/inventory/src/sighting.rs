@@ -1,12 +1,15 @@
 //! What the inventory says of one transaction.
 
 use crate::openapi::Found;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use stilt_model::{EndpointId, Outcome, Pseudonym};
 
 /// What an endpoint is for, as far as sessions and detections need to know.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub enum EndpointKind {
     /// Anything else.
     #[default]
@@ -22,7 +25,7 @@ pub enum EndpointKind {
 }
 
 /// Type of a path slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum SlotKind {
     /// Decimal number.
     Integer,
@@ -37,7 +40,7 @@ pub enum SlotKind {
 }
 
 /// One slot of a template.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slot {
     /// Index of the path segment, from 0.
     pub segment: usize,

@@ -3,6 +3,7 @@
 use crate::login::steps::About;
 use crate::sighting::{Slot, SlotKind};
 use crate::words::{self, has_word, is_version, singular};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// One step of a path.
@@ -15,7 +16,7 @@ pub(crate) enum Part<'a> {
 }
 
 /// What the words of a path say an endpoint is for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Hint {
     #[default]
     None,

@@ -6,6 +6,7 @@ use crate::sighting::SlotKind;
 use crate::template::{Part, Template};
 use crate::words::is_function;
 use foldhash::fast::RandomState;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// Steps a search takes at most: it goes back where a name and a slot both fit.
@@ -24,7 +25,7 @@ const METHODS: &[&str] = &[
 ];
 
 /// A method as a small number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Method(u8);
 
 impl Method {
@@ -46,7 +47,7 @@ impl Method {
 }
 
 /// Children that gave the same sort of answer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Alike {
     pub(crate) children: Vec<u32>,
     /// The answer the first of them gave, and at which path below.
@@ -55,7 +56,7 @@ pub(crate) struct Alike {
 }
 
 /// One step of a path.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Node {
     pub(crate) parent: u32,
     /// The name as first seen; empty in slots.
@@ -91,7 +92,7 @@ impl Node {
 }
 
 /// The tree. Node 0 is `/`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Tree {
     nodes: Vec<Node>,
     free: Vec<u32>,

@@ -4,6 +4,7 @@ use crate::actor::Actor;
 use crate::flow::Tunnel;
 use crate::id::{SessionId, TransactionId};
 use crate::saved::{self, Word};
+use crate::talk::Summary;
 use crate::time::Timestamp;
 use crate::transaction::Transaction;
 use crate::wire::Anomaly;
@@ -190,6 +191,9 @@ pub struct Subject {
     pub vlan: Vec<u16>,
     /// The innermost tunnel around its flow.
     pub tunnel: Option<Tunnel>,
+    /// What it says to a model or a tool server.
+    #[serde(default)]
+    pub talk: Option<Box<Summary>>,
 }
 
 /// What a detector concludes. A later finding of the same story (rule, actor, endpoint) updates it.

@@ -1,12 +1,13 @@
 //! Paths of leaves: few, long, and in every message; so each is made once and shared.
 
+use crate::saved::Keyed;
 use core::fmt;
 use core::hash::{BuildHasher, Hash, Hasher};
 use core::ops::Deref;
 use foldhash::quality::RandomState;
 use serde::{Serialize, Serializer};
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// The path of a leaf: keys joined by `.`, array steps as `[]` (`items[].owner.id`).
 ///
@@ -30,10 +31,9 @@ impl LeafPath {
     /// Makes a path of its text.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        // One seed for the whole process: equal paths have equal keys on every worker, and who
-        // chooses the keys of a body cannot aim at collisions.
-        static SEED: OnceLock<RandomState> = OnceLock::new();
-        let key = SEED.get_or_init(RandomState::default).hash_one(text);
+        // One seed for the whole installation: equal paths have equal keys on every worker and
+        // after a restart, and who chooses the keys of a body cannot aim at collisions.
+        let key = Keyed::default().hash_one(text);
         let start = text.rfind('.').map_or(0, |at| at.saturating_add(1));
         let last = text.get(start..).unwrap_or_default().trim_end_matches("[]");
         Self(Arc::new(Parts {
@@ -53,7 +53,7 @@ impl LeafPath {
         &self.0.text
     }
 
-    /// A hash of the text, the same for equal paths while the program runs; it must not reach
+    /// A hash of the text, the same for equal paths under one installation key; it must not reach
     /// any output.
     #[must_use]
     pub fn key(&self) -> u64 {

@@ -96,6 +96,14 @@ impl Key {
         Pseudonym { kind, digest: digest.map(u64::from_be_bytes) }
     }
 
+    /// A key for another purpose; it tells nothing of this one.
+    #[must_use]
+    pub fn derive(&self, purpose: &str) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new_keyed(&self.0);
+        hasher.update(purpose.as_bytes()).update(&[2]);
+        *hasher.finalize().as_bytes()
+    }
+
     /// A keyed 64-bit hash, for sharding that an attacker can't steer.
     #[must_use]
     pub fn hash(&self, domain: &str, value: &[u8]) -> u64 {

@@ -5,11 +5,11 @@ use crate::finding::{Observed, Outcome};
 use crate::id::SessionId;
 use crate::time::Timestamp;
 use core::net::IpAddr;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// One step of a session's sequence of actions.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Step {
     /// When it started.
     pub time: Timestamp,
@@ -24,7 +24,7 @@ pub struct Step {
 }
 
 /// Why a session ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Closed {
     /// No request for the idle time-out.
@@ -38,7 +38,7 @@ pub enum Closed {
 }
 
 /// A closed session.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SessionRecord {
     /// Its id.
     pub id: SessionId,

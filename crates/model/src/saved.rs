@@ -181,6 +181,7 @@ static SEED: AtomicU64 = AtomicU64::new(0);
 
 impl Keyed {
     /// From now on new ones are made from `seed`, which is derived from the installation key.
+    /// Before, they are of this process alone.
     pub fn begin(seed: u64) {
         SEED.store(seed, Ordering::Relaxed);
     }

@@ -5,6 +5,7 @@
 //! once or twice, tries what it may become, and stays itself.
 
 use foldhash::fast::RandomState;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use stilt_model::{CredentialKind, Request};
 
@@ -16,7 +17,7 @@ const USERS_MAX: usize = 64;
 const USERS_MIN: usize = 3;
 const RETURNS: u64 = 3;
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Caller {
     /// Users named, and requests for each.
     users: HashMap<String, u64, RandomState>,
@@ -25,7 +26,7 @@ struct Caller {
 }
 
 /// Those who ask for others.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Delegates(HashMap<[u64; 2], Caller, RandomState>);
 
 /// For whom a request is made.

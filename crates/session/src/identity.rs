@@ -7,12 +7,13 @@ use crate::told;
 use core::hash::{BuildHasher, Hasher};
 use core::net::IpAddr;
 use foldhash::fast::{FixedState, RandomState};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use stilt_inventory::{EndpointKind, Sighting};
 use stilt_model::{
     Actor, ActorId, ActorKind, Credential, CredentialKind, IdBuilder, Jwt, Leaf, Outcome,
-    Pseudonym, Request, Transaction, Value,
+    Pseudonym, Request, Transaction, Value, saved::Keyed,
 };
 
 /// Credentials that are bound to a principal, remembered at most; the older half goes first.
@@ -28,7 +29,7 @@ const COOKIE_NAMES_MAX: usize = 16;
 const NOBODY: ActorId = ActorId(0);
 
 /// A named principal.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Principal {
     pub(crate) actor: Arc<Actor>,
     pub(crate) aliases: Arc<Vec<String>>,
@@ -52,7 +53,7 @@ impl Principal {
 }
 
 /// An address with its fingerprint.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Client {
     pub(crate) actor: Arc<Actor>,
     pub(crate) cluster: ActorId,
@@ -69,7 +70,7 @@ pub(crate) enum Who {
 }
 
 /// Principals, and the credentials that stand for them.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub(crate) struct Identity {
     bound: [HashMap<[u64; 2], ActorId, RandomState>; 2],
     principals: HashMap<ActorId, Principal, RandomState>,
@@ -79,7 +80,7 @@ pub(crate) struct Identity {
     cookies: BTreeMap<Arc<str>, BTreeSet<String>>,
     clients: HashMap<u64, Client, RandomState>,
     unnamed: HashMap<[u64; 2], Arc<Actor>, RandomState>,
-    hasher: RandomState,
+    hasher: Keyed,
 }
 
 /// A hash of the letters of a user agent: versions change, makes do not.
@@ -92,6 +93,11 @@ pub(crate) fn agent_family(agent: &str) -> u64 {
 }
 
 impl Identity {
+    /// A principal as it is told.
+    pub(crate) fn actor(&self, id: ActorId) -> Option<&Arc<Actor>> {
+        self.principals.get(&id).map(|known| &known.actor)
+    }
+
     /// The client level of a request.
     pub(crate) fn client(
         &mut self,

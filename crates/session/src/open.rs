@@ -1,12 +1,15 @@
 //! One session while it is open.
 
+use crate::identity::Identity;
 use core::net::IpAddr;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use stilt_inventory::Sighting;
 use stilt_model::{
     Actor, Closed, EndpointId, Observed, Outcome, SessionId, SessionRecord, Step, Timestamp,
     Transaction,
+    saved::{self, Word},
 };
 
 const STEPS_MAX: usize = 256;
@@ -16,9 +19,11 @@ const AGENTS_MAX: usize = 8;
 const ALERTS_MAX: usize = 64;
 const SERVICES_MAX: usize = 16;
 
+#[derive(Serialize, Deserialize)]
 struct OpenStep {
     time: Timestamp,
     endpoint: EndpointId,
+    #[serde(deserialize_with = "saved::shared")]
     name: Arc<str>,
     status: Option<u16>,
     outcome: Outcome,
@@ -27,6 +32,7 @@ struct OpenStep {
 
 /// What is known of a session so far. There may be half a million of them, most of one request: its
 /// lists are short ones, and have no room to spare at first.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Open {
     pub(crate) id: SessionId,
     pub(crate) start: Timestamp,
@@ -48,7 +54,8 @@ pub(crate) struct Open {
     steps: Vec<OpenStep>,
     steps_cut: bool,
     anomaly: f64,
-    alerts: Vec<&'static str>,
+    #[serde(deserialize_with = "saved::words")]
+    alerts: Vec<Word>,
     observed: Observed,
 }
 
@@ -74,6 +81,13 @@ impl Open {
             anomaly: 0.0,
             alerts: Vec::new(),
             observed: Observed { complete: true, ..Observed::default() },
+        }
+    }
+
+    /// Names the actor by the same words as the table of those who are known.
+    pub(crate) fn share(&mut self, identity: &Identity) {
+        if let Some(known) = identity.actor(self.actor.id).filter(|known| **known == self.actor) {
+            self.actor = Arc::clone(known);
         }
     }
 

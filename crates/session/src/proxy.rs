@@ -8,6 +8,7 @@
 use core::hash::BuildHasher;
 use core::net::IpAddr;
 use foldhash::fast::FixedState;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use stilt_model::Request;
 
@@ -20,7 +21,7 @@ const PROBES_MAX: usize = 2;
 /// Clients, and requests per client, that a gateway has served before it is believed.
 const CLIENTS_MIN: usize = 2;
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Peer {
     requests: u64,
     bare: bool,
@@ -95,8 +96,9 @@ pub fn is_network(text: &str) -> bool {
 }
 
 /// Peers and what they have earned.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Proxies {
+    #[serde(skip)]
     configured: Vec<Network>,
     peers: BTreeMap<IpAddr, Peer>,
 }
@@ -105,6 +107,11 @@ impl Proxies {
     pub(crate) fn new(networks: &[String]) -> Self {
         let configured = networks.iter().filter_map(|text| Network::parse(text)).collect();
         Self { configured, peers: BTreeMap::new() }
+    }
+
+    /// Takes the settings of others; what was earned stays.
+    pub(crate) fn configure(&mut self, others: &mut Self) {
+        self.configured = core::mem::take(&mut others.configured);
     }
 
     fn is_trusted(&self, ip: IpAddr) -> bool {

@@ -15,6 +15,7 @@ use stilt_inventory::Sighting;
 use stilt_model::{
     Actor, ActorId, Closed, IdBuilder, Key, Pseudonym, SessionId, SessionRecord, SessionRef,
     SigningKey, Timestamp, Transaction, Value,
+    saved::{self, Unfit},
 };
 
 /// `[identity]` and the limits of the table.
@@ -62,7 +63,9 @@ impl Config {
 }
 
 /// Actors and their sessions.
+#[derive(Serialize, Deserialize)]
 pub struct Sessions {
+    #[serde(skip)]
     config: Config,
     proxies: Proxies,
     identity: Identity,
@@ -73,7 +76,9 @@ pub struct Sessions {
     /// When each session is looked at next; one that was used meanwhile is put off.
     due: BTreeSet<(Timestamp, SessionId, ActorId)>,
     closed: Vec<SessionRecord>,
+    #[serde(skip)]
     opened: u64,
+    #[serde(skip)]
     evicted: u64,
 }
 
@@ -95,9 +100,32 @@ impl Sessions {
         }
     }
 
+    /// Takes what was remembered in place of all that is known; settings and configured keys stay.
+    ///
+    /// # Errors
+    /// Bytes that are no such memory; then nothing is changed.
+    pub fn restore(&mut self, memory: &[u8]) -> Result<(), Unfit> {
+        let mut before = core::mem::replace(self, saved::read(memory)?);
+        self.config = before.config;
+        self.proxies.configure(&mut before.proxies);
+        self.signatures.keep_configured(before.signatures);
+        // What is held once while it runs is held once again.
+        let identity = &self.identity;
+        for open in self.open.values_mut() {
+            open.share(identity);
+        }
+        Ok(())
+    }
+
     /// Takes keys that tokens are signed with, as configured.
     pub fn trust(&mut self, keys: &[SigningKey]) {
         self.signatures.learn(keys, None);
+    }
+
+    /// Sessions that are open.
+    #[must_use]
+    pub fn open(&self) -> u64 {
+        self.open.len() as u64
     }
 
     /// Sessions opened so far.

@@ -1,5 +1,6 @@
 //! Alert and posture records.
 
+use super::gen_ai::{GenAi, Talk};
 use super::parts::{Client, ECS, Ecs, Endpoint, Network, Url, User, UserAgent};
 use super::wire::Wire;
 use super::{SCHEMA_VERSION, cap, cap_cow, line, rounded};
@@ -67,6 +68,8 @@ struct Record<'a> {
     network: Network,
     #[serde(skip_serializing_if = "Option::is_none")]
     trace: Option<Trace<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gen_ai: Option<GenAi<'a>>,
     message: Cow<'a, str>,
     stilt: Stilt<'a>,
 }
@@ -176,6 +179,8 @@ struct Stilt<'a> {
     observed: Observed,
     #[serde(skip_serializing_if = "Option::is_none")]
     tunnel: Option<Tunnel>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    talk: Option<Talk<'a>>,
 }
 
 #[derive(Serialize)]
@@ -250,6 +255,7 @@ impl<'a> Record<'a> {
             ),
             network: Network::of(subject.source, subject.destination, &subject.vlan),
             trace: subject.trace_id.as_deref().map(|id| Trace { id: cap(id) }),
+            gen_ai: subject.talk.as_deref().map(GenAi::of),
             message: text.show(&finding.message),
             stilt: Stilt::new(telling, &text, act),
         }
@@ -329,6 +335,7 @@ impl<'a> Stilt<'a> {
             references: telling.rule.references,
             observed: finding.observed,
             tunnel: finding.subject.tunnel,
+            talk: finding.subject.talk.as_deref().map(Talk::of),
         }
     }
 }

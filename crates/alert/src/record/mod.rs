@@ -4,6 +4,7 @@
 //! ever null. Text that a client controls is cut at [`TEXT_CHARS_MAX`] characters.
 
 mod alert;
+mod gen_ai;
 mod parts;
 mod session;
 mod transaction;

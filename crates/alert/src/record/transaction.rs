@@ -1,11 +1,13 @@
 //! Transaction records.
 
+use super::gen_ai::{GenAi, Talk};
 use super::parts::{Client, ECS, Ecs, Endpoint, Id, Network, Url, User, UserAgent};
 use super::{SCHEMA_VERSION, cap, line, rounded};
 use core::fmt::Write;
 use core::net::IpAddr;
 use serde::Serialize;
 use std::borrow::Cow;
+use stilt_model::talk::Summary;
 use stilt_model::{
     Anomaly, AsSent, Observed, Request, Response, SessionId, Timestamp, Transaction, TransactionId,
     Tunnel,
@@ -29,6 +31,8 @@ pub struct TransactionContext<'a> {
     pub client: Option<IpAddr>,
     /// Anomaly score, 0 to 1, once there is a baseline.
     pub anomaly: Option<f64>,
+    /// What it says to a model or a tool server.
+    pub talk: Option<&'a Summary>,
 }
 
 /// The record of one transaction.
@@ -57,6 +61,8 @@ struct Record<'a> {
     user_agent: Option<UserAgent<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     trace: Option<Id<Cow<'a, str>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gen_ai: Option<GenAi<'a>>,
     stilt: Stilt<'a>,
 }
 
@@ -128,6 +134,8 @@ struct Stilt<'a> {
     response: Option<Sent<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tunnel: Option<Tunnel>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    talk: Option<Talk<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     wire: Option<Wire>,
 }
@@ -214,6 +222,7 @@ impl<'a> Record<'a> {
             trace: request
                 .and_then(|request| request.trace_id.as_deref())
                 .map(|id| Id { id: cap(id) }),
+            gen_ai: context.talk.map(GenAi::of),
             stilt: Stilt {
                 schema: SCHEMA_VERSION,
                 service: cap(context.service),
@@ -228,6 +237,7 @@ impl<'a> Record<'a> {
                 request: request.and_then(|one| one.as_sent.as_deref()).map(Sent::of),
                 response: tx.response.as_ref().and_then(|one| one.as_sent.as_deref()).map(Sent::of),
                 tunnel: tx.flow.tunnel,
+                talk: context.talk.map(Talk::of),
                 wire: (tx.last_packet > 0)
                     .then_some(Wire { first_packet: tx.first_packet, last_packet: tx.last_packet }),
             },
@@ -274,6 +284,7 @@ mod tests {
             user: Some("alice"),
             client: None,
             anomaly: Some(0.12),
+            talk: None,
         };
         let record: Value = serde_json::from_str(&transaction(&tx, &context)).unwrap();
         schema::tests::check(&schema::transaction(), &record);

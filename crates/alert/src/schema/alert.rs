@@ -1,5 +1,6 @@
 //! Alert and posture.
 
+use super::gen_ai::{gen_ai, talk};
 use super::parts::{
     actor, any_of, client, closed, count, endpoint, id, ip, list, network, observed, open, outcome,
     record, related, rule_id, set, share, status, text, time, trace, tunnel, url, user, user_agent,
@@ -52,6 +53,7 @@ fn told(title: &str, kind: &str, dataset: &str, also_required: &[&str]) -> Value
             "url": url(),
             "network": network(),
             "trace": trace(),
+            "gen_ai": gen_ai(),
             "message": word(),
             "stilt": stilt(also_required),
         }),
@@ -177,6 +179,7 @@ fn stilt(also_required: &[&str]) -> Value {
             "references": list(&word()),
             "observed": observed(),
             "tunnel": tunnel(),
+            "talk": talk(),
         }),
     )
 }

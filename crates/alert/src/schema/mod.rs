@@ -4,6 +4,7 @@
 //! closed, so that a slip of the pen is an error.
 
 mod alert;
+mod gen_ai;
 mod parts;
 mod traffic;
 

@@ -1,5 +1,6 @@
 //! Transaction, session and visibility.
 
+use super::gen_ai::{gen_ai, talk};
 use super::parts::{
     actor, any_of, client, closed, count, endpoint, flag, id, ip, list, network, observed, open,
     outcome, record, related, rule_id, set, share, status, text, time, trace, tunnel, url, user,
@@ -24,6 +25,7 @@ pub fn transaction() -> Value {
             "user": user(),
             "user_agent": user_agent(),
             "trace": trace(),
+            "gen_ai": gen_ai(),
             "stilt": open(&["schema", "flags", "lost_bytes", "observed"], json!({
                 "schema": {"const": crate::record::SCHEMA_VERSION},
                 "service": text(),
@@ -41,6 +43,7 @@ pub fn transaction() -> Value {
                 "request": sent(),
                 "response": sent(),
                 "tunnel": tunnel(),
+                "talk": talk(),
                 "wire": closed(
                     &["first_packet", "last_packet"],
                     json!({"first_packet": count(), "last_packet": count()}),

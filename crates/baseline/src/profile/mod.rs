@@ -20,6 +20,7 @@ pub use calibrate::combine;
 use endpoint::{Profile, Term, Texts, What};
 use foldhash::fast::RandomState;
 use param::Side;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use stilt_inventory::Sighting;
 use stilt_model::{ActorId, EndpointId, Timestamp, Transaction};
@@ -92,7 +93,7 @@ pub struct Oddity {
 }
 
 /// Whom a deviation was seen from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Spread {
     at: i64,
     actors: Vec<By>,
@@ -108,19 +109,25 @@ struct Waiting {
 }
 
 /// What was learned of requests to all endpoints.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Profiles {
     endpoints: HashMap<u64, Profile, RandomState>,
     idle: BTreeSet<(i64, u64)>,
+    /// What waits at a restart never teaches.
+    #[serde(skip)]
     waiting: VecDeque<Waiting>,
     suspects: BTreeMap<ActorId, i64>,
     spread: HashMap<u64, Spread, RandomState>,
     spread_order: BTreeSet<(i64, u64)>,
     max: usize,
     // Of the request at hand.
+    #[serde(skip)]
     view: View,
+    #[serde(skip)]
     terms: Vec<Term>,
+    #[serde(skip)]
     score: f32,
+    #[serde(skip)]
     keys: Vec<u64>,
 }
 

@@ -34,7 +34,7 @@ pub struct Likelihood {
 }
 
 /// Contexts with what followed.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Markov {
     nodes: HashMap<u64, Node, RandomState>,
     max: usize,

@@ -75,7 +75,7 @@ struct Service {
 }
 
 /// One session.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Open {
     before: VecDeque<u64>,
     surprises: VecDeque<f32>,
@@ -94,12 +94,13 @@ struct Now {
 }
 
 /// Sequences of all services.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Sequences {
     model: Markov,
     services: BTreeMap<u64, Service>,
     open: HashMap<SessionId, Open, RandomState>,
     idle: BTreeSet<(i64, SessionId)>,
+    #[serde(skip)]
     now: Option<Now>,
 }
 

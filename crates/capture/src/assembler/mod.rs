@@ -148,6 +148,11 @@ impl Limits {
         }
     }
 
+    /// What comes late comes soon: of many that were closed the latest are remembered.
+    fn closed_max(&self) -> usize {
+        (self.flows_max / 8).max(1)
+    }
+
     /// Connections that have said nothing are cheap, and soon speak or never do.
     fn opening_max(&self) -> usize {
         (self.flows_max / 4).max(1)
@@ -526,7 +531,7 @@ impl Assembler {
         }
         self.homes.tick(now, idle);
         let remembered = Duration::from_secs(self.limits.closed_secs);
-        while self.closed.len() > self.limits.flows_max
+        while self.closed.len() > self.limits.closed_max()
             || self.closed.oldest().is_some_and(|(_, at)| now.since(*at) > remembered)
         {
             if self.closed.pop_oldest().is_none() {

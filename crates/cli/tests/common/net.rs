@@ -37,6 +37,14 @@ impl Capture {
         sorted.chunks(each).map(|part| file(part, ticks)).collect()
     }
 
+    /// As two pcap files: what passed before a time, and the rest.
+    pub fn cut_at(&self, time: u64, ticks: Ticks) -> [Vec<u8>; 2] {
+        let mut sorted: Vec<&(u64, Vec<u8>)> = self.packets.iter().collect();
+        sorted.sort_by_key(|(time, _)| *time);
+        let (before, after) = sorted.split_at(sorted.partition_point(|(at, _)| *at < time));
+        [before, after].map(|part| file(part, ticks))
+    }
+
     pub fn len(&self) -> usize {
         self.packets.len()
     }

@@ -87,6 +87,9 @@ fn visit_by(capture: &mut Capture, dice: &mut Dice, person: u64, visit: u64, at:
     connection.close();
 }
 
+/// When half of the accounts have been tried, and no attempt is under way.
+pub const MIDDLE_OF_BURST: u64 = START + 3013 * SECOND + SECOND / 10 * 9;
+
 /// Fifteen accounts from one address, one after the other; one opens.
 fn burst(capture: &mut Capture, dice: &mut Dice, at: u64) {
     for tried in 0..TRIED {

@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::leaves::Scalar;
 use crate::leaves::paths::{PathId, Paths, ROOT};
 use crate::mask::Masker;
+use crate::prompt::Judged;
 use crate::tree::Node;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -162,7 +163,7 @@ impl<'a> Draft<'a> {
     pub(super) fn finish(
         mut self,
         said: &Said<'_>,
-        masker: &mut Masker,
+        (masker, judged): (&mut Masker, &mut Judged),
         paths: &mut Paths,
         config: &Config,
     ) -> Talk {
@@ -178,7 +179,7 @@ impl<'a> Draft<'a> {
         if self.reckon && self.talk.usage.is_none() && ok {
             self.talk.usage = Some(self.reckoned());
         }
-        let mut texts = Texts::new(masker, config.talk_text_max);
+        let mut texts = Texts::new(masker, judged, config.talk_text_max);
         let mut talk = self.talk;
         for word in [&mut talk.model_asked, &mut talk.model_answered, &mut talk.user] {
             *word = word.take().map(|word| texts.masker.text_max(&word, WORD_MAX).into());
@@ -247,7 +248,7 @@ impl<'a> Draft<'a> {
 
 /// A turn with its secrets hidden.
 fn settle(raw: &RawTurn, texts: &mut Texts<'_>, paths: &mut Paths, config: &Config) -> Turn {
-    let text = texts.text(&raw.text, config.talk_turn_max);
+    let text = texts.said(&raw.text, raw.role, config.talk_turn_max);
     let calls: Vec<ToolCall> = raw
         .calls
         .iter()

@@ -27,6 +27,7 @@ mod texts;
 use crate::config::Config;
 use crate::leaves::paths::Paths;
 use crate::mask::Masker;
+use crate::prompt::Judged;
 use crate::tree::{self, Node, Oddities};
 use base64::Engine;
 use draft::Draft;
@@ -173,7 +174,7 @@ fn may_be(exchange: &Exchange) -> bool {
 /// What a model, a tool server or an agent is told and answers; `None` for everything else.
 pub(crate) fn read(
     exchange: &Exchange,
-    masker: &mut Masker,
+    (masker, judged): (&mut Masker, &mut Judged),
     paths: &mut Paths,
     config: &Config,
 ) -> Option<Box<Talk>> {
@@ -225,7 +226,7 @@ pub(crate) fn read(
     let spec = DIALECTS.iter().find(|spec| (spec.speaks)(&said))?;
     let mut draft = (spec.read)(&said);
     draft.talk.streamed |= said.streamed();
-    Some(Box::new(draft.finish(&said, masker, paths, config)))
+    Some(Box::new(draft.finish(&said, (masker, judged), paths, config)))
 }
 
 /// The values of a body: of one list of objects, those in it.

@@ -3,7 +3,7 @@
 use super::draft::{RawTool, word};
 use super::texts::Texts;
 use crate::tree::Node;
-use stilt_model::talk::{Kinds, Param, ToolDef};
+use stilt_model::talk::{Kinds, Param, ToolDef, TrustRole};
 
 /// Bytes shown of a description, and of the texts inside a schema.
 const DESCRIPTION_MAX: usize = 8192;
@@ -34,8 +34,8 @@ pub(super) fn definition(raw: &RawTool<'_>, texts: &mut Texts<'_>) -> ToolDef {
         &["$ref", "oneOf", "anyOf", "allOf", "not", "if", "patternProperties", "dependentRequired"];
     ToolDef {
         name: texts.masker.text_max(raw.name, 128).into(),
-        description: texts.text(raw.description, DESCRIPTION_MAX),
-        schema_text: texts.text(&inner, DESCRIPTION_MAX),
+        description: texts.said(raw.description, TrustRole::ToolDefinition, DESCRIPTION_MAX),
+        schema_text: texts.said(&inner, TrustRole::ToolDefinition, DESCRIPTION_MAX),
         params,
         closed: raw.schema.bool("additionalProperties") == Some(false),
         partly: members.len() > PARAMS_MAX || MORE.iter().any(|word| raw.schema.has(word)),

@@ -2,7 +2,8 @@
 
 use crate::bytes::{length, prefix};
 use crate::mask::Masker;
-use stilt_model::talk::Text;
+use crate::prompt::Judged;
+use stilt_model::talk::{Text, TrustRole};
 
 /// Bytes looked at at once; only secrets that begin in the first half are taken from it, so that
 /// one of up to half this length is seen whole.
@@ -16,13 +17,21 @@ const HIDDEN_MAX: usize = 32;
 /// Hides what is secret, and keeps count of how much text is shown.
 pub(super) struct Texts<'a> {
     pub(super) masker: &'a mut Masker,
+    judged: &'a mut Judged,
     left: usize,
 }
 
 impl<'a> Texts<'a> {
     /// Shows at most `max` bytes of all texts together.
-    pub(super) fn new(masker: &'a mut Masker, max: usize) -> Self {
-        Self { masker, left: max }
+    pub(super) fn new(masker: &'a mut Masker, judged: &'a mut Judged, max: usize) -> Self {
+        Self { masker, judged, left: max }
+    }
+
+    /// A text that `role` says, judged, and at most `max` bytes of it shown.
+    pub(super) fn said(&mut self, raw: &str, role: TrustRole, max: usize) -> Text {
+        let mut text = self.text(raw, max);
+        text.suspicion = self.judged.of(raw, text.digest, role);
+        text
     }
 
     /// A text, at most `max` bytes of it shown.
@@ -99,7 +108,7 @@ mod tests {
             let raw =
                 format!("{filler}{} password: {secret} and more {filler}", "x".repeat(before % 11));
             let mut masker = Masker::new(Key::new([5; 32]));
-            let text = Texts::new(&mut masker, 1 << 20).text(&raw, 1 << 20);
+            let text = Texts::new(&mut masker, &mut Judged::default(), 1 << 20).text(&raw, 1 << 20);
             assert!(!text.shown.contains(secret), "{before}");
             assert_eq!(text.hidden.len(), 1);
             assert!(!text.cut && text.shown.ends_with(filler.as_str()));

@@ -36,8 +36,14 @@ pub struct Config {
     pub privacy: Privacy,
     /// Settings by detection id: on or off, severity, thresholds.
     pub detections: stilt_detect::Config,
+    /// Models that may be used, what they cost, and what may be spent.
+    pub ai: stilt_detect::Ai,
     /// Dismissals.
     pub suppress: Vec<Suppress>,
+    /// How a live run shows how it stands.
+    pub metrics: MetricsSettings,
+    /// What is kept over restarts, where `--state` says where.
+    pub state: StateSettings,
     /// What a run gives up once everything is open.
     pub sandbox: SandboxSettings,
 }
@@ -83,6 +89,30 @@ pub struct Privacy {
     pub key_file: Option<PathBuf>,
     /// How user names are shown.
     pub identities: Identities,
+}
+
+/// `[metrics]`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MetricsSettings {
+    /// Where `watch` answers `/metrics`, `/live` and `/ready`: an address with a port, or a port of
+    /// this machine alone. Default: nowhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<String>,
+}
+
+/// `[state]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StateSettings {
+    /// Seconds of packet time from one save to the next.
+    pub save_secs: u64,
+}
+
+impl Default for StateSettings {
+    fn default() -> Self {
+        Self { save_secs: 60 }
+    }
 }
 
 /// `[sandbox]`.
@@ -146,13 +176,15 @@ impl Config {
             .collect()
     }
 
-    /// `stilt.config`: digest of all that can change a verdict; the place of the key and the
-    /// sandbox can't.
+    /// `stilt.config`: digest of all that can change a verdict; the place of the key, the sandbox
+    /// when the state is saved and who is shown the metrics can't.
     #[must_use]
     pub fn digest(&self) -> String {
         let mut shown = self.clone();
         shown.privacy.key_file = None;
         shown.sandbox = SandboxSettings::default();
+        shown.state = StateSettings::default();
+        shown.metrics = MetricsSettings::default();
         let digest = Sha256::digest(shown.to_toml().as_bytes());
         let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         format!("sha256:{hex}")
@@ -178,6 +210,7 @@ mod tests {
         let of = |text| Config::parse(Path::new("x"), text).unwrap().digest();
         assert_eq!(of(""), of("[privacy]\nkey_file = \"/elsewhere/key\"\n"));
         assert_eq!(of(""), of("[sandbox]\nenabled = false\nuser = \"nobody\"\n"));
+        assert_eq!(of(""), of("[state]\nsave_secs = 5\n"));
         assert_ne!(of(""), of("[identity]\nsession_idle_secs = 60\n"));
         assert!(of("").starts_with("sha256:") && of("").len() == 71);
     }

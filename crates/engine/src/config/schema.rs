@@ -14,6 +14,8 @@ pub fn schema() -> Value {
     // What has no value by default still has a type.
     shown.privacy.key_file = Some("key".into());
     shown.sandbox.user = Some("nobody".into());
+    shown.metrics.listen = Some("9464".into());
+    shown.ai.prices = Some("prices.toml".into());
     let defaults = serde_json::to_value(&shown).unwrap_or_default();
     let mut schema = of(&defaults, "");
     if let Value::Object(root) = &mut schema {
@@ -31,8 +33,11 @@ pub fn schema() -> Value {
             );
             privacy.insert("key_file".into(), json!({"type": "string"}));
         }
-        if let Some(user) = schema_of(root, "sandbox", "user") {
-            *user = json!({"type": "string"});
+        let texts = [("sandbox", "user"), ("metrics", "listen"), ("ai", "prices")];
+        for (section, key) in texts {
+            if let Some(schema) = schema_of(root, section, key) {
+                *schema = json!({"type": "string"});
+            }
         }
     }
     schema
@@ -55,6 +60,10 @@ fn of(value: &Value, path: &str) -> Value {
         Value::Number(number) if number.is_f64() => typed("number"),
         Value::Number(_) => json!({"type": "integer", "minimum": 0, "default": value}),
         Value::String(_) => typed("string"),
+        Value::Array(_) if path == "ai.budgets" => {
+            let budget = serde_json::to_value(stilt_detect::Budget::default()).unwrap_or_default();
+            json!({"type": "array", "items": of(&budget, "")})
+        }
         Value::Array(_) if path == "suppress" => json!({"type": "array", "items": suppress()}),
         Value::Array(items) => {
             let items = items.first().map_or_else(

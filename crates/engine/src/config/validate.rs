@@ -30,6 +30,9 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
         }
         return Err(Wrong { key, message: error.to_string() });
     }
+    if let Some(Err(text)) = config.metrics.listen.as_deref().map(crate::metrics::parse) {
+        return Err(wrong(&["metrics", "listen"], &format!(": {text}")));
+    }
     if let Some(Err(text)) = config.sandbox.user.as_deref().map(crate::guard::Account::find) {
         return Err(wrong(&["sandbox", "user"], &format!(": {text}")));
     }

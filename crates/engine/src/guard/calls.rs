@@ -212,6 +212,10 @@ fn allowed(plan: &Plan) -> Result<Rules, BackendError> {
     if live {
         rules.extend(PACKETS.iter().map(|call| (*call, Vec::new())));
     }
+    if plan.answers {
+        let calls = [libc::SYS_accept4, libc::SYS_setsockopt];
+        rules.extend(calls.map(|call| (call, Vec::new())));
+    }
     // A write to a packet socket is a frame on the wire.
     for call in [libc::SYS_write, libc::SYS_writev, libc::SYS_pwrite64] {
         let below = |from: i32| SeccompRule::new(vec![when(0, Dword, Lt, number(from))?]);

@@ -37,6 +37,8 @@ pub struct Plan {
     /// Sockets that packets come from have descriptors from this number on: they are read, and
     /// nothing is written to them.
     pub sockets_from: Option<i32>,
+    /// A listener that is open takes connections; what it answers is written, not sent.
+    pub answers: bool,
     /// A device that went away is opened again: `CAP_NET_RAW` is kept, and packet sockets may be
     /// made.
     pub reopens: bool,

@@ -1,6 +1,7 @@
 //! Who asks an endpoint, and what comes of it by role.
 
 use super::Who;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use stilt_model::IdBuilder;
 
@@ -11,7 +12,7 @@ const ROLES_MAX: usize = 16;
 const ROLE_BYTES_MAX: usize = 48;
 
 /// What one role asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Role {
     /// Its name, as claims tell it.
     pub name: Box<str>,
@@ -22,7 +23,7 @@ pub struct Role {
 }
 
 /// The number of different actors (a sketch of the k smallest hashes), and their roles.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Actors {
     smallest: BTreeSet<u64>,
     /// Roles, sorted by name.

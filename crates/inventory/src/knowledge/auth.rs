@@ -1,5 +1,6 @@
 //! Which credentials an endpoint is asked with, and whether it can do without.
 
+use serde::{Deserialize, Serialize};
 use stilt_model::{Credential, CredentialKind, Outcome};
 
 /// Ways of carrying a credential told apart.
@@ -8,7 +9,7 @@ const CARRIERS_MAX: usize = 8;
 const NAME_MAX: usize = 64;
 
 /// One way in which a credential was carried.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Carrier {
     /// How.
     pub kind: CredentialKind,
@@ -47,7 +48,7 @@ impl Level {
 }
 
 /// Credentials shown to an endpoint.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Auth {
     /// Ways of carrying a credential, in the order they came.
     pub carriers: Vec<Carrier>,

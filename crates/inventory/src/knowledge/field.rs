@@ -1,6 +1,7 @@
 //! One parameter or field of a body: what its values are.
 
 use super::class::{CLASSES, Class};
+use serde::{Deserialize, Serialize};
 use stilt_model::{ActorId, SecretKind, Value};
 
 /// Different values remembered, and the longest of them.
@@ -12,7 +13,7 @@ const ENUMERATED_MIN: u64 = 24;
 const EACH_MIN: u32 = 3;
 
 /// A value that was seen.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Known {
     text: Box<str>,
     count: u32,
@@ -22,7 +23,7 @@ struct Known {
 }
 
 /// What is known of one field.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Field {
     /// Messages that had it.
     pub messages: u64,

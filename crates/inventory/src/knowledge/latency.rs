@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::time::Duration;
+use serde::{Deserialize, Serialize};
 use sketches_ddsketch::{Config, DDSketch};
 
 /// Relative error of a quantile.
@@ -10,7 +11,7 @@ const ERROR: f64 = 0.03;
 const BINS: u32 = 512;
 
 /// A sketch of times (DDSketch, VLDB 2019): quantiles within 3 %, mergeable, a few KB at most.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Latency(Option<Box<DDSketch>>);
 
 impl fmt::Debug for Latency {

@@ -19,6 +19,7 @@ pub use schema::Schema;
 use crate::path::Path;
 use crate::sighting::Slot;
 use field::Field;
+use serde::{Deserialize, Serialize};
 use stilt_model::{ActorId, Outcome, Place, Request, Response, Timestamp, Transaction};
 
 /// Messages of one sort that are looked at in detail…
@@ -43,7 +44,7 @@ pub struct Who<'a> {
 }
 
 /// One sort of answer.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Answer {
     /// Status code.
     pub status: u16,
@@ -60,7 +61,7 @@ pub struct Answer {
 }
 
 /// What is known of one endpoint.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Knowledge {
     /// First request.
     pub first: Timestamp,

@@ -2,6 +2,7 @@
 
 use super::field::Field;
 use crate::path;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use stilt_model::{ActorId, Leaf};
@@ -13,7 +14,7 @@ const DEEPEST: usize = 16;
 
 /// Fields of messages, by path: keys joined by `.`, `[]` for elements of arrays, `*` for keys that
 /// are values themselves (`prices.*.amount`).
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Schema {
     /// Messages looked at, those that came whole.
     pub messages: u64,

@@ -6,19 +6,22 @@ use crate::outcome::Verdict;
 use crate::sighting::Login;
 use core::hash::BuildHasher;
 use foldhash::fast::RandomState;
+use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
-use stilt_model::{CredentialKind, Outcome, Request, Transaction};
+use stilt_model::{CredentialKind, Outcome, Request, Transaction, saved};
 
 /// Accepted pairs in one generation; there are two, and the older one is dropped.
 const ACCEPTED_MAX: usize = 4096;
 
 /// What is remembered of Basic credentials on one service.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Basic {
     /// It refuses those who give none or wrong ones: the credentials are looked at.
     checked: bool,
-    hasher: RandomState,
+    hasher: saved::Keyed,
+    #[serde(serialize_with = "saved::sorted")]
     now: HashSet<u64, RandomState>,
+    #[serde(serialize_with = "saved::sorted")]
     before: HashSet<u64, RandomState>,
 }
 

@@ -1,13 +1,14 @@
 //! Which cookies tell that somebody was let in, learned from where else they are set.
 
 use foldhash::fast::RandomState;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use stilt_model::{CredentialKind, Issued, Request, Response, Transaction};
 
 /// Names of cookies remembered for a service.
 const NAMES_MAX: usize = 256;
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Cookie {
     /// Given to clients that had none, on answers that let nobody in.
     given: bool,
@@ -18,7 +19,7 @@ struct Cookie {
 }
 
 /// The cookies of one service.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Cookies(HashMap<Box<str>, Cookie, RandomState>);
 
 impl Cookies {

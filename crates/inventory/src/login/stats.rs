@@ -6,9 +6,10 @@ use crate::outcome::{Verdict, is_login_page, path_of};
 use crate::words::{has_word, words};
 use core::hash::{BuildHasher, Hasher};
 use foldhash::fast::RandomState;
+use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 use stilt_model::{
-    CredentialKind, Leaf, Outcome, Pseudonym, Request, Response, Transaction, Value,
+    CredentialKind, Leaf, Outcome, Pseudonym, Request, Response, Transaction, Value, saved,
 };
 
 /// Users remembered for one endpoint.
@@ -28,7 +29,7 @@ const BESIDE: usize = 3;
 const BESIDE_MAX: usize = 64;
 
 /// One sort of answer.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Answer {
     /// Secrets each user gave to get it.
     tries: HashMap<u64, [u64; WRONG], RandomState>,
@@ -37,11 +38,12 @@ struct Answer {
 }
 
 /// What was learned.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct LoginStats {
-    hasher: RandomState,
+    hasher: saved::Keyed,
     answers: HashMap<u64, Answer, RandomState>,
     /// Users who were let in.
+    #[serde(serialize_with = "saved::sorted")]
     users: HashSet<u64, RandomState>,
     /// Some user was let in twice.
     came_back: bool,
@@ -67,6 +69,7 @@ pub(crate) struct LoginStats {
     bare_page: bool,
     /// Where those were sent who were let in by a cookie, and whether somebody turned down was
     /// sent anywhere.
+    #[serde(serialize_with = "saved::sorted")]
     let_in_to: HashSet<u64, RandomState>,
     turned_down_by_redirect: bool,
 }

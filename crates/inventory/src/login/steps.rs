@@ -8,13 +8,14 @@ use crate::login::fields;
 use crate::sighting::{EndpointKind, Step, StepKind};
 use crate::template::Hint;
 use crate::words::{has_word, words};
+use serde::{Deserialize, Serialize};
 use stilt_model::{Pseudonym, Request, SecretKind, Value};
 
 /// Leaves of a request that are looked at.
 const LEAVES_MAX: usize = 32;
 
 /// What the words of a path are about, as far as accounts go.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct About {
     /// One-time codes.
     code: bool,

@@ -6,6 +6,7 @@ use crate::words::is_version;
 use foldhash::fast::RandomState;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use stilt_model::IdBuilder;
 
 /// Services a document may turn out to describe, and operations that show it does.
 const SERVICES_MAX: usize = 256;
@@ -89,7 +90,17 @@ pub struct Found {
     pub retired: bool,
 }
 
+/// Digest of a document, and the operations by which each service was found to be the one that it
+/// is about.
+pub(crate) type Adopted = (u64, HashMap<Arc<str>, BTreeSet<usize>, RandomState>);
+
 impl Document {
+    fn digest(&self) -> u64 {
+        let own = IdBuilder::new("document").text(&self.title).text(&self.version);
+        let operations = self.operations.iter();
+        operations.fold(own, |id, one| id.text(&one.method).text(&one.path)).finish()
+    }
+
     pub(super) fn new(name: &str, title: String, version: String) -> Self {
         Self {
             name: name.to_owned(),
@@ -300,6 +311,28 @@ impl Documents {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Names the documents by what they say: others have another digest.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        let digests = self.0.iter().map(Document::digest);
+        digests.fold(IdBuilder::new("documents"), IdBuilder::number).finish()
+    }
+
+    /// Which services answer as documented, to be remembered.
+    pub(crate) fn adopted(&self) -> Vec<Adopted> {
+        let of = |document: &Document| (document.digest(), document.adopted.clone());
+        self.0.iter().map(of).collect()
+    }
+
+    /// Takes what was remembered of documents that are still the same.
+    pub(crate) fn adopt(&mut self, adopted: Vec<Adopted>) {
+        for (digest, services) in adopted {
+            if let Some(document) = self.0.iter_mut().find(|one| one.digest() == digest) {
+                document.adopted = services;
+            }
+        }
     }
 
     /// One by number.

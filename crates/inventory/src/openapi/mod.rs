@@ -8,6 +8,7 @@ mod shape;
 mod tests;
 mod write;
 
+pub(crate) use matching::Adopted;
 pub use matching::{Document, Documents, Found, Operation};
 pub use read::DocumentError;
 pub use shape::{Departure, Shape};

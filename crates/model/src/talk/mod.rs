@@ -3,13 +3,17 @@
 //!
 //! A [`Talk`] is what one request and its answer hold: the turns that were sent (most of them sent
 //! before, since most dialects repeat the whole history), the answer, the tools that are on offer,
-//! and what was used up. Texts are masked as everything else is. All of it is bounded; what was left
-//! out is flagged.
+//! and what was used up. Texts are masked as everything else is. All of it is bounded; what was
+//! left out is flagged.
 
 mod mcp;
+mod summary;
+mod suspicion;
 mod tools;
 
 pub use mcp::{Mcp, McpError, Named, Offer, OfferKind, ServerAsk};
+pub use summary::{McpSummary, Summary};
+pub use suspicion::{Act, Suspicion};
 pub use tools::{Hints, Kinds, Param, ToolCall, ToolDef};
 
 use crate::sensitive::{Sensitive, SensitiveCounts};
@@ -133,6 +137,9 @@ pub struct Text {
     pub cut: bool,
     /// What was hidden: its kind and the shown half of its mark; at most 32, in order.
     pub hidden: Vec<(Sensitive, u64)>,
+    /// What the prompt classifier says of it, where that is worth a word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suspicion: Option<Suspicion>,
 }
 
 /// One turn of a conversation. Each has one role: what tools answer is a turn per answer.

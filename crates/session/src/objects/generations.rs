@@ -1,6 +1,7 @@
 //! A bounded map that forgets its older half at a time.
 
 use core::hash::BuildHasherDefault;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// Keys are already well-mixed hashes: taken as they are.
@@ -24,7 +25,7 @@ impl core::hash::Hasher for Identity {
 type Half<T> = HashMap<u64, T, BuildHasherDefault<Identity>>;
 
 /// Holds up to `max` values; when it is full the half that was written longest ago goes.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Generations<T> {
     young: Half<T>,
     old: Half<T>,
@@ -34,6 +35,11 @@ pub(super) struct Generations<T> {
 impl<T: Copy> Generations<T> {
     pub(super) fn new(max: usize) -> Self {
         Self { young: Half::default(), old: Half::default(), max: max.max(2) }
+    }
+
+    /// Holds up to so many from now on.
+    pub(super) fn resize(&mut self, max: usize) {
+        self.max = max.max(2);
     }
 
     pub(super) fn len(&self) -> usize {

@@ -8,6 +8,7 @@ use super::generations::Generations;
 use super::keys::Keys;
 use super::owners::Owners;
 use crate::seen::Seen;
+use serde::{Deserialize, Serialize};
 use stilt_inventory::Sighting;
 use stilt_model::{ActorId, Leaf, Transaction, Value};
 
@@ -66,7 +67,7 @@ const OPENS: [&str; 8] =
     ["public", "everyone", "everybody", "anyone", "all", "world", "link", "unlisted"];
 
 /// Rights that were given.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Grants {
     given: Generations<()>,
 }

@@ -1,13 +1,13 @@
 //! Seeded hashes of object names: attackers choose ids.
 
 use core::hash::{BuildHasher, Hasher};
-use foldhash::fast::RandomState;
+use serde::{Deserialize, Serialize};
 use stilt_inventory::ObjectRef;
-use stilt_model::{EndpointId, LeafPath};
+use stilt_model::{EndpointId, LeafPath, saved::Keyed};
 
 /// Makes the keys that ids, names and fields are remembered under.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Keys(RandomState);
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Keys(Keyed);
 
 /// A service, as part of the keys of its objects.
 #[derive(Clone, Copy, Debug)]

@@ -22,7 +22,10 @@ use serde::{Deserialize, Serialize};
 use shows::{About, Shown, Shows};
 use std::collections::{BTreeMap, HashMap};
 use stilt_inventory::{ObjectRef, Sighting};
-use stilt_model::{ActorId, Leaf, Outcome, Timestamp, Transaction};
+use stilt_model::{
+    ActorId, Leaf, Outcome, Timestamp, Transaction,
+    saved::{Remember, Unfit},
+};
 
 /// Limits of the tables.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,7 +92,7 @@ impl Verdict {
 }
 
 /// Who was shown an object as own.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Holders {
     first: [u64; HOLDERS_MAX],
     count: u8,
@@ -125,7 +128,7 @@ impl Holders {
 }
 
 /// What one actor was shown.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Memory {
     shown: Generations<Shown>,
     last: Timestamp,
@@ -134,9 +137,12 @@ struct Memory {
 }
 
 /// Objects, their owners, and who was shown them.
+#[derive(Serialize, Deserialize)]
 pub struct Objects {
+    #[serde(skip)]
     config: Config,
     keys: Keys,
+    #[serde(skip)]
     shows: Shows,
     owners: Owners,
     holders: Generations<Holders>,
@@ -145,6 +151,7 @@ pub struct Objects {
     idle: BTreeMap<(Timestamp, u64), ActorId>,
     entries: usize,
     clock: u64,
+    #[serde(skip)]
     forgotten: u64,
     /// When something passed last that was not seen.
     blind: Option<Timestamp>,
@@ -171,6 +178,21 @@ impl Objects {
             forgotten: 0,
             blind: None,
         }
+    }
+
+    /// Takes what was remembered in place of all that is known; settings stay.
+    ///
+    /// # Errors
+    /// Bytes that are no such memory; then nothing is changed.
+    pub fn restore(&mut self, memory: &[u8]) -> Result<(), Unfit> {
+        let config = self.config.clone();
+        self.load(memory)?;
+        self.holders.resize(config.objects_max);
+        for memory in self.memories.values_mut() {
+            memory.shown.resize(config.shown_per_actor_max);
+        }
+        self.config = config;
+        Ok(())
     }
 
     /// Packets passed about `now` that were not seen, whoever they were for: for an hour whatever

@@ -6,6 +6,7 @@
 use super::keys::Keys;
 use crate::seen::Seen;
 use foldhash::fast::RandomState;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use stilt_model::{Actor, ActorId, EndpointId, Leaf, Transaction, Value};
@@ -18,7 +19,7 @@ const RECEIVERS_MAX: usize = 16;
 /// So many who own something, or nobody by name, see others' records at a public place.
 const PUBLIC_MIN: usize = 2;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Called {
     actor: ActorId,
     /// Several principals are called so.
@@ -26,7 +27,7 @@ struct Called {
 }
 
 /// A principal, as others are told of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Person {
     /// As records show it.
     pub actor: Arc<Actor>,
@@ -36,7 +37,7 @@ pub struct Person {
 }
 
 /// What was seen of one field.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Field {
     hits: u32,
     own: u32,
@@ -75,13 +76,13 @@ impl Field {
 }
 
 /// Who got records of others at one endpoint.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Place {
     foreign: BTreeSet<ActorId>,
     anybody: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Owners {
     names: HashMap<u64, Called, RandomState>,
     /// The names as last registered; held, so that another list can't take their place unseen.

@@ -2,6 +2,7 @@
 
 use super::keys::{ClassKey, Keys, ServiceKey};
 use foldhash::fast::RandomState;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
 use stilt_model::{EndpointId, Leaf, LeafPath, Response, Transaction, Value};
 
@@ -12,7 +13,7 @@ const LINK_IDS_MAX: usize = 4;
 
 /// How an id came to an actor: as its own, or in a record of somebody else's at an endpoint.
 /// There are millions of them: 8 bytes each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Shown(u64);
 
 impl Shown {

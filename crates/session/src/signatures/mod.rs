@@ -4,13 +4,16 @@
 //! is configured, or another token of the same issuer and key id was verified with it. Each token
 //! is checked once; one whose key is not known, again when keys were learned.
 
+mod keys;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use foldhash::fast::RandomState;
 use ring::{hmac, signature};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
-use stilt_model::{Jwt, KeyMaterial, Pseudonym, SigningKey, Timestamp};
+use stilt_model::{Jwt, KeyMaterial, Pseudonym, SigningKey, Timestamp, saved};
 
 /// Key ids kept, keys kept of one id, tokens whose check is remembered, issuers known to use a key.
 const KIDS_MAX: usize = 512;
@@ -38,7 +41,7 @@ pub enum Signature {
 }
 
 /// What was found of the signature alone.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Check {
     Good,
     Bad,
@@ -52,12 +55,14 @@ struct Known {
 }
 
 /// Keys, and what they said of tokens.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub(crate) struct Signatures {
+    #[serde(with = "keys")]
     keys: HashMap<Option<String>, Vec<Known>, RandomState>,
     /// How often keys were learned.
     learned: u64,
     tokens: HashMap<[u64; 2], (Check, u64), RandomState>,
+    #[serde(serialize_with = "saved::sorted")]
     proven: HashSet<(Option<String>, Option<String>), RandomState>,
     paths: BTreeSet<String>,
 }
@@ -83,6 +88,15 @@ impl Signatures {
             }
             known.push(Known { material: key.material.clone(), service: service.cloned() });
             self.learned = self.learned.saturating_add(1);
+        }
+    }
+
+    /// After what was remembered was read: keys that are configured now hold beside it, and tokens
+    /// that no key was known for are looked at once more.
+    pub(crate) fn keep_configured(&mut self, before: Self) {
+        self.learned = self.learned.saturating_add(before.learned);
+        for (kid, known) in before.keys {
+            self.keys.entry(kid).or_default().extend(known);
         }
     }
 

@@ -73,10 +73,27 @@ impl Conversation {
             let lost = self.asked.pop_front();
             self.emit(lost, None, said.now, work);
         }
+        if self.is_lost_behind_first(acked, said) {
+            return None;
+        }
         if self.asked.len() <= 1 {
             self.doubt = false;
         }
         self.asked.pop_front()
+    }
+
+    /// Whether bytes were lost behind the first request that an answer acknowledges as well: then
+    /// they held the one it answers.
+    fn is_lost_behind_first(&self, acked: u64, said: &Said<'_>) -> bool {
+        let end = self.asked.front().and_then(|asked| asked.end);
+        let Some(end) = end.filter(|end| *end < acked) else { return false };
+        let client = self.client.and_then(|client| self.voices.get(client));
+        let begun = self.asked.get(1).map(|next| next.start);
+        // Empty lines may stand between requests (RFC 9112 §2.2).
+        match begun.or_else(|| client.and_then(Voice::head_from)) {
+            Some(next) => next > end.saturating_add(4),
+            None => said.other_next > end.saturating_add(4),
+        }
     }
 
     /// A message is complete, or given up.

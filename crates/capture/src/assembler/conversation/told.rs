@@ -41,13 +41,15 @@ impl Conversation {
             asked.as_ref().map_or((false, false), |asked| (asked.gap, asked.snaplen));
         let (answer_gap, answer_cut) =
             answer.as_ref().map_or((false, false), |answer| (answer.gap, answer.snaplen));
+        // It acknowledges what was never heard.
+        let beyond = answer.as_ref().is_some_and(|answer| answer.acked > Some(self.heard));
         let request = asked.and_then(|asked| asked.message).map(|message| *message);
         let mut response = answer.map(|answer| *answer.message);
         if request.is_none() && response.is_none() {
             return;
         }
         // Nothing was lost that could have held its request.
-        let unasked = request.is_none() && self.both_seen && !self.doubt;
+        let unasked = request.is_none() && self.both_seen && !self.doubt && !beyond;
         if let (true, Some(response)) = (unasked, &mut response) {
             response.anomalies.push(Anomaly::UnexpectedResponse);
         }

@@ -14,7 +14,7 @@ use crate::tale::{Tale, lasting};
 use crate::tell::{self, signal};
 use crate::tokens::let_through;
 use serde::{Deserialize, Serialize};
-use stilt_model::{CredentialKind, Evidence, Finding, Outcome, Rule, Severity, Timestamp};
+use stilt_model::{ActorId, CredentialKind, Evidence, Finding, Outcome, Rule, Severity, Timestamp};
 
 pub(crate) const SPEC: Spec = Spec {
     rule: Rule {
@@ -51,7 +51,7 @@ impl Default for Limits {
 struct Early {
     place: Place,
     at: Timestamp,
-    actor: stilt_model::Actor,
+    client: ActorId,
     first: Evidence,
 }
 
@@ -141,7 +141,7 @@ fn early(context: &Context<'_>) -> Box<Early> {
     Box::new(Early {
         place: Place::of(context),
         at: context.at(),
-        actor: tell::client(context),
+        client: context.seen.client,
         first: context.evidence("the session before anybody signed in"),
     })
 }
@@ -154,7 +154,11 @@ impl Fixed {
         self.told = true;
         let planted = !self.place.near(&self.early.place) && !self.place.alike(&self.early.place);
         let severity = if planted { Severity::High } else { Severity::Low };
-        let mut finding = context.finding(SPEC.rule.id, severity, self.early.actor.clone());
+        let mut finding = context.finding(
+            SPEC.rule.id,
+            severity,
+            tell::client_at(self.early.client, self.early.place.ip),
+        );
         let mut tale = Tale::default();
         for (evidence, ip) in
             [(&self.early.first, self.early.place.ip), (&self.login, self.place.ip)]

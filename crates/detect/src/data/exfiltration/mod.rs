@@ -103,12 +103,13 @@ impl Drawer {
 struct Life {
     changes: u32,
     plain: u32,
-    endpoints: BTreeSet<EndpointId>,
+    /// The first few; what all callers have is kept small.
+    endpoints: [Option<EndpointId>; PLAIN_ENDPOINTS],
 }
 
 impl Life {
     fn is_ordinary(&self) -> bool {
-        self.changes > 0 || (self.plain >= PLAIN_MIN && self.endpoints.len() >= PLAIN_ENDPOINTS)
+        self.changes > 0 || (self.plain >= PLAIN_MIN && self.endpoints.iter().all(Option::is_some))
     }
 }
 
@@ -182,8 +183,11 @@ impl Exfiltration {
             life.changes = life.changes.saturating_add(u32::from(sighting.changes_state));
             if records.is_empty() {
                 life.plain = life.plain.saturating_add(1);
-                if life.endpoints.len() < PLAIN_ENDPOINTS {
-                    life.endpoints.insert(sighting.endpoint);
+                let here = Some(sighting.endpoint);
+                if !life.endpoints.contains(&here)
+                    && let Some(free) = life.endpoints.iter_mut().find(|slot| slot.is_none())
+                {
+                    *free = here;
                 }
             }
         }

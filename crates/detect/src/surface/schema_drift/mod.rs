@@ -200,6 +200,10 @@ fn parts(
 }
 
 impl Detector for SchemaDrift {
+    fn rests_on_documents(&self) -> bool {
+        true
+    }
+
     fn configure(&mut self, settings: &Settings) -> Result<bool, SettingsError> {
         self.limits = settings.own()?;
         Ok(true)

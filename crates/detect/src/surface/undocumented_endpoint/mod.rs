@@ -287,6 +287,10 @@ fn orphan(context: &Context<'_>, document: &Document, operation: &Operation, day
 }
 
 impl Detector for UndocumentedEndpoint {
+    fn rests_on_documents(&self) -> bool {
+        true
+    }
+
     fn configure(&mut self, settings: &Settings) -> Result<bool, SettingsError> {
         self.limits = settings.own()?;
         Ok(true)

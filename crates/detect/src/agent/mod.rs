@@ -1,0 +1,176 @@
+//! Agents, models and tool servers: what they are told, do, give away and cost.
+
+pub(crate) mod approval_skipped;
+pub(crate) mod confused_deputy;
+pub(crate) mod cost_budget;
+pub(crate) mod excessive_agency;
+pub(crate) mod guardrail_bypass;
+pub(crate) mod identity_downgrade;
+pub(crate) mod identity_spoofing;
+pub(crate) mod link_exfiltration;
+pub(crate) mod mcp_authorization;
+pub(crate) mod mcp_desync;
+pub(crate) mod mcp_invalid_call;
+pub(crate) mod mcp_session_hijack;
+pub(crate) mod memory_poisoning;
+pub(crate) mod model_extraction;
+pub(crate) mod off_purpose_use;
+pub(crate) mod runaway_loop;
+pub(crate) mod sensitive_from_agent;
+pub(crate) mod sensitive_to_model;
+pub(crate) mod system_prompt_leak;
+#[cfg(test)]
+pub(crate) mod testing;
+pub(crate) mod tool_rug_pull;
+pub(crate) mod tool_shadowing;
+pub(crate) mod tool_split_view;
+pub(crate) mod unapproved_model;
+
+use crate::context::Context;
+use crate::keep::Keep;
+use crate::tale::Tale;
+use foldhash::fast::FixedState;
+use serde::{Deserialize, Serialize};
+use std::hash::{BuildHasher, Hasher};
+use stilt_model::{Actor, Finding, Outcome, Severity, Signal, Talk};
+
+/// Stories kept by one detection.
+const STORIES_MAX: usize = 10_000;
+
+/// What is to be told of one act.
+pub(crate) struct Word {
+    pub(crate) severity: Severity,
+    pub(crate) outcome: Outcome,
+    pub(crate) confidence: f64,
+    /// What this transaction shows.
+    pub(crate) note: String,
+    pub(crate) message: String,
+    pub(crate) why: Vec<Signal>,
+    pub(crate) remediation: String,
+}
+
+/// The stories of one detection, by who and what.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Stories(Keep<u64, Tale>);
+
+impl Default for Stories {
+    fn default() -> Self {
+        Self(Keep::new(STORIES_MAX))
+    }
+}
+
+impl Stories {
+    /// Tells of an act by whoever sent the transaction, where there is news.
+    pub(crate) fn tell(
+        &mut self,
+        context: &Context<'_>,
+        (rule, key): (&'static str, u64),
+        word: Word,
+        out: &mut Vec<Finding>,
+    ) {
+        let actor = (*context.seen.actor).clone();
+        let key = hash(&[key, actor.id.0]);
+        if let Some(finding) = self.told(context, (rule, key), word, actor) {
+            out.push(finding);
+        }
+    }
+
+    /// Tells of a weakness, once.
+    pub(crate) fn posture(
+        &mut self,
+        context: &Context<'_>,
+        (rule, key): (&'static str, u64),
+        word: Word,
+        out: &mut Vec<Finding>,
+    ) {
+        let actor = crate::tell::client(context);
+        let Some(mut finding) = self.told(context, (rule, key), word, actor) else { return };
+        finding.posture = true;
+        finding.session = None;
+        out.push(finding);
+    }
+
+    fn told(
+        &mut self,
+        context: &Context<'_>,
+        (rule, key): (&'static str, u64),
+        word: Word,
+        actor: Actor,
+    ) -> Option<Finding> {
+        let tale = self.0.touch(context.at(), key, Tale::default);
+        tale.add(context, word.note, true);
+        if let Some(user) = context.agent.and_then(|agent| agent.user.as_deref()) {
+            tale.user(user);
+        }
+        if !tale.due(context.at(), word.outcome) {
+            return None;
+        }
+        let mut finding = context.finding(rule, word.severity, actor);
+        tale.fill(&mut finding);
+        finding.outcome = word.outcome;
+        finding.confidence = word.confidence;
+        finding.message = word.message;
+        finding.why = word.why;
+        finding.remediation = word.remediation;
+        Some(finding)
+    }
+}
+
+/// A key of several.
+pub(crate) fn hash(parts: &[u64]) -> u64 {
+    let mut hasher = FixedState::with_seed(31).build_hasher();
+    parts.iter().for_each(|part| hasher.write_u64(*part));
+    hasher.finish()
+}
+
+/// A key of a text.
+pub(crate) fn text_key(text: &str) -> u64 {
+    crate::tell::key("", text)
+}
+
+/// What came of a call of a tool server.
+pub(crate) fn outcome_of(context: &Context<'_>, talk: &Talk) -> Outcome {
+    let failed = talk.answers().any(|turn| turn.failed) || talk.error.is_some();
+    match context.tx.status() {
+        None => Outcome::Unknown,
+        Some(status) if status >= 400 || failed => Outcome::Failure,
+        Some(202) => Outcome::Unknown,
+        Some(_) => Outcome::Success,
+    }
+}
+
+/// What every detection of agents has in common: it sees talks, and takes its settings.
+macro_rules! detector {
+    ($name:ident) => {
+        impl $crate::spec::Detector for $name {
+            fn configure(
+                &mut self,
+                settings: &$crate::settings::Settings,
+            ) -> Result<bool, $crate::settings::SettingsError> {
+                self.limits = settings.own()?;
+                Ok(true)
+            }
+
+            fn observe(
+                &mut self,
+                observation: &$crate::context::Observation<'_>,
+                out: &mut Vec<stilt_model::Finding>,
+            ) {
+                if let $crate::context::Observation::Transaction(context) = observation
+                    && let (Some(talk), Some(agent)) = (context.tx.talk.as_deref(), context.agent)
+                {
+                    self.see(context, talk, agent, out);
+                }
+            }
+        }
+
+        impl $name {
+            fn new(
+                settings: &$crate::settings::Settings,
+            ) -> Result<Self, $crate::settings::SettingsError> {
+                Ok(Self { limits: settings.own()?, ..Self::default() })
+            }
+        }
+    };
+}
+pub(crate) use detector;

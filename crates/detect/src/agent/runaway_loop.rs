@@ -1,0 +1,298 @@
+//! Runaway loop (LLM10:2025, ASI08): an agent goes round and round and gets nowhere.
+//!
+//! The same call with the same arguments gives the same answer again and again, or a short cycle of
+//! calls repeats. Waiting for something is no loop: it asks for a status, and takes its time.
+
+use super::{Stories, Word, detector, hash, text_key};
+use crate::agents::AgentSeen;
+use crate::agents::words::parts;
+use crate::context::Context;
+use crate::keep::Keep;
+use crate::spec::{Spec, Tuning};
+use crate::tell::signal;
+use core::time::Duration;
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+use stilt_model::{Dialect, Finding, Outcome, Rule, Severity, SmolStr, Talk, Timestamp};
+
+pub(crate) const SPEC: Spec = Spec {
+    rule: Rule {
+        id: "agent.runaway_loop",
+        title: "An agent goes round in circles",
+        owasp: &["LLM10:2025", "ASI08:2026"],
+        attack: &["AML.T0034"],
+        references: &["CWE-835"],
+    },
+    severity: Severity::Medium,
+    looks_for: "One call with the same arguments and the same result five times in ten minutes; a \
+                cycle of two to five calls, results and all, four times over; fifty calls of which \
+                the last ten gave nothing new.",
+    needs: "Tools' answers as the model is given them, or the calls of a tool server.",
+    look_alikes: "Polling (tools that ask for a status, pauses that grow, as others of the same agent \
+                  do); tries again after errors, which are counted apart; long useful work.",
+    tuning: &[
+        Tuning { key: "repeats_min", meaning: "equal calls with equal results" },
+        Tuning { key: "cycles_min", meaning: "rounds of a cycle" },
+        Tuning {
+            key: "turns_min",
+            meaning: "calls of a conversation before standing still counts",
+        },
+    ],
+    build: |settings| Ok(Box::new(RunawayLoop::new(settings)?)),
+};
+
+const RUNS_MAX: usize = 20_000;
+const KEPT: usize = 64;
+const WITHIN: Duration = Duration::from_secs(600);
+const HABITS_MAX: usize = 20_000;
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Limits {
+    repeats_min: usize,
+    cycles_min: usize,
+    turns_min: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { repeats_min: 5, cycles_min: 4, turns_min: 50 }
+    }
+}
+
+/// One call that was done.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Round {
+    at: Timestamp,
+    tool: SmolStr,
+    call: u64,
+    all: u64,
+    failed: bool,
+    new: bool,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Run {
+    last: VecDeque<Round>,
+    results: std::collections::BTreeSet<u64>,
+    count: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RunawayLoop {
+    #[serde(skip)]
+    limits: Limits,
+    runs: Keep<u64, Run>,
+    /// Conversations in which a tool of an agent repeated itself before and then went on.
+    habits: Keep<u64, u64>,
+    stories: Stories,
+}
+
+impl Default for RunawayLoop {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            runs: Keep::new(RUNS_MAX),
+            habits: Keep::new(HABITS_MAX),
+            stories: Stories::default(),
+        }
+    }
+}
+
+/// A tool that asks how something is going.
+fn polls(tool: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "status",
+        "wait",
+        "poll",
+        "check",
+        "progress",
+        "job",
+        "task",
+        "state",
+        "sleep",
+        "monitor",
+        "watch",
+        "ready",
+        "heartbeat",
+        "ping",
+        "tail",
+        "logs",
+        "time",
+        "next",
+        "read",
+        "inbox",
+        "screenshot",
+        "queue",
+        "pull",
+        "receive",
+        "snapshot",
+    ];
+    parts(tool).iter().any(|part| WORDS.contains(&part.as_str()))
+}
+
+impl RunawayLoop {
+    fn see(
+        &mut self,
+        context: &Context<'_>,
+        talk: &Talk,
+        agent: &AgentSeen,
+        out: &mut Vec<Finding>,
+    ) {
+        if talk.dialect == Dialect::A2a {
+            return;
+        }
+        for done in &agent.done {
+            let run = self.runs.touch(context.at(), agent.conversation, Run::default);
+            let new = run.results.len() < 4096
+                && run.results.insert(hash(&[text_key(&done.tool), done.result]));
+            let call = hash(&[text_key(&done.tool), done.arguments]);
+            if let Some(last) = run.last.back()
+                && last.call != call
+            {
+                // It went on after repeating itself: so it does its work.
+                let times =
+                    run.last.iter().rev().take_while(|round| round.call == last.call).count();
+                if times >= 3 {
+                    let habit = hash(&[agent.agent, text_key(&last.tool)]);
+                    let known = self.habits.touch(context.at(), habit, || 0);
+                    *known = known.saturating_add(1);
+                }
+            }
+            if run.last.len() >= KEPT {
+                run.last.pop_front();
+            }
+            run.count = run.count.saturating_add(1);
+            run.last.push_back(Round {
+                at: context.at(),
+                tool: done.tool.clone(),
+                call,
+                all: hash(&[call, done.result]),
+                failed: done.failed,
+                new,
+            });
+        }
+        if agent.done.is_empty() {
+            return;
+        }
+        let Some(run) = self.runs.get(&agent.conversation) else { return };
+        let habit = |tool: &str| {
+            let known = self.habits.get(&hash(&[agent.agent, text_key(tool)]));
+            known.is_some_and(|known| *known >= 3)
+        };
+        let Some((how, times)) = goes_round(run, &self.limits, context.at(), habit) else { return };
+        let grave = times >= 4 * self.limits.repeats_min as u64;
+        let word = Word {
+            severity: if grave { Severity::High } else { SPEC.severity },
+            outcome: Outcome::Success,
+            confidence: 0.85,
+            note: how.clone(),
+            message: format!("{}: {how}", agent.name),
+            why: vec![signal("repeats", times.to_string(), "an answer that is new, or an end")],
+            remediation: "stop the conversation, and give the agent a bound on equal calls".into(),
+        };
+        self.stories.tell(context, (SPEC.rule.id, agent.conversation), word, out);
+    }
+}
+
+/// How a run goes round, if it does.
+fn goes_round(
+    run: &Run,
+    limits: &Limits,
+    now: Timestamp,
+    habit: impl Fn(&str) -> bool,
+) -> Option<(String, u64)> {
+    let last = run.last.back()?;
+    let recent: Vec<&Round> =
+        run.last.iter().filter(|round| now.since(round.at) <= WITHIN).collect();
+    let equal: Vec<&&Round> = recent.iter().filter(|round| round.all == last.all).collect();
+    let pauses: Vec<u64> =
+        equal.windows(2).map(|pair| pair[1].at.since(pair[0].at).as_secs()).collect();
+    let grows = pauses.len() >= 3
+        && pauses.windows(2).all(|pair| pair[1] >= pair[0])
+        && pauses.last() > pauses.first();
+    let waits = polls(&last.tool) || habit(&last.tool) || grows;
+    // Who tries again after an error has a reason to.
+    let needed = if last.failed { 2 * limits.repeats_min } else { limits.repeats_min };
+    if equal.len() >= needed && !waits {
+        let times = equal.len() as u64;
+        return Some((
+            format!("{} gave the same answer to the same call {times} times", last.tool),
+            times,
+        ));
+    }
+    let ends: Vec<u64> = recent.iter().map(|round| round.all).collect();
+    for period in 2..=5 {
+        let length = period * limits.cycles_min;
+        let Some(tail) = ends.len().checked_sub(length).and_then(|from| ends.get(from..)) else {
+            break;
+        };
+        let round = tail.chunks(period).all(|chunk| Some(chunk) == tail.get(..period));
+        let varied =
+            tail.iter().take(period).collect::<std::collections::BTreeSet<_>>().len() == period;
+        let waits =
+            recent.iter().rev().take(period).any(|round| polls(&round.tool) || round.failed);
+        if round && varied && !waits {
+            let times = limits.cycles_min as u64;
+            return Some((
+                format!("a cycle of {period} calls was gone through {times} times"),
+                times,
+            ));
+        }
+    }
+    let still = recent.len() >= 10 && recent.iter().rev().take(10).all(|round| !round.new);
+    let waits = recent.iter().rev().take(10).any(|round| polls(&round.tool));
+    (run.count >= limits.turns_min && still && !waits)
+        .then(|| (format!("of {} calls the last 10 gave nothing new", run.count), 10))
+}
+
+detector!(RunawayLoop);
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Chat, call};
+    use crate::testing::Town;
+
+    fn told(rounds: &[(&str, &str, &str)], pause: impl Fn(usize) -> f64) -> usize {
+        let mut town = Town::new(super::SPEC.rule.id);
+        let (mut chat, mut at) =
+            (Chat::new("You work on tickets.").user("Please solve the ticket of today"), 10.0);
+        for (number, (tool, arguments, result)) in rounds.iter().enumerate() {
+            chat = chat.tool(tool, arguments, result);
+            at += pause(number);
+            town.at(at, chat.clone().calls(tool, arguments).tx());
+        }
+        town.run();
+        town.stories().len()
+    }
+
+    #[test]
+    fn the_same_call_with_the_same_answer_is_told() {
+        assert_eq!(told(&[("lookup", "{\"q\":1}", "nothing found"); 6], |_| 5.0), 1);
+        assert_eq!(told(&[("lookup", "{\"q\":1}", "nothing found"); 4], |_| 5.0), 0);
+        assert_eq!(told(&[("lookup", "{\"q\":1}", "nothing found"); 6], |_| 400.0), 0);
+        let round = [("ask_a", "{}", "see b"), ("ask_b", "{}", "see a")];
+        assert_eq!(told(&round.repeat(4), |_| 5.0), 1);
+    }
+
+    #[test]
+    fn waiting_and_useful_work_are_silent() {
+        assert_eq!(told(&[("job_status", "{\"id\":1}", "running"); 12], |_| 5.0), 0);
+        assert_eq!(told(&[("export", "{\"id\":1}", "not yet"); 8], |n| 2.0 * n as f64), 0);
+        let work: Vec<(String, String)> =
+            (0..70).map(|n| (format!("{{\"page\":{n}}}"), format!("row {n}"))).collect();
+        let work: Vec<(&str, &str, &str)> =
+            work.iter().map(|(a, r)| ("list_rows", a.as_str(), r.as_str())).collect();
+        assert_eq!(told(&work, |_| 3.0), 0);
+    }
+
+    #[test]
+    fn a_loop_is_seen_at_the_tool_server_too() {
+        let mut town = Town::new(super::SPEC.rule.id);
+        for n in 0..7 {
+            town.at(5.0 * n as f64, call("lookup", "{\"q\":1}", "nothing found"));
+        }
+        town.run();
+        assert_eq!(town.stories().len(), 1);
+    }
+}

@@ -1,0 +1,232 @@
+//! Where the values of a call come from: what users and makers said, or only a text that nobody
+//! vouches for.
+//!
+//! Words are kept as keyed hashes. A value that a tool gives as a field of its own (an id that was
+//! looked up, a contact's address) is data that the agent was built to use. One that stands in the
+//! middle of prose, and nowhere else, is somebody's wish.
+
+use super::words::{deeds_in, tokens};
+use foldhash::fast::FixedState;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher, Hasher};
+use stilt_model::{Leaf, SmolStr, TrustRole, Turn, Value};
+
+/// Words remembered of one conversation, of each sort.
+const WORDS_MAX: usize = 8192;
+/// Bytes looked at of one turn.
+const TURN_MAX: usize = 32 << 10;
+/// Tools remembered as sources.
+const SOURCES_MAX: usize = 64;
+/// Words around a value that make prose of it.
+const PROSE_WORDS: usize = 5;
+/// Shortest value that is looked for.
+const VALUE_MIN: usize = 4;
+/// Words of a text that may be a copy.
+const COPY_WORDS: usize = 8;
+/// Words of a longer text that must come from one place, and the share of them.
+const TEXT_WORDS: usize = 6;
+
+/// Where a value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// From a user, the maker, the model itself, or from data.
+    Fine,
+    /// From prose in what this tool gave, and nowhere else.
+    Prose(SmolStr),
+}
+
+/// The words of one conversation.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Origins {
+    trusted: BTreeSet<u64>,
+    /// Values that were fields of their own.
+    fields: BTreeSet<u64>,
+    /// Words of prose, and the tool that gave them.
+    prose: BTreeMap<u64, u8>,
+    sources: Vec<SmolStr>,
+    /// What the model said since a user last spoke: trusted once the user has answered it.
+    said: BTreeSet<u64>,
+    /// What users speak of doing, and what makers do.
+    meant: [u16; 2],
+}
+
+fn hash(seed: u64, word: &str) -> u64 {
+    let mut hasher = FixedState::with_seed(seed).build_hasher();
+    for char in word.chars().flat_map(char::to_lowercase) {
+        hasher.write_u32(char as u32);
+    }
+    hasher.finish()
+}
+
+/// Pieces of text that a reader sees as one: lines, and strings in quotes.
+fn segments(text: &str) -> impl Iterator<Item = &str> {
+    text.split(['\n', '"', '\t', '|']).filter(|segment| segment.trim().len() >= VALUE_MIN)
+}
+
+/// The segment is prose, not a value or a row of them.
+fn is_prose(segment: &str) -> bool {
+    let words = segment.split_whitespace().filter(|word| {
+        let letters = word.chars().filter(|char| char.is_alphabetic()).count();
+        letters >= 2 && letters * 10 >= word.chars().count() * 7
+    });
+    words.take(PROSE_WORDS).count() >= PROSE_WORDS
+}
+
+impl Origins {
+    /// What users speak of doing, and what makers do.
+    pub(super) fn meant(&self) -> [u16; 2] {
+        self.meant
+    }
+
+    /// Takes what the model says, after what it does was judged.
+    pub(super) fn said(&mut self, turn: &Turn, seed: u64) {
+        for word in tokens(&turn.text.shown) {
+            if self.said.len() >= WORDS_MAX / 4 {
+                return;
+            }
+            self.said.insert(hash(seed, word));
+        }
+    }
+
+    /// The text of an argument is copied from what a tool gave.
+    pub(super) fn is_copy(&self, leaf: &Leaf, seed: u64) -> bool {
+        let Value::Text(text) = &leaf.value else { return false };
+        let words: Vec<u64> = tokens(text).take(256).map(|word| hash(seed, word)).collect();
+        let given = words.iter().filter(|word| self.prose.contains_key(word));
+        let own = words.iter().filter(|word| self.trusted.contains(word));
+        words.len() >= COPY_WORDS
+            && given.count() * 10 >= words.len() * 8
+            && own.count() * 2 < words.len()
+    }
+
+    /// Takes the words of a new turn.
+    pub(super) fn learn(&mut self, turn: &Turn, seed: u64) {
+        let text = turn.text.shown.get(..TURN_MAX).unwrap_or(&turn.text.shown);
+        match turn.role {
+            TrustRole::System => {
+                self.meant[1] |= deeds_in(text);
+                self.trust(text, seed);
+            }
+            TrustRole::User => {
+                self.meant[0] |= deeds_in(text);
+                self.trust(text, seed);
+                let said = core::mem::take(&mut self.said);
+                let room = WORDS_MAX.saturating_sub(self.trusted.len());
+                self.trusted.extend(said.into_iter().take(room));
+            }
+            TrustRole::Assistant => self.trust(text, seed),
+            TrustRole::ToolResult => self.take(turn, text, seed),
+            TrustRole::ToolDefinition => {}
+        }
+    }
+
+    fn trust(&mut self, text: &str, seed: u64) {
+        for word in tokens(text) {
+            if self.trusted.len() >= WORDS_MAX {
+                return;
+            }
+            self.trusted.insert(hash(seed, word));
+            for part in word.split(|char: char| !char.is_alphanumeric()) {
+                if part.len() >= 3 && part.len() < word.len() {
+                    self.trusted.insert(hash(seed, part));
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, turn: &Turn, text: &str, seed: u64) {
+        let tool = turn.tool.clone().unwrap_or_default();
+        let known = self.sources.iter().position(|source| *source == tool);
+        let source = known.unwrap_or_else(|| {
+            if self.sources.len() < SOURCES_MAX {
+                self.sources.push(tool);
+            }
+            self.sources.len().saturating_sub(1)
+        });
+        let source = u8::try_from(source).unwrap_or(0);
+        for segment in segments(text) {
+            if is_prose(segment) {
+                for word in tokens(segment) {
+                    if self.prose.len() < WORDS_MAX {
+                        self.prose.entry(hash(seed, word)).or_insert(source);
+                    }
+                }
+            } else if self.fields.len() < WORDS_MAX {
+                self.fields.insert(hash(seed, segment.trim()));
+                self.fields.extend(tokens(segment).take(16).map(|word| hash(seed, word)));
+            }
+        }
+    }
+
+    /// Where the value of an argument comes from.
+    pub(super) fn of(&self, leaf: &Leaf, seed: u64) -> Origin {
+        let shown;
+        let text = match &leaf.value {
+            Value::Text(text) => text.as_str(),
+            Value::Masked { mark, .. } => {
+                shown = mark.to_string();
+                &shown
+            }
+            Value::Integer(number) if number.unsigned_abs() >= 1000 => {
+                shown = number.to_string();
+                &shown
+            }
+            _ => return Origin::Fine,
+        };
+        let words: Vec<&str> = tokens(text).take(512).collect();
+        let [word] = words.as_slice() else { return self.of_text(&words, seed) };
+        if word.len() < VALUE_MIN || is_common(word) {
+            return Origin::Fine;
+        }
+        let own = hash(seed, word);
+        if self.trusted.contains(&own)
+            || self.fields.contains(&own)
+            || self.parts_trusted(word, seed)
+        {
+            return Origin::Fine;
+        }
+        self.prose.get(&own).map_or(Origin::Fine, |source| self.prose_of(*source))
+    }
+
+    /// A text that is nearly all from one prose, and not from a user: only its telling words count.
+    fn of_text(&self, words: &[&str], seed: u64) -> Origin {
+        let telling = words.iter().filter(|word| {
+            word.starts_with('<')
+                || word.contains(['@', '/'])
+                || word.bytes().any(|b| b.is_ascii_digit())
+        });
+        for word in telling.filter(|word| word.len() >= 2 * VALUE_MIN) {
+            let own = hash(seed, word);
+            let fine = self.trusted.contains(&own) || self.fields.contains(&own);
+            if let Some(source) = self.prose.get(&own).filter(|_| !fine && words.len() < TEXT_WORDS)
+            {
+                return self.prose_of(*source);
+            }
+        }
+        Origin::Fine
+    }
+
+    fn prose_of(&self, source: u8) -> Origin {
+        Origin::Prose(self.sources.get(usize::from(source)).cloned().unwrap_or_default())
+    }
+
+    /// Every part of the value was said by somebody who is trusted: `https://shop.test/x` of
+    /// "look at shop.test, x".
+    fn parts_trusted(&self, word: &str, seed: u64) -> bool {
+        let mut parts = word.split(|char: char| !char.is_alphanumeric()).filter(|part| {
+            part.len() >= 3 && !matches!(*part, "http" | "https" | "www" | "com" | "org" | "net")
+        });
+        let mut any = false;
+        let all = parts.all(|part| {
+            any = true;
+            self.trusted.contains(&hash(seed, part))
+        });
+        any && all
+    }
+}
+
+/// A plain word, which says nothing of where it comes from: a value has a digit or a sign in it.
+fn is_common(word: &str) -> bool {
+    word.chars().all(char::is_alphabetic)
+}
