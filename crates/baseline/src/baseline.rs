@@ -1,10 +1,11 @@
 //! What was learned of an application: rates, session windows, endpoints.
 
-use crate::endpoints::Endpoint;
 use crate::features::{Features, NAMES, Window};
 use crate::file;
 use crate::model::Model;
+use crate::profile::{EndpointProfile, Oddity, Profiles, combine};
 use crate::rates::{RateStatus, Rates, SavedRates};
+use crate::sequence::{SavedSequences, Sequences, Step};
 use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 use std::collections::hash_map::Entry;
@@ -97,10 +98,13 @@ pub struct Score {
     pub anomaly: Option<f64>,
     /// The three features that contributed most.
     pub reasons: Vec<Reason>,
+    /// How unusual the request is for its endpoint; `None` where nothing is known of that.
+    #[serde(skip)]
+    pub request: Option<Oddity>,
+    /// A step that nobody would have expected.
+    #[serde(skip)]
+    pub step: Option<Step>,
 }
-
-/// Deviations of single requests that are kept to calibrate.
-const DEVIATIONS_MAX: usize = 1000;
 
 /// What a baseline file holds.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -110,11 +114,10 @@ pub(crate) struct Saved {
     windows: Vec<Features>,
     windows_seen: u64,
     model: Option<Model>,
-    endpoints: BTreeMap<u64, Endpoint>,
     counts: BTreeMap<u64, u64>,
     transitions: Vec<(u64, u64, u64)>,
-    deviations: Vec<f64>,
-    deviations_seen: u64,
+    profiles: BTreeMap<u64, EndpointProfile>,
+    sequences: SavedSequences,
 }
 
 /// What was learned.
@@ -130,14 +133,11 @@ pub struct Baseline {
     windows_seen: u64,
     fitted_at: u64,
     model: Option<Model>,
-    endpoints: HashMap<EndpointId, Endpoint, RandomState>,
     counts: HashMap<u64, u64, RandomState>,
     total: u64,
     transitions: HashMap<(u64, u64), u64, RandomState>,
-    /// Deviations of usual requests: a bounded sample, and the same in order.
-    deviations: Vec<f64>,
-    deviations_seen: u64,
-    sorted: Vec<f64>,
+    profiles: Profiles,
+    sequences: Sequences,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -159,13 +159,11 @@ impl Baseline {
             windows_seen: 0,
             fitted_at: 0,
             model: None,
-            endpoints: HashMap::default(),
             counts: HashMap::default(),
             total: 0,
             transitions: HashMap::default(),
-            deviations: Vec::new(),
-            deviations_seen: 0,
-            sorted: Vec::new(),
+            profiles: Profiles::new(config.endpoints_max),
+            sequences: Sequences::default(),
         }
     }
 
@@ -193,16 +191,51 @@ impl Baseline {
         baseline.windows_seen = saved.windows_seen;
         baseline.fitted_at = saved.windows_seen;
         baseline.model = saved.model;
-        baseline.endpoints =
-            saved.endpoints.into_iter().map(|(id, known)| (EndpointId(id), known)).collect();
         baseline.total = saved.counts.values().fold(0, |sum, count| sum.saturating_add(*count));
         baseline.counts = saved.counts.into_iter().collect();
         baseline.transitions =
             saved.transitions.into_iter().map(|(from, to, count)| ((from, to), count)).collect();
-        baseline.deviations = saved.deviations;
-        baseline.deviations_seen = saved.deviations_seen;
-        baseline.sort_deviations();
+        baseline.profiles = Profiles::load(config.endpoints_max, saved.profiles);
+        baseline.sequences = Sequences::load(saved.sequences);
         Ok(baseline)
+    }
+
+    /// Adds what another sensor learned.
+    pub fn merge(&mut self, other: Self) {
+        self.rates.absorb(other.rates);
+        for (endpoint, count) in other.counts {
+            let sum = self.counts.entry(endpoint).or_default();
+            *sum = sum.saturating_add(count);
+        }
+        self.total = self.total.saturating_add(other.total);
+        for (step, count) in other.transitions {
+            let room = self.transitions.len() < self.config.transitions_max;
+            if room || self.transitions.contains_key(&step) {
+                let sum = self.transitions.entry(step).or_default();
+                *sum = sum.saturating_add(count);
+            }
+        }
+        for window in other.windows {
+            self.keep_window(window);
+        }
+        self.profiles.absorb(&other.profiles);
+        self.sequences.absorb(other.sequences);
+        if self.windows_seen >= self.config.windows_min as u64 {
+            self.fitted_at = self.windows_seen;
+            self.model = Model::fit(&self.windows, self.config.seed).or(self.model.take());
+        }
+    }
+
+    /// What was learned of endpoints whose name holds `wanted`, or in short of all.
+    #[must_use]
+    pub fn told(&self, wanted: Option<&str>) -> Vec<String> {
+        self.profiles.told(wanted)
+    }
+
+    /// The name of an endpoint, where its requests are known.
+    #[must_use]
+    pub fn name(&self, endpoint: EndpointId) -> Option<&str> {
+        self.profiles.name(endpoint.0)
     }
 
     /// Tries whether [`Baseline::save`] can write there, before hours are spent on learning.
@@ -229,11 +262,10 @@ impl Baseline {
                 windows: self.windows.clone(),
                 windows_seen: self.windows_seen,
                 model: self.model.clone(),
-                endpoints: self.endpoints.iter().map(|(id, e)| (id.0, e.clone())).collect(),
                 counts: self.counts.iter().map(|(id, count)| (*id, *count)).collect(),
                 transitions,
-                deviations: self.deviations.clone(),
-                deviations_seen: self.deviations_seen,
+                profiles: self.profiles.saved(),
+                sequences: self.sequences.save(),
             },
         )
     }
@@ -255,6 +287,24 @@ impl Baseline {
 
     /// How unusual the transaction and the session window it stands in are.
     pub fn score(&mut self, tx: &Transaction, sighting: &Sighting, seen: &Seen) -> Score {
+        let request = self.profiles.score(tx, sighting, seen.actor.id);
+        let mut score = self.window_score(tx, sighting, seen);
+        let window = score.anomaly.map(|anomaly| 1.0 - anomaly);
+        let own = request.as_ref().and_then(|request| request.p);
+        score.step = self.sequences.score(tx, sighting, seen);
+        let step = score.step.as_ref().and_then(|step| step.p);
+        score.anomaly = combine(window.into_iter().chain(own).chain(step)).map(|p| 1.0 - p);
+        score.request = request;
+        score
+    }
+
+    /// The sum of the three strongest terms of the request at hand, for evaluation.
+    #[must_use]
+    pub fn request_score(&self) -> f32 {
+        self.profiles.last_score()
+    }
+
+    fn window_score(&mut self, tx: &Transaction, sighting: &Sighting, seen: &Seen) -> Score {
         let EndpointId(endpoint) = sighting.endpoint;
         let full = self.open.len() >= self.config.open_max;
         let ends = &mut self.ends;
@@ -282,37 +332,17 @@ impl Baseline {
             && let Some(model) = &self.model
         {
             let (anomaly, reasons) = model.score(&open.window.features());
-            open.score = Score { anomaly: Some(anomaly), reasons };
+            open.score = Score { anomaly: Some(anomaly), reasons, ..Score::default() };
         }
-        let mut score = open.score.clone();
-        if let Some((deviation, reason)) =
-            self.endpoints.get(&sighting.endpoint).and_then(|known| known.deviation(tx))
-            && let Some(anomaly) = self.calibrated(deviation)
-            && score.anomaly.is_none_or(|window| anomaly > window)
-        {
-            score.anomaly = Some(anomaly);
-            score.reasons.insert(0, reason);
-            score.reasons.truncate(3);
-        }
-        score
-    }
-
-    fn calibrated(&self, deviation: f64) -> Option<f64> {
-        if self.sorted.len() < self.config.windows_min {
-            return None;
-        }
-        let below = self.sorted.partition_point(|known| *known < deviation);
-        let as_odd = self.sorted.len().saturating_sub(below);
-        #[expect(clippy::cast_precision_loss, reason = "at most a thousand")]
-        let p = (as_odd as f64 + 1.0) / (self.sorted.len() as f64 + 1.0);
-        Some(1.0 - p)
+        open.score.clone()
     }
 
     /// Learns from the transaction, unless it was flagged: nothing flagged teaches.
     pub fn learn(&mut self, tx: &Transaction, sighting: &Sighting, seen: &Seen, flagged: bool) {
+        self.profiles.learn(tx, sighting, flagged);
+        self.sequences.learn(seen.actor.id, flagged);
         let EndpointId(endpoint) = sighting.endpoint;
         for merged in &sighting.merged {
-            self.endpoints.remove(merged);
             if let Some(count) = self.counts.remove(&merged.0) {
                 let sum = self.counts.entry(endpoint).or_default();
                 *sum = sum.saturating_add(count);
@@ -325,15 +355,7 @@ impl Baseline {
             }
             return;
         }
-        let full = self.endpoints.len() >= self.config.endpoints_max;
-        if !full || self.endpoints.contains_key(&sighting.endpoint) {
-            let known = self.endpoints.entry(sighting.endpoint).or_default();
-            if let Some((deviation, _)) = known.deviation(tx) {
-                self.sample_deviation(deviation);
-            }
-            if let Some(known) = self.endpoints.get_mut(&sighting.endpoint) {
-                known.learn(tx);
-            }
+        if self.counts.len() < self.config.endpoints_max || self.counts.contains_key(&endpoint) {
             let count = self.counts.entry(endpoint).or_default();
             *count = count.saturating_add(1);
             self.total = self.total.saturating_add(1);
@@ -348,29 +370,25 @@ impl Baseline {
         }
     }
 
-    fn sample_deviation(&mut self, deviation: f64) {
-        self.deviations_seen = self.deviations_seen.saturating_add(1);
-        let at =
-            place(self.deviations_seen, self.deviations.len(), DEVIATIONS_MAX, self.config.seed);
-        match at {
-            Some(at) if at == self.deviations.len() => self.deviations.push(deviation),
+    fn keep_window(&mut self, features: Features) {
+        self.windows_seen = self.windows_seen.saturating_add(1);
+        let max = self.config.windows_max;
+        match place(self.windows_seen, self.windows.len(), max, self.config.seed) {
+            Some(at) if at == self.windows.len() => self.windows.push(features),
             Some(at) => {
-                if let Some(slot) = self.deviations.get_mut(at) {
-                    *slot = deviation;
+                if let Some(slot) = self.windows.get_mut(at) {
+                    *slot = features;
                 }
             }
             None => {}
         }
     }
 
-    fn sort_deviations(&mut self) {
-        self.sorted.clone_from(&self.deviations);
-        self.sorted.sort_unstable_by(f64::total_cmp);
-    }
-
     /// Packet time moves on: windows close, and a model is fitted where one is due.
     pub fn tick(&mut self, now: Timestamp) {
         self.rates.tick(now);
+        self.profiles.tick(now);
+        self.sequences.tick(now);
         while let Some((end, session)) = self.ends.first().copied() {
             if end > now.nanos() {
                 break;
@@ -380,25 +398,13 @@ impl Baseline {
             if open.window.flagged || open.window.requests < 2 {
                 continue;
             }
-            self.windows_seen = self.windows_seen.saturating_add(1);
-            let features = open.window.features();
-            let max = self.config.windows_max;
-            match place(self.windows_seen, self.windows.len(), max, self.config.seed) {
-                Some(at) if at == self.windows.len() => self.windows.push(features),
-                Some(at) => {
-                    if let Some(slot) = self.windows.get_mut(at) {
-                        *slot = features;
-                    }
-                }
-                None => {}
-            }
+            self.keep_window(open.window.features());
         }
         // The first fit as soon as it may be, the next when half as much again is known.
         let due = self.fitted_at.saturating_add(self.fitted_at / 2);
         if self.windows_seen >= (self.config.windows_min as u64).max(due.saturating_add(1)) {
             self.fitted_at = self.windows_seen;
             self.model = Model::fit(&self.windows, self.config.seed).or(self.model.take());
-            self.sort_deviations();
         }
     }
 }

@@ -1,22 +1,32 @@
-//! Baseline files: JSON with a name and a version, replaced in one step.
+//! Baseline files: JSON with a name, a version and a checksum, replaced in one step.
 
 use crate::baseline::{Error, Saved};
 use crate::features::NAMES;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use std::fs::{self, File};
-use std::io::{BufReader, BufWriter, ErrorKind, Write};
+use std::io::{BufWriter, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
+use stilt_model::IdBuilder;
 
 const FORMAT: &str = "stilt-baseline";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const READ: &str = "read";
 const WRITE: &str = "write";
 
-#[derive(Serialize, Deserialize)]
-struct Envelope<T> {
+#[derive(Deserialize)]
+struct Envelope {
     format: String,
     version: u32,
-    baseline: T,
+    /// Of the bytes of `baseline`; earlier versions had none.
+    #[serde(default)]
+    checksum: String,
+    baseline: Box<RawValue>,
+}
+
+/// BLAKE3 of what was learned, 64 bits of it: against damage, not against forgery.
+fn checksum(baseline: &str) -> String {
+    format!("{:016x}", IdBuilder::new(FORMAT).text(baseline).finish())
 }
 
 fn io(doing: &'static str, path: &Path) -> impl Fn(std::io::Error) -> Error {
@@ -43,8 +53,14 @@ pub(crate) fn read(path: &Path) -> Result<Saved, Error> {
     if file.metadata().is_ok_and(|about| about.is_dir()) {
         return Err(io(READ, path)(ErrorKind::IsADirectory.into()));
     }
-    let envelope: Envelope<Saved> = serde_json::from_reader(BufReader::new(file))
-        .map_err(|error| wrong(format!("{error}; learn it anew with stilt learn")))?;
+    let mut text = String::new();
+    let mut file = file;
+    file.read_to_string(&mut text).map_err(|error| match error.kind() {
+        ErrorKind::InvalidData => wrong("it is no text; learn it anew with stilt learn".to_owned()),
+        _ => io(READ, path)(error),
+    })?;
+    let unread = |error| wrong(format!("{error}; learn it anew with stilt learn"));
+    let envelope: Envelope = serde_json::from_str(&text).map_err(unread)?;
     if envelope.format != FORMAT || envelope.version != VERSION {
         return Err(wrong(format!(
             "it says {} version {}, wanted is {FORMAT} version {VERSION}; \
@@ -52,10 +68,18 @@ pub(crate) fn read(path: &Path) -> Result<Saved, Error> {
             envelope.format, envelope.version
         )));
     }
-    if envelope.baseline.features != NAMES {
+    let found = checksum(envelope.baseline.get());
+    if envelope.checksum != found {
+        return Err(wrong(format!(
+            "it is damaged (checksum {found}, written was {}); learn it anew with stilt learn",
+            envelope.checksum
+        )));
+    }
+    let saved: Saved = serde_json::from_str(envelope.baseline.get()).map_err(unread)?;
+    if saved.features != NAMES {
         return Err(wrong("it holds other features; learn it anew with stilt learn".to_owned()));
     }
-    Ok(envelope.baseline)
+    Ok(saved)
 }
 
 /// The file that is written, links followed, and whether it is one that can be replaced: a device
@@ -87,11 +111,12 @@ pub(crate) fn check_target(path: &Path) -> Result<(), Error> {
 }
 
 pub(crate) fn write(path: &Path, saved: &Saved) -> Result<(), Error> {
-    let envelope = Envelope { format: FORMAT.to_owned(), version: VERSION, baseline: saved };
+    let baseline = serde_json::to_string(saved).map_err(|error| io(WRITE, path)(error.into()))?;
+    let sum = checksum(&baseline);
     let fill = |file: File| {
         let mut writer = BufWriter::new(file);
-        serde_json::to_writer(&mut writer, &envelope)?;
-        writer.write_all(b"\n")?;
+        write!(writer, r#"{{"format":"{FORMAT}","version":{VERSION},"checksum":"{sum}","#)?;
+        writeln!(writer, r#""baseline":{baseline}}}"#)?;
         writer.into_inner().map_err(std::io::IntoInnerError::into_error)
     };
     let (real, ordinary) = place(path);

@@ -2,11 +2,14 @@
 //! and endpoint requests (linfa) with calibrated scores and reasons.
 
 mod baseline;
-mod endpoints;
 mod features;
 mod file;
 mod model;
+mod profile;
 pub mod rates;
+pub mod sequence;
 
 pub use baseline::{Baseline, Config, Error, Reason, Score};
+pub use profile::{Deviation, Group, Oddity, combine};
 pub use rates::{RateStatus, Rates, SavedRates};
+pub use sequence::Step;

@@ -324,6 +324,43 @@ impl Rates {
         }
     }
 
+    /// Adds what another sensor learned. Of an actor that both saw at one endpoint the busier
+    /// track stays.
+    pub fn absorb(&mut self, other: Self) {
+        for (endpoint, theirs) in other.peers {
+            let own = self.peers.entry(endpoint).or_default();
+            own.requests = own.requests.saturating_add(theirs.requests);
+            own.actors = own.actors.saturating_add(theirs.actors);
+            for (from, into) in [(theirs.best, &mut own.best), (theirs.windows, &mut own.windows)] {
+                for (count, times) in from {
+                    let sum = into.entry(count).or_default();
+                    *sum = sum.saturating_add(times);
+                }
+            }
+        }
+        for (key, track) in other.tracks {
+            let (endpoint, actor) = key;
+            let seconds = |track: &Track| track.last.div_euclid(1_000_000_000);
+            let Some(own) = self.tracks.get_mut(&key) else {
+                self.idle.insert((seconds(&track), endpoint, actor));
+                self.tracks.insert(key, track);
+                continue;
+            };
+            let (less, more) =
+                if own.best >= track.best { (&track, &*own) } else { (&*own, &track) };
+            if let Some(peers) = self.peers.get_mut(&endpoint) {
+                peers.actors = peers.actors.saturating_sub(1);
+                if !less.flagged {
+                    peers.leave(less.best);
+                }
+            }
+            let more = more.clone();
+            self.idle.remove(&(seconds(own), endpoint, actor));
+            self.idle.insert((seconds(&more), endpoint, actor));
+            *own = more;
+        }
+    }
+
     /// What can be saved: tracks and endpoints, in order.
     #[must_use]
     pub fn save(&self) -> SavedRates {
@@ -398,6 +435,19 @@ mod tests {
         burst(&mut rates, 30, 1, 100, 60);
         let second = burst(&mut rates, 0, 2, 110, 60).unwrap();
         assert_eq!(second.peer_max, 1);
+    }
+
+    #[test]
+    fn two_sensors_together_know_the_actors_of_both() {
+        let (mut one, mut other) = (Rates::default(), Rates::default());
+        burst(&mut one, 12, 1, 10, 60);
+        burst(&mut other, 20, 1, 40, 60);
+        one.absorb(other);
+        let status = burst(&mut one, 0, 2, 100, 60).unwrap();
+        // The 20 peers of the other sensor, and actor 1, whom both saw.
+        assert_eq!((status.peers, status.peer_max), (21, 1));
+        one.tick(at(100 * 86_400));
+        assert!(one.peers.is_empty() && one.idle.is_empty() && one.tracks.is_empty());
     }
 
     #[test]

@@ -29,6 +29,9 @@ pub(crate) enum Command {
     Inventory(Inventory),
     /// Learns a baseline and raises no alert
     Learn(Learn),
+    /// Shows or merges baselines
+    #[command(subcommand)]
+    Baseline(BaselineCommand),
     /// Lists the detections, or explains one
     Detections {
         /// Id of one detection
@@ -45,6 +48,26 @@ pub(crate) enum Command {
     /// Checks, tries or suggests policies
     #[command(subcommand)]
     Policy(PolicyCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BaselineCommand {
+    /// Shows what was learned: a line per endpoint, or one endpoint with its parameters
+    Show {
+        /// Baseline file
+        file: PathBuf,
+        /// Part of the endpoint's name, as `GET /orders`
+        endpoint: Option<String>,
+    },
+    /// Makes one baseline of those of several sensors (with one installation key)
+    Merge {
+        /// Baseline files
+        #[arg(required = true, num_args = 2.., value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Where to write the merged baseline
+        #[arg(short, long, value_name = "BASELINE")]
+        output: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]

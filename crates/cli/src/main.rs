@@ -4,6 +4,7 @@
 //! error.
 
 mod args;
+mod baseline;
 mod carve;
 mod commands;
 mod doctor;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Command::Sessions(sessions) => commands::sessions(&sessions),
         Command::Inventory(inventory) => inventory::show(&inventory),
         Command::Learn(learn) => commands::learn(learn),
+        Command::Baseline(command) => baseline::run(command),
         Command::Detections { id } => commands::detections(id.as_deref()),
         Command::Schema { record } => commands::schema(&record),
         Command::Policy(command) => policy::run(command),

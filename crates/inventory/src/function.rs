@@ -14,7 +14,9 @@ const BULK_RECORDS: u64 = 100;
 const BULK_BYTES: u64 = 1 << 20;
 
 /// A sensitive business function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 pub enum Function {
     /// Signing in and out, tokens.
     Authentication,

@@ -1,3 +1,7 @@
-//! Departures from what was learned as normal.
+//! What is far from normal, as it was learned from the traffic itself.
 
+pub(crate) mod busiest;
+pub(crate) mod query_pattern;
 pub(crate) mod request_rate;
+pub(crate) mod sensitive_access;
+pub(crate) mod sequence;

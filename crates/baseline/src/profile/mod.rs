@@ -1,0 +1,514 @@
+//! Profiles: what requests to each endpoint usually look like, and what is unusual about one.
+//!
+//! Every request is scored against what *other* actors sent, before anything is learned of it.
+//! What deviates on several accounts at once waits in quarantine for a day of packet time before
+//! it teaches, unless others do the same (then it is how the application is used now).
+//!
+//! An endpoint takes about 0.7 KB and 2 KB of recent scores, a parameter 0.9 KB (1.5 KB at most).
+
+mod calibrate;
+mod endpoint;
+mod facts;
+mod param;
+#[cfg(test)]
+mod tests;
+mod text;
+mod told;
+mod view;
+
+pub use calibrate::combine;
+use endpoint::{Profile, Term, Texts, What};
+use foldhash::fast::RandomState;
+use param::Side;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use stilt_inventory::Sighting;
+use stilt_model::{ActorId, EndpointId, Timestamp, Transaction};
+use view::View;
+
+pub(crate) use calibrate::Recent;
+pub(crate) use endpoint::{Profile as EndpointProfile, about};
+pub(crate) use facts::{By, Fact, Peak};
+pub(crate) use view::hash;
+
+/// What is less surprising than one in thirty turns is no signal.
+const SIGNAL_MIN: f32 = 3.4;
+/// So much more unusual than anybody else (nats: a factor of two).
+const MARGIN: f32 = 0.7;
+/// Requests that wait before they teach, and for how long (seconds).
+const WAITING_MAX: usize = 1024;
+const WAITING_SECS: i64 = 86_400;
+/// Deviations watched for spreading to others.
+const SPREAD_MAX: usize = 4096;
+/// Actors that make a deviation the new usage.
+const SPREAD_MIN: usize = 3;
+
+/// Signals of one group may have one cause; those of two groups are independent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Group {
+    /// Which parameters there are.
+    Structure,
+    /// A value breaks the form or the list that its parameter follows.
+    Form,
+    /// Marks that mean something to a parser, where such a parameter has none.
+    Syntax,
+    /// A value of free text unlike all others.
+    Free,
+    /// What came of it.
+    Answer,
+}
+
+/// One way in which a request deviates from what everybody else sends.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Deviation {
+    /// Signals of one group count once.
+    pub group: Group,
+    /// Equal for equal deviations of one endpoint.
+    pub key: u64,
+    /// Tells it from deviations of the same kind by other values.
+    pub value: u64,
+    /// What was looked at, in snake case with the parameter (`length of q`).
+    pub feature: String,
+    /// What was found.
+    pub observed: String,
+    /// What others send.
+    pub expected: String,
+    /// How unusual, as a chance.
+    pub p: f64,
+    /// Turns of other actors that it is held against.
+    pub support: u64,
+}
+
+/// How unusual a request is for its endpoint.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Oddity {
+    /// How likely a usual request is as unusual; `None` while there is nothing to compare with.
+    pub p: Option<f64>,
+    /// Scores that `p` is calibrated on.
+    pub calibrated: u64,
+    /// About how many actors the endpoint is known from.
+    pub actors: u64,
+    /// Ways in which it deviates beyond everybody else, the strongest first.
+    pub deviations: Vec<Deviation>,
+}
+
+/// Whom a deviation was seen from.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Spread {
+    at: i64,
+    actors: Vec<By>,
+}
+
+/// A request that may teach later.
+#[derive(Debug)]
+struct Waiting {
+    until: i64,
+    view: View,
+    score: f32,
+    names: Vec<(usize, Box<str>)>,
+}
+
+/// What was learned of requests to all endpoints.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Profiles {
+    endpoints: HashMap<u64, Profile, RandomState>,
+    idle: BTreeSet<(i64, u64)>,
+    /// What waits at a restart never teaches.
+    #[serde(skip)]
+    waiting: VecDeque<Waiting>,
+    suspects: BTreeMap<ActorId, i64>,
+    spread: HashMap<u64, Spread, RandomState>,
+    spread_order: BTreeSet<(i64, u64)>,
+    max: usize,
+    // Of the request at hand.
+    #[serde(skip)]
+    view: View,
+    #[serde(skip)]
+    terms: Vec<Term>,
+    #[serde(skip)]
+    score: f32,
+    #[serde(skip)]
+    keys: Vec<u64>,
+}
+
+/// Names and texts straight from a transaction.
+struct Leaves<'a>(&'a Transaction);
+
+impl Texts for Leaves<'_> {
+    fn name(&self, leaf: usize) -> &str {
+        view::name(self.0, leaf)
+    }
+
+    fn shown(&self, leaf: usize) -> Option<&str> {
+        view::shown(self.0, leaf)
+    }
+}
+
+impl Texts for Waiting {
+    fn name(&self, leaf: usize) -> &str {
+        let found = self.names.iter().find(|(known, _)| *known == leaf);
+        found.map_or("id in the path", |(_, name)| name)
+    }
+
+    fn shown(&self, _leaf: usize) -> Option<&str> {
+        None
+    }
+}
+
+fn group(term: &Term) -> Group {
+    match term.what {
+        What::Unknown | What::Missing | What::Repeated | What::Order => Group::Structure,
+        What::Status | What::Size | What::Latency => Group::Answer,
+        What::Value(Side::Marks) if term.closed => Group::Syntax,
+        What::Value(_) if term.closed => Group::Form,
+        What::Value(_) => Group::Free,
+    }
+}
+
+impl Profiles {
+    pub(crate) fn new(max: usize) -> Self {
+        Self { max: max.max(1), ..Self::default() }
+    }
+
+    /// How unusual a request is; [`Self::learn`] must be told of the same one next.
+    pub(crate) fn score(
+        &mut self,
+        tx: &Transaction,
+        sighting: &Sighting,
+        actor: ActorId,
+    ) -> Option<Oddity> {
+        self.view.read(tx, sighting, actor);
+        self.terms.clear();
+        self.keys.clear();
+        self.score = 0.0;
+        let profile = self.endpoints.get(&self.view.endpoint.0)?;
+        let wider = self.endpoints.get(&self.view.service);
+        profile.odd(&self.view, wider, &mut self.terms);
+        profile.compare(self.view.by, &mut self.terms);
+        self.terms.sort_by(|a, b| {
+            b.score.total_cmp(&a.score).then_with(|| (a.what, a.param).cmp(&(b.what, b.param)))
+        });
+        self.score = self.terms.iter().take(3).map(|term| term.score).sum();
+        let by = self.view.by;
+        let mut groups: Vec<Group> = Vec::new();
+        let mut deviations = Vec::new();
+        for term in &self.terms {
+            // A number that is only new (the next page), or words, count for the score alone.
+            let item = term.item.and_then(|item| self.view.items.get(item));
+            let counted = matches!(term.what, What::Value(Side::Value))
+                && (!term.closed || item.is_some_and(|item| item.number.is_some()));
+            let signal = !counted && term.score >= SIGNAL_MIN && term.score >= term.others + MARGIN;
+            if !signal || groups.contains(&group(term)) {
+                continue;
+            }
+            let key = self.key(term);
+            let others = self
+                .spread
+                .get(&key)
+                .map_or(0, |seen| seen.actors.iter().filter(|other| **other != by).count());
+            if others >= SPREAD_MIN {
+                continue;
+            }
+            groups.push(group(term));
+            self.keys.push(key);
+            let source = wider.filter(|_| {
+                profile.param(term.param).is_none_or(|param| param.whole.turns < endpoint::THIN)
+            });
+            let mut told = explain(tx, &self.view, profile, source, term);
+            told.key = key;
+            deviations.push(told);
+        }
+        let (p, calibrated) = self.p(profile, wider);
+        Some(Oddity { p, calibrated, actors: profile.actors(), deviations })
+    }
+
+    /// The p-value among recent scores of the endpoint, or of the service while it has few.
+    fn p(&self, profile: &Profile, wider: Option<&Profile>) -> (Option<f64>, u64) {
+        let own = &profile.recent;
+        let recent = match wider {
+            Some(wider) if own.len() < RECENT_MIN && wider.recent.len() > own.len() => {
+                &wider.recent
+            }
+            _ => own,
+        };
+        (recent.p(self.score), recent.seen())
+    }
+
+    /// The score of the request at hand: the sum of its three strongest terms, in nats.
+    pub(crate) fn last_score(&self) -> f32 {
+        self.score
+    }
+
+    fn key(&self, term: &Term) -> u64 {
+        let value = match (term.what, term.item.and_then(|item| self.view.items.get(item))) {
+            (What::Value(Side::Value), Some(item)) => item.value,
+            _ => 0,
+        };
+        let what = match term.what {
+            What::Value(side) => 16 + side as u64,
+            What::Unknown => 1,
+            What::Missing => 2,
+            What::Repeated => 3,
+            What::Order => 4,
+            What::Status => 5,
+            What::Size => 6,
+            What::Latency => 7,
+        };
+        let parts = [self.view.endpoint.0, what, term.param, value].map(u64::to_le_bytes);
+        hash(&parts.each_ref().map(<[u8; 8]>::as_slice))
+    }
+
+    /// Learns the request that was scored last.
+    pub(crate) fn learn(&mut self, tx: &Transaction, sighting: &Sighting, flagged: bool) {
+        let now = tx.start.secs();
+        for merged in &sighting.merged {
+            self.merge_endpoint(*merged, sighting);
+        }
+        if flagged {
+            self.suspects.insert(self.view.actor, now);
+            return;
+        }
+        if tx.request.is_none() {
+            return;
+        }
+        let view = core::mem::take(&mut self.view);
+        let keys = core::mem::take(&mut self.keys);
+        let spreads = keys.iter().map(|key| self.spread(*key, view.by, now)).filter(|new| *new);
+        let new = spreads.count();
+        if new >= 2 {
+            self.wait(tx, &view, now);
+        } else {
+            let terms = core::mem::take(&mut self.terms);
+            self.teach(&view, &terms, self.score, now, &Leaves(tx), sighting);
+            self.terms = terms;
+        }
+        self.view = view;
+        self.keys = keys;
+    }
+
+    /// Notes that `by` deviates so; whether it is still new among actors.
+    fn spread(&mut self, key: u64, by: By, now: i64) -> bool {
+        if !self.spread.contains_key(&key) {
+            while self.spread.len() >= SPREAD_MAX {
+                let Some((_, oldest)) = self.spread_order.pop_first() else { break };
+                self.spread.remove(&oldest);
+            }
+            self.spread_order.insert((now, key));
+            self.spread.insert(key, Spread { at: now, actors: Vec::new() });
+        }
+        let Some(seen) = self.spread.get_mut(&key) else { return true };
+        if now.saturating_sub(seen.at) > WAITING_SECS {
+            self.spread_order.remove(&(seen.at, key));
+            self.spread_order.insert((now, key));
+            *seen = Spread { at: now, actors: Vec::new() };
+        }
+        if seen.actors.len() < SPREAD_MIN && !seen.actors.contains(&by) {
+            seen.actors.push(by);
+        }
+        seen.actors.len() < SPREAD_MIN
+    }
+
+    fn wait(&mut self, tx: &Transaction, view: &View, now: i64) {
+        if self.waiting.len() >= WAITING_MAX {
+            self.waiting.pop_front();
+        }
+        let mut names: Vec<(usize, Box<str>)> = Vec::new();
+        for values in view.params() {
+            if let Some(item) = values.first() {
+                names.push((item.leaf, view::name(tx, item.leaf).into()));
+            }
+        }
+        self.waiting.push_back(Waiting {
+            until: now.saturating_add(WAITING_SECS),
+            view: view.clone(),
+            score: self.score,
+            names,
+        });
+    }
+
+    fn teach(
+        &mut self,
+        view: &View,
+        terms: &[Term],
+        score: f32,
+        now: i64,
+        text: &impl Texts,
+        sighting: &Sighting,
+    ) {
+        let thin = {
+            let profile = self.profile(view.endpoint.0, now, &sighting.name);
+            profile.learn(view, terms, text);
+            profile.recent.add(score);
+            profile.recent.len() < RECENT_MIN
+        };
+        if thin {
+            let wider = self.profile(view.service, now, &sighting.service);
+            wider.learn(view, &[], text);
+            wider.recent.add(score);
+        }
+    }
+
+    /// The profile of an endpoint, made where it is new; the one that was quiet for longest makes
+    /// room.
+    fn profile(&mut self, id: u64, now: i64, name: &str) -> &mut Profile {
+        let hour = now.div_euclid(3600);
+        if !self.endpoints.contains_key(&id) {
+            while self.endpoints.len() >= self.max {
+                let Some((_, oldest)) = self.idle.pop_first() else { break };
+                self.endpoints.remove(&oldest);
+            }
+            self.idle.insert((hour, id));
+        }
+        let profile = self.endpoints.entry(id).or_insert_with(|| Profile::new(name, now));
+        let before = profile.last.div_euclid(3600);
+        if before < hour {
+            self.idle.remove(&(before, id));
+            self.idle.insert((hour, id));
+        }
+        profile.last = profile.last.max(now);
+        profile
+    }
+
+    fn merge_endpoint(&mut self, merged: EndpointId, sighting: &Sighting) {
+        let Some(old) = self.endpoints.remove(&merged.0) else { return };
+        self.idle.remove(&(old.last.div_euclid(3600), merged.0));
+        self.profile(sighting.endpoint.0, old.last, &sighting.name).absorb(&old);
+    }
+
+    /// Packet time moves on: what waited long enough teaches, unless its actor was flagged since.
+    pub(crate) fn tick(&mut self, now: Timestamp) {
+        while self.waiting.front().is_some_and(|waiting| waiting.until <= now.secs()) {
+            let Some(waiting) = self.waiting.pop_front() else { break };
+            if self.suspects.contains_key(&waiting.view.actor) {
+                continue;
+            }
+            if let Some(profile) = self.endpoints.get_mut(&waiting.view.endpoint.0) {
+                profile.learn(&waiting.view, &[], &waiting);
+                profile.recent.add(waiting.score);
+            }
+        }
+        let over = now.secs().saturating_sub(2 * WAITING_SECS);
+        self.suspects.retain(|_, last| *last >= over);
+    }
+
+    /// Profiles by endpoint and service.
+    pub(crate) fn saved(&self) -> BTreeMap<u64, Profile> {
+        self.endpoints.iter().map(|(id, profile)| (*id, profile.clone())).collect()
+    }
+
+    /// Endpoints and services in words, by name.
+    pub(crate) fn told(&self, wanted: Option<&str>) -> Vec<String> {
+        let mut all: Vec<(&Profile, bool)> = self
+            .endpoints
+            .iter()
+            .filter(|(_, known)| wanted.is_none_or(|name| known.name.contains(name)))
+            .map(|(_, known)| (known, wanted.is_some()))
+            .collect();
+        all.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name).then(b.whole.turns.cmp(&a.whole.turns)));
+        all.into_iter().map(|(known, fully)| told::profile(known, fully)).collect()
+    }
+
+    /// The name of an endpoint.
+    pub(crate) fn name(&self, endpoint: u64) -> Option<&str> {
+        self.endpoints.get(&endpoint).map(|known| &*known.name)
+    }
+
+    /// Adds what another sensor learned.
+    pub(crate) fn absorb(&mut self, other: &Self) {
+        for (id, profile) in other.saved() {
+            self.profile(id, profile.last, &profile.name).absorb(&profile);
+        }
+    }
+
+    /// From what was saved.
+    pub(crate) fn load(max: usize, saved: BTreeMap<u64, Profile>) -> Self {
+        let mut profiles = Self::new(max);
+        for (id, profile) in saved {
+            profiles.idle.insert((profile.last.div_euclid(3600), id));
+            profiles.endpoints.insert(id, profile);
+        }
+        profiles
+    }
+}
+
+/// Scores of its own from which on an endpoint is judged by them alone.
+const RECENT_MIN: usize = 200;
+
+/// A term in an analyst's words.
+fn explain(
+    tx: &Transaction,
+    view: &View,
+    profile: &Profile,
+    wider: Option<&Profile>,
+    term: &Term,
+) -> Deviation {
+    let by = view.by;
+    let item = term.item.and_then(|item| view.items.get(item));
+    let own = profile.param(term.param);
+    let param = wider.and_then(|wider| wider.param(term.param)).or(own);
+    let name = item.map_or_else(
+        || param.map_or(String::new(), |param| param.name.to_string()),
+        |item| view::name(tx, item.leaf).to_owned(),
+    );
+    let number = |value: f32| format!("{value:.0}");
+    let (longest, latest) = profile.answers(by);
+    let (feature, observed, expected) = match term.what {
+        What::Unknown => {
+            ("parameter".to_owned(), name, "a parameter that other callers send".to_owned())
+        }
+        What::Missing => (
+            "missing parameter".to_owned(),
+            format!("no {name}"),
+            param.map_or(String::new(), |param| {
+                format!("there in {:.0} % of requests", 100.0 * profile.share(param))
+            }),
+        ),
+        What::Repeated => (format!("times {name}"), "several".to_owned(), "once".to_owned()),
+        What::Order => (
+            "order of parameters".to_owned(),
+            "never seen before".to_owned(),
+            "one of the usual orders".to_owned(),
+        ),
+        What::Status => {
+            ("status".to_owned(), number(view.status.map_or(0.0, f32::from)), "never so".to_owned())
+        }
+        What::Size => (
+            "bytes of the answer".to_owned(),
+            number(view.size.unwrap_or(0.0)),
+            format!("at most {longest:.0}"),
+        ),
+        What::Latency => (
+            "milliseconds until the answer".to_owned(),
+            number(view.latency.unwrap_or(0.0)),
+            format!("at most {latest:.0}"),
+        ),
+        What::Value(side) => {
+            let (feature, mut observed) = value_words(side, item, &name);
+            if let (Side::Marks, Some(item), Some(param)) = (side, item, param) {
+                observed = param.new_marks(item, by);
+            }
+            (feature, observed, param.map_or(String::new(), |param| param.expected(side, by)))
+        }
+    };
+    Deviation {
+        group: group(term),
+        key: 0,
+        value: term.detail,
+        feature,
+        observed,
+        expected,
+        p: f64::from(-term.score).exp(),
+        support: u64::from(param.map_or(profile.whole.turns, |param| param.whole.turns)),
+    }
+}
+
+fn value_words(side: Side, item: Option<&view::Item>, name: &str) -> (String, String) {
+    let Some(item) = item else { return (format!("value of {name}"), String::new()) };
+    match side {
+        Side::Kind => (format!("kind of {name}"), text::kind_name(item.kind).to_owned()),
+        Side::Marks => (format!("characters of {name}"), String::new()),
+        Side::Length => (format!("length of {name}"), format!("{:.0} bytes", item.length)),
+        Side::Number => (format!("size of {name}"), format!("{:.0}", item.number.unwrap_or(0.0))),
+        Side::Value => (format!("value of {name}"), "a new one".to_owned()),
+    }
+}

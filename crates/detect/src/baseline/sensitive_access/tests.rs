@@ -1,0 +1,136 @@
+//! Granted access to sensitive functions that is not this caller's, and what looks like it.
+
+use crate::testing::{App, DAY, HOUR, Town, browser, chance, elsewhere, home};
+use stilt_inventory::test_support::{Tx, get, jwt, post};
+
+const RULE: &str = super::SPEC.rule.id;
+const USERS: u64 = 16;
+const STAFF: u64 = 4;
+
+/// The token tells who it is, and what for.
+fn by(user: u64, role: &str, tx: Tx) -> Tx {
+    let claims =
+        format!(r#"{{"sub":"{}","role":"{role}","iat":1795305600}}"#, crate::testing::name(user));
+    tx.from(&home(user)).agent(browser(user)).bearer(&jwt(&claims))
+}
+
+fn role(user: u64) -> &'static str {
+    if user < STAFF { "clerk" } else { "customer" }
+}
+
+/// A transfer of money that clerks do.
+fn payout(n: u64) -> Tx {
+    post("/bank/payouts")
+        .json(&format!(r#"{{"amount":{},"recipient":"acct-{n}","currency":"EUR"}}"#, 10 + n))
+        .answer(r#"{"ok":true,"state":"booked"}"#)
+}
+
+fn read(n: u64) -> Tx {
+    get(&format!("/bank/news?page={}", n % 3)).answer(r#"{"news":[{"title":"x"}]}"#)
+}
+
+/// Five days from eight to six: clerks pay out, everybody reads.
+fn usual(town: &mut Town, days: u64) {
+    for user in 0..USERS {
+        for day in 0..days {
+            let morning = DAY * day as f64 + 8.0 * HOUR;
+            for n in 0..12 {
+                let at = morning + 10.0 * HOUR * chance(&[user, day, n]);
+                town.at(at, by(user, role(user), read(n)));
+                if user < STAFF && n % 2 == 0 {
+                    town.at(at + 30.0, by(user, role(user), payout(n + day)));
+                }
+            }
+        }
+    }
+}
+
+fn check(days: u64, plan: impl Fn(&mut Town, f64), expected: usize) {
+    let mut town = Town::new(RULE);
+    usual(&mut town, days);
+    plan(&mut town, DAY * days as f64);
+    town.run();
+    let stories = town.stories();
+    assert_eq!(stories.len(), expected, "{stories:#?} {:?}", town.not_evaluated());
+}
+
+#[test]
+fn an_old_caller_of_another_role_in_a_closed_circle_is_told() {
+    check(3, |town, end| town.at(end + 9.0 * HOUR, by(9, "customer", payout(1))), 1);
+}
+
+#[test]
+fn a_clerk_at_night_from_elsewhere_is_told() {
+    check(
+        4,
+        |town, end| {
+            let tx = by(2, "clerk", payout(1)).from(&elsewhere(7)).agent("curl/8.5");
+            town.at(end + 2.0 * HOUR, tx);
+        },
+        1,
+    );
+}
+
+#[test]
+fn a_colleague_of_the_same_role_is_usual() {
+    check(
+        3,
+        |town, end| {
+            for n in 0..30 {
+                town.at(end + 8.0 * HOUR + 60.0 * n as f64, by(40, "clerk", read(n)));
+            }
+            town.at(end + 9.0 * HOUR, by(40, "clerk", payout(1)));
+        },
+        0,
+    );
+}
+
+#[test]
+fn one_thing_out_of_the_ordinary_is_usual() {
+    // Late at night.
+    check(4, |town, end| town.at(end + 2.0 * HOUR, by(2, "clerk", payout(1))), 0);
+    // From a train.
+    check(
+        4,
+        |town, end| {
+            let tx = by(2, "clerk", payout(1)).from(&elsewhere(7));
+            town.at(end + 9.0 * HOUR, tx);
+        },
+        0,
+    );
+    // The end of the month.
+    check(
+        4,
+        |town, end| {
+            for n in 0..40 {
+                town.at(end + 9.0 * HOUR + 30.0 * n as f64, by(2, "clerk", payout(n)));
+            }
+        },
+        0,
+    );
+}
+
+#[test]
+fn what_is_no_secret_or_open_to_all_is_usual() {
+    check(
+        4,
+        |town, end| {
+            let tx = by(9, "customer", read(1)).from(&elsewhere(7)).agent("curl/8.5");
+            town.at(end + 2.0 * HOUR, tx);
+        },
+        0,
+    );
+    let mut town = Town::new(RULE);
+    for user in 0..40 {
+        for n in 0..8 {
+            let at = HOUR * (n as f64 + chance(&[user, n]));
+            let own = App::Json.by(user, read(n));
+            town.at(at, own);
+            if user + n > 12 {
+                town.at(at + 5.0, App::Json.by(user, payout(n)));
+            }
+        }
+    }
+    town.run();
+    assert!(town.stories().is_empty(), "{:#?}", town.stories());
+}

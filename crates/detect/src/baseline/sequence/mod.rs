@@ -1,0 +1,263 @@
+//! Steps in an order that nobody takes (OWASP API6:2023, CWE-841).
+//!
+//! One step that was never seen is everyday life. Told is a step that changes something, that is
+//! less likely than any step of any other actor, and that comes after several unlikely ones.
+
+#[cfg(test)]
+mod tests;
+
+use crate::baseline::busiest::Busiest;
+use crate::context::{Context, Observation};
+use crate::keep::Keep;
+use crate::settings::{Settings, SettingsError};
+use crate::spec::{Detector, NotEvaluated, Spec, Tuning};
+use crate::tale::{Tale, counted};
+use crate::tell::{self, signal};
+use core::time::Duration;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use stilt_baseline::Step;
+use stilt_inventory::EndpointKind;
+use stilt_model::{ActorId, EndpointId, Finding, Outcome, Rule, Severity, Timestamp};
+
+pub(crate) const SPEC: Spec = Spec {
+    rule: Rule {
+        id: "baseline.sequence",
+        title: "Actions in an order that nobody takes",
+        owasp: &["API6:2023"],
+        attack: &["T1190"],
+        references: &["CWE-841"],
+    },
+    severity: Severity::Medium,
+    looks_for: "A successful step that changes something, that others take as well, and that is \
+                less likely, after the actor's last two actions, than any step of any other \
+                actor, as one of four unlikely steps in an hour, three times as many as any \
+                other actor's. Where enough is known, one step whose p-value is within the alert \
+                budget.",
+    needs: "Ten other actors of the service and 30 turns in the same situation.",
+    look_alikes: "One unusual step: a link, a resumed cart, the back button. What three actors do \
+                  is a new way through the application.",
+    tuning: &[
+        Tuning { key: "actors_min", meaning: "other actors of the service" },
+        Tuning { key: "support_min", meaning: "turns of others in the same situation" },
+        Tuning { key: "distinct_min", meaning: "different unlikely steps of one actor in an hour" },
+        Tuning {
+            key: "alerts_per_day",
+            meaning: "alerts a day that chance may raise, of all steps that are judged by p-value \
+                      alone",
+        },
+    ],
+    build: |settings| Ok(Box::new(Sequence::new(settings)?)),
+};
+
+/// Actors watched at most.
+const WALKERS_MAX: usize = 10_000;
+/// Unlikely steps watched for others who take them.
+const SHARED_MAX: usize = 10_000;
+/// Actors that make a step a way.
+const SHARED_MIN: usize = 3;
+/// Steps a day that the alert budget is spread over, at least.
+const DAY_MIN: u64 = 20_000;
+/// Twice as unlikely (nats).
+const MARGIN: f64 = 0.7;
+/// Steps known of a service before any is judged.
+const STEPS_MIN: u64 = 200;
+const SPAN: Duration = Duration::from_secs(3600);
+const DISTINCT_MAX: usize = 32;
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Limits {
+    actors_min: u64,
+    support_min: u64,
+    distinct_min: u64,
+    alerts_per_day: f64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { actors_min: 10, support_min: 30, distinct_min: 4, alerts_per_day: 1.0 }
+    }
+}
+
+/// One actor's unlikely steps.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Walker {
+    distinct: BTreeSet<(u64, u64)>,
+    place: Option<String>,
+    first: Timestamp,
+    last: Timestamp,
+    tale: Tale,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Sequence {
+    #[serde(skip)]
+    limits: Limits,
+    walkers: Keep<(u64, ActorId), Walker>,
+    busiest: BTreeMap<u64, Busiest>,
+    shared: Keep<(u64, u64), Vec<ActorId>>,
+    learning: BTreeSet<u64>,
+    day: (i64, u64, u64),
+}
+
+impl Sequence {
+    fn new(settings: &Settings) -> Result<Self, SettingsError> {
+        Ok(Self {
+            limits: settings.own()?,
+            walkers: Keep::new(WALKERS_MAX),
+            busiest: BTreeMap::new(),
+            shared: Keep::new(SHARED_MAX),
+            learning: BTreeSet::new(),
+            day: (0, 0, 0),
+        })
+    }
+
+    /// The p-value below which chance raises no more than the budget.
+    fn alpha(&mut self, now: Timestamp) -> f64 {
+        let today = now.secs().div_euclid(86_400);
+        if today != self.day.0 {
+            let yesterday = if today - self.day.0 == 1 { self.day.1 } else { 0 };
+            self.day = (today, 0, yesterday);
+        }
+        self.day.1 = self.day.1.saturating_add(1);
+        let steps = self.day.1.max(self.day.2).max(DAY_MIN);
+        self.limits.alerts_per_day / crate::stats::to_f64(steps)
+    }
+
+    fn see(&mut self, context: &Context<'_>, step: &Step, findings: &mut Vec<Finding>) {
+        let now = context.at();
+        let actor = context.seen.actor.id;
+        let service = tell::key(&context.sighting.service, "");
+        if step.actors <= self.limits.actors_min || step.calibrated < STEPS_MIN {
+            self.learning.insert(service);
+            return;
+        }
+        self.learning.remove(&service);
+        if step.support < self.limits.support_min || context.sighting.outcome != Outcome::Success {
+            return;
+        }
+        let way = (step.after, context.sighting.endpoint.0);
+        let others = self.shared.touch(now, way, Vec::new);
+        if others.len() < SHARED_MIN && !others.contains(&actor) {
+            others.push(actor);
+        }
+        if others.len() >= SHARED_MIN {
+            return;
+        }
+        let walker = self.walkers.touch(now, (service, actor), Walker::default);
+        if now.since(walker.last) > SPAN {
+            *walker = Walker { first: now, ..Walker::default() };
+        } else if now.since(walker.first) > SPAN && !walker.tale.was_told() {
+            (walker.first, walker.distinct) = (now, BTreeSet::new());
+        }
+        walker.last = now;
+        walker.place.get_or_insert_with(|| context.sighting.name.to_string());
+        if walker.distinct.len() < DISTINCT_MAX {
+            walker.distinct.insert(way);
+        }
+        walker.tale.add(context, format!("likelihood {:.2e}", step.likelihood), false);
+        if let Some(user) = &context.seen.actor.user {
+            walker.tale.user(user);
+        }
+        let busiest = self.busiest.entry(service).or_default();
+        let most = busiest.of_others(actor);
+        let distinct = walker.distinct.len() as u64;
+        busiest.see(actor, distinct);
+        let beyond = step.surprise >= step.others + MARGIN;
+        let many = distinct >= self.limits.distinct_min && distinct > most.saturating_mul(3);
+        // Signing in and out may come at any time.
+        let changes = context.sighting.changes_state
+            && context.sighting.kind == EndpointKind::Other
+            && context.sighting.step.is_none();
+        let told = beyond && many && changes;
+        let alpha = self.alpha(now);
+        let rare = step.p.is_some_and(|p| p <= alpha)
+            && crate::stats::to_f64(step.calibrated) >= 1.0 / alpha
+            && beyond
+            && changes;
+        let Some(walker) = self.walkers.get_mut(&(service, actor)) else { return };
+        if (told || rare || walker.tale.was_told()) && walker.tale.due(now, Outcome::Success) {
+            findings.push(tell(context, step, walker, most));
+        }
+    }
+}
+
+impl Detector for Sequence {
+    fn configure(&mut self, settings: &Settings) -> Result<bool, SettingsError> {
+        self.limits = settings.own()?;
+        Ok(true)
+    }
+
+    fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
+        if let Observation::Transaction(context) = observation
+            && let Some(step) = &context.score.step
+        {
+            self.see(context, step, findings);
+        }
+    }
+
+    fn not_evaluated(&self) -> Vec<NotEvaluated> {
+        let count = self.learning.len() as u64;
+        let reason = format!(
+            "services with unlikely steps that are still learned, needs {} other actors and \
+             {STEPS_MIN} steps",
+            self.limits.actors_min
+        );
+        (count > 0)
+            .then_some(NotEvaluated { rule: SPEC.rule.id, count, reason })
+            .into_iter()
+            .collect()
+    }
+}
+
+fn tell(context: &Context<'_>, step: &Step, walker: &Walker, most: u64) -> Finding {
+    let name = |endpoint: u64| {
+        let known = context.inventory.endpoint(EndpointId(endpoint));
+        known.map_or_else(|| "another action".to_owned(), |known| known.name.to_string())
+    };
+    let expected: Vec<String> = step
+        .expected
+        .iter()
+        .map(|(endpoint, share)| format!("{} ({:.0} %)", name(*endpoint), 100.0 * share))
+        .collect();
+    let expected =
+        if expected.is_empty() { "anything else".to_owned() } else { expected.join(", ") };
+    let mut finding = context.finding(SPEC.rule.id, SPEC.severity, (*context.seen.actor).clone());
+    walker.tale.fill(&mut finding);
+    if let Some(place) = &walker.place {
+        finding.endpoint.clone_from(place);
+    }
+    finding.outcome = Outcome::Success;
+    finding.confidence = 0.7;
+    finding.message = format!(
+        "{} in an order that nobody takes: {} right after {}; expected was {expected}",
+        counted(finding.count, "step"),
+        context.sighting.name,
+        name(step.after),
+    );
+    finding.why = vec![
+        signal(
+            "likelihood_of_the_step",
+            format!("{:.2e}", step.likelihood),
+            &format!(
+                "{expected}; at least {:.2e} with every other actor ({} turns)",
+                (-step.others).exp(),
+                step.support
+            ),
+        ),
+        signal(
+            "surprise_of_the_steps_before",
+            format!("{:.1} nats", step.before),
+            &format!("at most {:.1}, as any other actor", step.before_others),
+        ),
+        signal(
+            "different_unlikely_steps_in_an_hour",
+            walker.distinct.len().to_string(),
+            &format!("at most {most}, as any other actor"),
+        ),
+    ];
+    finding.remediation =
+        format!("let {} check that the steps it rests on were taken", context.sighting.name);
+    finding
+}
