@@ -157,6 +157,13 @@ pub(crate) fn is_random(text: &str, min: usize) -> bool {
     !words && (digit >= 1 || (lower > 2 && upper > 2))
 }
 
+/// The end of `text`, of at most `max` bytes.
+pub(crate) fn suffix(text: &str, max: usize) -> &str {
+    let from = text.len().saturating_sub(max);
+    let from = (from..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(from);
+    text.get(from..).unwrap_or(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

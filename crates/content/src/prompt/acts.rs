@@ -283,9 +283,8 @@ fn asks(near: &Near<'_>, has: Set, tally: &mut Tally) {
         let yours = near.next(6) & (YOUR | SYSTEM) != 0 || (asks && near.told_you());
         let past = near.is(REVEAL) && near.next(6) & PAST != 0;
         let above = near.after(6).iter().any(|token| ABOVE.contains(&token.word));
-        if (yours || past) && next & TOLD != 0 && near.next(4) & MY == 0 {
-            tally.add(Act::AskTold);
-        } else if shows && near.is(REVEAL) && above {
+        let told = (yours || past) && next & TOLD != 0 && near.next(4) & MY == 0;
+        if told || (shows && near.is(REVEAL) && above) {
             tally.add(Act::AskTold);
         }
         let secret = near.after(8).iter().any(|token| SECRETS.contains(&token.word));

@@ -3,6 +3,7 @@
 use super::lexicon::{
     self, CLOSE, COLON, COMMA, FNV, LINK, MARKUP, NUMBER, OPEN, Set, WIDE, classes, fnv, hash,
 };
+use crate::bytes::prefix;
 
 /// A word or a sign.
 #[derive(Clone, Copy, Debug)]
@@ -228,7 +229,7 @@ impl Reader {
     /// A quotation begins, if it ends soon.
     fn open(&mut self, close: char, rest: &str, at: usize) {
         self.push(OPEN, 0, at);
-        let near = rest.get(..rest.floor_char_boundary(QUOTED_MAX)).unwrap_or(rest);
+        let near = prefix(rest, QUOTED_MAX);
         if near.chars().skip(1).any(|sign| sign == close || (close == '”' && sign == '“')) {
             self.quote = Some(close);
         }
@@ -242,7 +243,7 @@ impl Reader {
 
 /// As much of `rest` as one word or link may take, so that each byte is looked at a few times only.
 fn head(rest: &str) -> &str {
-    rest.get(..rest.floor_char_boundary(WORD_MAX)).unwrap_or(rest)
+    prefix(rest, WORD_MAX)
 }
 
 fn is_address(word: &str) -> bool {

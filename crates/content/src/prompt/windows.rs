@@ -7,6 +7,7 @@ use super::features::{Window, sentences};
 use super::plain::{Met, plain};
 use super::spelled::{joined, turned};
 use super::tokens::{Token, tokens};
+use crate::bytes::{prefix, suffix};
 use crate::leaves::json::unescape;
 use std::borrow::Cow;
 
@@ -27,10 +28,8 @@ pub(super) fn each(text: &str, visit: Visit<'_>) {
     if text.len() <= TEXT_MAX {
         return each_inner(text, &[], 0, visit);
     }
-    let head = text.get(..text.floor_char_boundary(half)).unwrap_or("");
-    let tail = text.get(text.ceil_char_boundary(text.len().saturating_sub(half))..).unwrap_or("");
-    each_inner(head, &[], 0, visit);
-    each_inner(tail, &[], 0, visit);
+    each_inner(prefix(text, half), &[], 0, visit);
+    each_inner(suffix(text, half), &[], 0, visit);
 }
 
 /// Text out of a string of JSON inside a string has its escapes still: they hide where lines end.

@@ -20,7 +20,9 @@ const EXCERPT: usize = 160;
 /// The suspect part of a text, on one line.
 pub(super) fn excerpt(text: &Text, suspicion: &Suspicion) -> String {
     let from = usize::try_from(suspicion.span.0).unwrap_or(0);
-    let from = text.shown.floor_char_boundary(from.min(text.shown.len()));
+    let all = from.min(text.shown.len());
+    let whole = (0..=all).rev().find(|at| text.shown.is_char_boundary(*at));
+    let from = whole.unwrap_or(0);
     let part = text.shown.get(from..).filter(|part| !part.trim().is_empty());
     let part = part.unwrap_or(&text.shown).trim_start();
     let line = part.chars().take(EXCERPT).map(|c| if c.is_control() { ' ' } else { c });
