@@ -1,4 +1,4 @@
-"""Holds what Stilt read from a capture against what the clients logged: scripts/lab/agents/check.py OUT [path of stilt].
+"""Holds what Stilt read from a capture against what the clients logged: python3 scripts/lab/agents/check.py OUT [path of stilt].
 
 Every turn, tool call and token count must be there, and every conversation be one.
 """

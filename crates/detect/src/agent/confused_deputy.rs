@@ -1,4 +1,5 @@
-//! Confused deputy (OWASP ASI01, LLM06:2025): an agent does somebody else's will with its own rights.
+//! Confused deputy (OWASP ASI01, LLM06:2025): an agent does somebody else's will with its own
+//! rights.
 //!
 //! The model wants a tool called that moves money, sends, deletes, grants, runs or reads secrets;
 //! the user spoke of nothing like it; and the value that says to whom or what stands nowhere but in
@@ -24,11 +25,12 @@ pub(crate) const SPEC: Spec = Spec {
     },
     severity: Severity::High,
     looks_for: "A call of a tool that moves money, sends something out, deletes, grants rights, runs \
-                programs or reads secrets, where the user spoke of no such thing and a value of the \
-                call stands only in the prose that a tool gave (a mail, a page, a document).",
+                programs or reads secrets, where the user spoke of no such thing and a value of \
+                the call stands only in the prose that a tool gave (a mail, a page, a document).",
     needs: "The talk between agent and model.",
     look_alikes: "Values that tools give as fields of their own (ids that were looked up, addresses \
-                  of contacts); values that the user or the maker of the agent named; users who ask \
+                  of contacts); values that the user or the maker of the agent named; users who \
+                  ask \
                   for the deed, or for whatever a text says to be done; tools whose argument comes \
                   from texts in most conversations.",
     tuning: &[Tuning {

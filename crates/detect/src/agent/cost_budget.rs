@@ -24,8 +24,8 @@ pub(crate) const SPEC: Spec = Spec {
     },
     severity: Severity::High,
     looks_for: "Tokens or dollars of a day over a budget of `[ai]` (told within the request that \
-                crosses it, and again at each further multiple); an hour of an agent that costs ten \
-                times what any of its hours did; streams that a client keeps breaking off.",
+                crosses it, and again at each further multiple); an hour of an agent that costs \
+                ten times what any of its hours did; streams that a client keeps breaking off.",
     needs: "What providers say was used; for dollars, a table of prices. Without a budget: three \
             earlier hours of the agent.",
     look_alikes: "Growth from hour to hour; a few streams that are stopped by their readers.",

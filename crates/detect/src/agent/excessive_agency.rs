@@ -26,9 +26,10 @@ pub(crate) const SPEC: Spec = Spec {
     },
     severity: Severity::High,
     looks_for: "A tool that moves money, deletes, grants rights or reads secrets, used for the first \
-                time by an agent that did without it in so many conversations that it can be no part \
-                of its work, and of which the user did not speak; or many more such deeds after one \
-                word of a user than ever before.",
+                time by an agent that did without it in so many conversations that it can be no \
+                part \
+                of its work, and of which the user did not speak; or many more such deeds after \
+                one word of a user than ever before.",
     needs: "The talk between agent and model; twenty conversations of the agent for what is new.",
     look_alikes: "Tools the user asks for; agents that are new themselves; batch jobs that always do \
                   so much; users who ask for all of something.",

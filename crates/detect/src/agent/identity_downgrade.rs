@@ -23,8 +23,8 @@ pub(crate) const SPEC: Spec = Spec {
     },
     severity: Severity::Medium,
     looks_for: "A tool that an agent called with success for named users in at least nineteen of \
-                twenty calls by bound, called without one (medium); a header that names another user \
-                than the token does, where they were always the same (high).",
+                twenty calls by bound, called without one (medium); a header that names another \
+                user than the token does, where they were always the same (high).",
     needs: "Calls of tool servers that name the user: a header, or the claims of a token.",
     look_alikes: "Tools that are called in both ways; jobs that have no user from the first call on; \
                   refusals.",

@@ -242,7 +242,9 @@ impl LinkExfiltration {
         for call in talk.calls().filter(|call| deed_of(&call.name) == Some(Deed::Send)) {
             let key = call.arguments.iter().find(|leaf| {
                 let is_key = leaf.sensitive.is_some_and(super::sensitive_to_model::is_key);
-                let known = matches!(&leaf.value, Value::Masked { mark, .. } if user.contains(&mark.digest[0]));
+                let own = |mark: &u64| user.contains(mark);
+                let known =
+                    matches!(&leaf.value, Value::Masked { mark, .. } if own(&mark.digest[0]));
                 is_key && !known
             });
             let Some(leaf) = key else { continue };

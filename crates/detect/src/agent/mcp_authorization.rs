@@ -24,8 +24,8 @@ pub(crate) const SPEC: Spec = Spec {
     },
     severity: Severity::High,
     looks_for: "A token made for another audience than all tokens before is accepted (token \
-                passthrough); a tool that every caller so far used with some scope or role is given \
-                to a caller that has none of them.",
+                passthrough); a tool that every caller so far used with some scope or role is \
+                given to a caller that has none of them.",
     needs: "Signed tokens whose claims can be read; twenty accepted calls by three callers.",
     look_alikes: "New scopes that come with those all callers have; opaque tokens; refusals.",
     tuning: &[

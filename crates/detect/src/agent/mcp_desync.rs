@@ -22,8 +22,8 @@ pub(crate) const SPEC: Spec = Spec {
     },
     severity: Severity::High,
     looks_for: "`Mcp-Method`, `Mcp-Name`, `Mcp-Param-*` or `MCP-Protocol-Version` say something else \
-                than the body, or a member occurs twice in it, and the server answers with a result \
-                instead of an error.",
+                than the body, or a member occurs twice in it, and the server answers with a \
+                result instead of an error.",
     needs: "Requests and answers.",
     look_alikes: "Names in base64; servers that refuse (HeaderMismatch).",
     tuning: &[Tuning { key: "told_min", meaning: "accepted calls that disagree" }],

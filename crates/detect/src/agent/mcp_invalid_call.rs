@@ -8,6 +8,7 @@ use crate::agents::AgentSeen;
 use crate::context::Context;
 use crate::keep::Keep;
 use crate::spec::{Spec, Tuning};
+use crate::stats::rate_lower;
 use crate::tell::signal;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
@@ -62,6 +63,8 @@ struct Tool {
     partly: bool,
     digest: u64,
     since: Timestamp,
+    /// It was another one before.
+    renewed: bool,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -72,7 +75,13 @@ struct Server {
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Tries(BTreeMap<u64, Timestamp>);
+struct Tries {
+    since: Timestamp,
+    /// Calls, valid ones included.
+    all: u64,
+    wrong: BTreeSet<u64>,
+    count: u64,
+}
 
 #[derive(Serialize, Deserialize)]
 struct McpInvalidCall {
@@ -113,9 +122,12 @@ impl McpInvalidCall {
                 if server.tools.len() < TOOLS_MAX || known.is_some() {
                     let (params, digest) = (tool.params.clone(), tool.digest);
                     let (closed, partly) = (tool.closed, tool.partly);
-                    server
-                        .tools
-                        .insert(tool.name.clone(), Tool { params, closed, partly, digest, since });
+                    let renewed =
+                        known.is_some_and(|known| known.renewed || known.digest != digest);
+                    server.tools.insert(
+                        tool.name.clone(),
+                        Tool { params, closed, partly, digest, since, renewed },
+                    );
                 }
             }
             return;
@@ -127,18 +139,25 @@ impl McpInvalidCall {
             })
             .collect();
         let outcome = outcome_of(context, talk);
+        let caller = hash(&[service, context.seen.actor.id.0]);
+        let tries = self.callers.touch(context.at(), caller, Tries::default);
+        if context.at().since(tries.since) > WITHIN {
+            *tries = Tries { since: context.at(), ..Tries::default() };
+        }
+        tries.all = tries.all.saturating_add(talk.calls().count() as u64);
         for (tool, why, digest) in wrong {
             if outcome == Outcome::Success {
                 self.accepted(context, service, &tool, &why, out);
             }
-            let caller = hash(&[service, context.seen.actor.id.0]);
             let tries = self.callers.touch(context.at(), caller, Tries::default);
-            tries.0.retain(|_, at| context.at().since(*at) <= WITHIN);
-            if tries.0.len() < 64 {
-                tries.0.insert(hash(&[text_key(&tool), digest]), context.at());
+            tries.count = tries.count.saturating_add(1);
+            if tries.wrong.len() < 64 {
+                tries.wrong.insert(hash(&[text_key(&tool), digest]));
             }
-            let count = tries.0.len();
-            if count < self.limits.calls_min {
+            let count = tries.wrong.len();
+            // A busy agent's model makes slips, now and then.
+            let often = rate_lower(tries.count, tries.all, 0.05) >= 0.2;
+            if count < self.limits.calls_min || !often {
                 continue;
             }
             let word = Word {
@@ -189,10 +208,8 @@ fn breaks(server: &Server, call: &ToolCall, now: Timestamp) -> Option<String> {
     let Some(tool) = server.tools.get(&call.name) else {
         return (server.whole && !call.name.is_empty()).then(|| "there is no such tool".to_owned());
     };
-    if tool.partly
-        || call.cut
-        || now.since(tool.since) < STALE && tool.since != Timestamp::ZERO && tool.digest == 0
-    {
+    // A client may still have the list before this one.
+    if tool.partly || call.cut || (tool.renewed && now.since(tool.since) < STALE) {
         return None;
     }
     let top =
@@ -259,7 +276,7 @@ mod tests {
         let params = r#""id":{"type":"integer"},"kind":{"type":"string","enum":["a","b"]}"#;
         town.at(1.0, list(&[tool("read_row", "Reads a row", params, "\"id\"")]));
         for (at, tx) in calls.into_iter().enumerate() {
-            town.at(400.0 + 20.0 * at as f64, tx);
+            town.at(400.0 + 8.0 * at as f64, tx);
         }
         town.run();
         (town.stories().len(), town.notices().len())
@@ -290,5 +307,14 @@ mod tests {
             .map(|n| call("read_row", &format!(r#"{{"id":{n},"kind":"a"}}"#), "row"))
             .collect();
         assert_eq!(told(fine), (0, 0));
+        let busy = (0..60).map(|n| {
+            let good = format!(r#"{{"id":{n}}}"#);
+            if n % 10 == 9 {
+                refused("read_row", &format!(r#"{{"id":"x{n}"}}"#))
+            } else {
+                call("read_row", &good, "row")
+            }
+        });
+        assert_eq!(told(busy.collect()).0, 0);
     }
 }

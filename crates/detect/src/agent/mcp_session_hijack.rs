@@ -1,6 +1,7 @@
 //! Sessions and handles of tool servers in other hands (MCP07:2025, CWE-384).
 //!
-//! A session id or a handle that a server gave to one caller is used by another, and the server does
+//! A session id or a handle that a server gave to one caller is used by another, and the server
+//! does
 //! as it is asked.
 
 use super::{Stories, Word, detector, hash, outcome_of, text_key};
@@ -25,7 +26,8 @@ pub(crate) const SPEC: Spec = Spec {
     },
     severity: Severity::High,
     looks_for: "A session id used with success by another principal than the one it was given to; \
-                where nobody signs in, by another program from another network while the first goes \
+                where nobody signs in, by another program from another network while the first \
+                goes \
                 on; a handle (task, basket, cursor) that only one principal was given, used by \
                 another. Session ids of less than 64 bits are told as posture.",
     needs: "The answers that hand them out, and the requests that use them.",

@@ -24,8 +24,8 @@ pub(crate) const SPEC: Spec = Spec {
     },
     severity: Severity::Low,
     looks_for: "A conversation whose words are not those of the agent's other conversations (less \
-                than half the share of the least alike of them) and in which the model writes three \
-                times as much as in any other.",
+                than half the share of the least alike of them) and in which the model writes \
+                three times as much as in any other.",
     needs: "A hundred conversations of the agent.",
     look_alikes: "Long conversations on what the agent is for; short ones on anything; general \
                   assistants, whose conversations are all different.",

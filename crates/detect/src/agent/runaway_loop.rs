@@ -13,7 +13,7 @@ use crate::tell::signal;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
-use stilt_model::{Dialect, Finding, Outcome, Rule, Severity, SmolStr, Talk, Timestamp};
+use stilt_model::{Dialect, Finding, Outcome, Rule, Severity, SmolStr, Talk, Timestamp, TrustRole};
 
 pub(crate) const SPEC: Spec = Spec {
     rule: Rule {
@@ -75,6 +75,8 @@ struct Round {
 struct Run {
     last: VecDeque<Round>,
     results: std::collections::BTreeSet<u64>,
+    /// What users said: who is asked again may do the same again.
+    spoken: std::collections::BTreeSet<u64>,
     count: u64,
 }
 
@@ -142,6 +144,13 @@ impl RunawayLoop {
         if talk.dialect == Dialect::A2a {
             return;
         }
+        let run = self.runs.touch(context.at(), agent.conversation, Run::default);
+        for turn in agent.new_turns(talk).filter(|turn| turn.role == TrustRole::User) {
+            if run.spoken.len() < 1024 && run.spoken.insert(turn.text.digest) {
+                run.last.clear();
+                run.count = 0;
+            }
+        }
         for done in &agent.done {
             let run = self.runs.touch(context.at(), agent.conversation, Run::default);
             let new = run.results.len() < 4096
@@ -180,7 +189,13 @@ impl RunawayLoop {
             let known = self.habits.get(&hash(&[agent.agent, text_key(tool)]));
             known.is_some_and(|known| *known >= 3)
         };
-        let Some((how, times)) = goes_round(run, &self.limits, context.at(), habit) else { return };
+        // At a tool server many conversations may share one caller: only an unbroken row counts.
+        let found = if talk.dialect.is_model() {
+            goes_round(run, &self.limits, context.at(), habit)
+        } else {
+            unbroken(run, 2 * self.limits.repeats_min, context.at(), habit)
+        };
+        let Some((how, times)) = found else { return };
         let grave = times >= 4 * self.limits.repeats_min as u64;
         let word = Word {
             severity: if grave { Severity::High } else { SPEC.severity },
@@ -193,6 +208,27 @@ impl RunawayLoop {
         };
         self.stories.tell(context, (SPEC.rule.id, agent.conversation), word, out);
     }
+}
+
+/// The same call in an unbroken row.
+fn unbroken(
+    run: &Run,
+    needed: usize,
+    now: Timestamp,
+    habit: impl Fn(&str) -> bool,
+) -> Option<(String, u64)> {
+    let last = run.last.back()?;
+    let row = run
+        .last
+        .iter()
+        .rev()
+        .take_while(|round| round.all == last.all && now.since(round.at) <= WITHIN);
+    let times = row.count();
+    let waits = polls(&last.tool) || habit(&last.tool) || last.failed;
+    (times >= needed && !waits).then(|| {
+        let what = format!("{} gave the same answer to the same call {times} times", last.tool);
+        (what, times as u64)
+    })
 }
 
 /// How a run goes round, if it does.
@@ -287,9 +323,33 @@ mod tests {
     }
 
     #[test]
+    fn a_user_who_asks_again_is_no_loop() {
+        let mut town = Town::new(super::SPEC.rule.id);
+        let mut chat = Chat::new("You tell the weather.");
+        for n in 0..8 {
+            chat = chat
+                .user(&format!("And what is it like now, at {n}?"))
+                .tool("forecast", "{}", "rain");
+            town.at(30.0 * n as f64, chat.clone().answers("Rain").tx());
+            chat = chat.assistant("Rain");
+        }
+        let calls = (0..12).flat_map(|n| {
+            [
+                call("rate", "{\"of\":\"EUR\"}", "1.08"),
+                call("rate", &format!("{{\"of\":{n}}}"), "2"),
+            ]
+        });
+        for (at, tx) in calls.enumerate() {
+            town.at(400.0 + 3.0 * at as f64, tx);
+        }
+        town.run();
+        assert_eq!(town.stories().len(), 0);
+    }
+
+    #[test]
     fn a_loop_is_seen_at_the_tool_server_too() {
         let mut town = Town::new(super::SPEC.rule.id);
-        for n in 0..7 {
+        for n in 0..12 {
             town.at(5.0 * n as f64, call("lookup", "{\"q\":1}", "nothing found"));
         }
         town.run();

@@ -1,6 +1,7 @@
 //! Secrets and personal data that a model gives away (LLM02:2025).
 //!
-//! The answer holds a key that the user did not bring, numbers of several people, or a long piece of
+//! The answer holds a key that the user did not bring, numbers of several people, or a long piece
+//! of
 //! a tool's answer word for word with such things in it.
 
 use super::sensitive_to_model::{is_key, is_personal, kinds, listed};
@@ -24,8 +25,8 @@ pub(crate) const SPEC: Spec = Spec {
     severity: Severity::High,
     looks_for: "An answer with a private key, a key of a cloud or vendor, a signed token or a \
                 connection string that the user did not bring (high); card, account or identity \
-                numbers of several people that the user did not name (medium); five hundred letters \
-                of a tool's answer word for word, with such things in them.",
+                numbers of several people that the user did not name (medium); five hundred \
+                letters of a tool's answer word for word, with such things in them.",
     needs: "The talk with the model.",
     look_alikes: "What the user said before; card numbers for tests; one's own data, singly.",
     tuning: &[Tuning { key: "people_min", meaning: "different numbers of persons in one answer" }],

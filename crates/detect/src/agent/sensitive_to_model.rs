@@ -23,8 +23,8 @@ pub(crate) const SPEC: Spec = Spec {
     },
     severity: Severity::High,
     looks_for: "Private keys, keys of clouds and vendors, signed tokens and connection strings in a \
-                prompt, a tool's answer or an input of embeddings (high); card, account and identity \
-                numbers of several people (medium). Each at its first appearance.",
+                prompt, a tool's answer or an input of embeddings (high); card, account and \
+                identity numbers of several people (medium). Each at its first appearance.",
     needs: "The talk with the model.",
     look_alikes: "Card numbers that are published for tests; one's own account number; hosts under \
                   `[ai] trusted_hosts`; history that is sent again.",

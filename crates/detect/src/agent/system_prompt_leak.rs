@@ -1,6 +1,7 @@
 //! System prompt leakage (LLM07:2025): an answer repeats what the agent was built with.
 //!
-//! Runs of eight words that stand in the system text as well. What the text itself puts in quotes is
+//! Runs of eight words that stand in the system text as well. What the text itself puts in quotes
+//! is
 //! meant to be said; what the user said first, or what answers of many conversations repeat, is no
 //! secret.
 

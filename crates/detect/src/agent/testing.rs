@@ -179,6 +179,7 @@ pub(crate) fn refused(name: &str, arguments: &str) -> Tx {
     );
     post("/mcp")
         .json(&body)
+        .header("MCP-Protocol-Version", "2025-11-25")
         .agent("python-httpx/0.28.1")
         .answer(r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"Invalid params"}}"#)
 }

@@ -25,8 +25,9 @@ pub(crate) const SPEC: Spec = Spec {
     },
     severity: Severity::High,
     looks_for: "The definition of a tool that was used before changes: a new required text or secret \
-                among its parameters, a hint that flips from harmless to harmful, a description that \
-                now speaks of other tools, of secrets or of keeping silent (high); any other change \
+                among its parameters, a hint that flips from harmless to harmful, a description \
+                that now speaks of other tools, of secrets or of keeping silent (high); any other \
+                change \
                 of its text under the same version of the server (medium). A tool that is renamed \
                 with the same parameters is compared with the one it replaces.",
     needs: "Lists of tools, and at least one call in between.",
@@ -57,7 +58,10 @@ impl Default for Limits {
 struct Was {
     calls: u64,
     version: SmolStr,
+    /// Hash of its letters: numbers and dates in it vary.
     description: u64,
+    /// Times it changed without harm: a text that is made anew each time says nothing.
+    changed: u32,
     texts: u32,
     params: Vec<(SmolStr, bool, bool)>,
     hints: Hints,
@@ -89,6 +93,12 @@ impl Default for ToolRugPull {
             stories: Stories::default(),
         }
     }
+}
+
+/// Hash of the letters of a text.
+fn letters(text: &str) -> u64 {
+    let letters: String = text.chars().filter(|char| char.is_alphabetic()).collect();
+    text_key(&letters)
 }
 
 /// Words in a tool's text that a harmless one has no need of.
@@ -127,7 +137,8 @@ pub(super) fn warnings(tool: &ToolDef, others: &BTreeSet<SmolStr>) -> BTreeSet<S
     if SECRETS.iter().any(|word| lower.contains(word)) {
         found.insert("secrets".into());
     }
-    let hidden = |char: char| matches!(char, '\u{e0000}'..='\u{e007f}' | '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{1b}');
+    let tag = |char: char| matches!(char, '\u{e0000}'..='\u{e007f}' | '\u{2060}'..='\u{2064}');
+    let hidden = |char: char| tag(char) || matches!(char, '\u{200b}' | '\u{1b}');
     if text.chars().any(hidden) {
         found.insert("hidden characters".into());
     }
@@ -186,7 +197,8 @@ impl ToolRugPull {
         let mut now = Was {
             calls: 0,
             version: version.clone(),
-            description: tool.description.digest,
+            description: letters(&tool.description.shown),
+            changed: 0,
             texts: tool.schema_text.bytes,
             params: tool.params.iter().map(|p| (p.name.clone(), p.required, p.free)).collect(),
             hints: tool.hints,
@@ -207,7 +219,9 @@ impl ToolRugPull {
             let upgraded = was.version != *version && !version.is_empty();
             let told = was.calls >= self.limits.calls_min
                 && !changes.is_empty()
-                && (!grave.is_empty() || !upgraded);
+                && (!grave.is_empty() || (!upgraded && was.changed == 0));
+            let more = u32::from(!changes.is_empty() && grave.is_empty());
+            now.changed = was.changed.saturating_add(more);
             if told {
                 self.tell(context, tool, was, &changes, grave.is_empty(), out);
             }

@@ -24,7 +24,8 @@ pub(crate) const SPEC: Spec = Spec {
     },
     severity: Severity::High,
     looks_for: "A model, a host of models or a tool server that is not on the lists of `[ai]` (high). \
-                Without lists: an address at which models are asked for the first time after hundreds \
+                Without lists: an address at which models are asked for the first time after \
+                hundreds \
                 of requests to others (medium). A model of another maker that answers for the one \
                 that was asked for (medium).",
     needs: "Talks with models in clear, or behind what undoes TLS.",

@@ -24,6 +24,9 @@ pub(super) struct Conversation {
     turns: BTreeMap<u64, u32>,
     /// Where its values come from.
     pub(super) origins: Origins,
+    /// What the client program called itself when it began.
+    #[serde(default)]
+    pub(super) client: String,
 }
 
 /// Where a talk belongs.

@@ -36,6 +36,8 @@ pub(super) fn of(tx: &Transaction, talk: &Talk, seen: &Seen) -> Identity {
     // A key that many share says less than a session's own credential, but an agent keeps it.
     let own = request.into_iter().flat_map(|request| &request.credentials).find(|credential| {
         matches!(credential.kind, CredentialKind::Bearer | CredentialKind::ApiKey)
+            // It names a session, not who holds it.
+            && credential.name != "mcp-session-id"
     });
     match own {
         Some(own) => hasher.write_u64(crate::tell::secret(own.mark)),
@@ -48,8 +50,18 @@ pub(super) fn of(tx: &Transaction, talk: &Talk, seen: &Seen) -> Identity {
         hasher.write(make.as_bytes());
     }
     let agent = hasher.finish();
-    let shown = if client.is_empty() { "agent".to_owned() } else { client.clone() };
-    Identity { agent, name: format!("{shown}:{:08x}", agent >> 32), client }
+    let mut identity = Identity { agent, name: String::new(), client: String::new() };
+    identity.call(&client);
+    identity
+}
+
+impl Identity {
+    /// Gives the agent the name by which its program calls itself.
+    pub(super) fn call(&mut self, client: &str) {
+        let shown = if client.is_empty() { "agent" } else { client };
+        self.name = format!("{shown}:{:08x}", self.agent >> 32);
+        client.clone_into(&mut self.client);
+    }
 }
 
 fn opening(talk: &Talk, hasher: &mut impl Hasher) {

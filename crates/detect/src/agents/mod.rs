@@ -140,9 +140,15 @@ impl Agents {
         seen: &Seen,
     ) -> Option<AgentSeen> {
         let talk = tx.talk.as_deref()?;
-        let identity = identity::of(tx, talk, seen);
+        let mut identity = identity::of(tx, talk, seen);
         let place = self.conversations.place(tx.end, talk, identity.agent, self.seed);
         let conversation = self.conversations.touch(tx.end, place.id);
+        let named = talk.mcp.as_ref().is_some_and(|mcp| mcp.client.is_some());
+        if named {
+            conversation.client.clone_from(&identity.client);
+        } else if !conversation.client.is_empty() {
+            identity.call(&conversation.client);
+        }
         let (mut borrowed, mut copied) = (Vec::new(), Vec::new());
         for (turn, _) in talk.turns.iter().zip(&place.fresh).filter(|(_, fresh)| **fresh) {
             if turn.answered && turn.role == TrustRole::Assistant {

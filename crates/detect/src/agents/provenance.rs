@@ -20,6 +20,8 @@ const TURN_MAX: usize = 32 << 10;
 const SOURCES_MAX: usize = 64;
 /// Words around a value that make prose of it.
 const PROSE_WORDS: usize = 5;
+/// Strings of one text of JSON that are looked at.
+const LEAVES_MAX: usize = 4_096;
 /// Shortest value that is looked for.
 const VALUE_MIN: usize = 4;
 /// Words of a text that may be a copy.
@@ -59,18 +61,69 @@ fn hash(seed: u64, word: &str) -> u64 {
     hasher.finish()
 }
 
-/// Pieces of text that a reader sees as one: lines, and strings in quotes.
-fn segments(text: &str) -> impl Iterator<Item = &str> {
-    text.split(['\n', '"', '\t', '|']).filter(|segment| segment.trim().len() >= VALUE_MIN)
+/// Pieces of what a tool gave: the strings and numbers of JSON, else paragraphs of text; each with
+/// whether it is prose.
+fn pieces(text: &str) -> Vec<(String, bool)> {
+    let begin = text.trim_start();
+    let leaves = if begin.starts_with(['{', '[']) { leaves(begin) } else { vec![text.to_owned()] };
+    let mut out = Vec::new();
+    for leaf in leaves {
+        for paragraph in leaf.split("\n\n").filter(|part| part.trim().len() >= VALUE_MIN) {
+            if is_prose(paragraph) {
+                out.push((paragraph.to_owned(), true));
+            } else {
+                let lines = paragraph.lines().filter(|line| line.trim().len() >= VALUE_MIN);
+                out.extend(lines.map(|line| (line.to_owned(), false)));
+            }
+        }
+    }
+    out
 }
 
-/// The segment is prose, not a value or a row of them.
-fn is_prose(segment: &str) -> bool {
-    let words = segment.split_whitespace().filter(|word| {
+/// The strings of a text of JSON with their escapes undone, and what stands between them.
+fn leaves(text: &str) -> Vec<String> {
+    let (mut out, mut now, mut inside) = (Vec::new(), String::new(), false);
+    let mut chars = text.chars();
+    while let Some(char) = chars.next() {
+        match char {
+            '"' => {
+                out.push(core::mem::take(&mut now));
+                inside = !inside;
+            }
+            '\\' if inside => match chars.next() {
+                Some('n' | 'r') => now.push('\n'),
+                Some('t') => now.push('\t'),
+                Some(other) => now.push(other),
+                None => break,
+            },
+            '{' | '}' | '[' | ']' | ',' | ':' if !inside => out.push(core::mem::take(&mut now)),
+            other => now.push(other),
+        }
+        if out.len() >= LEAVES_MAX {
+            break;
+        }
+    }
+    out.push(now);
+    out
+}
+
+/// Words of a line, rows of a table aside.
+fn words_of(line: &str) -> usize {
+    if line.matches(['|', '\t']).count() >= 2 {
+        return 0;
+    }
+    let is_word = |word: &&str| {
         let letters = word.chars().filter(|char| char.is_alphabetic()).count();
         letters >= 2 && letters * 10 >= word.chars().count() * 7
-    });
-    words.take(PROSE_WORDS).count() >= PROSE_WORDS
+    };
+    line.split_whitespace().filter(is_word).count()
+}
+
+/// A paragraph is prose, not a value or a list of them.
+fn is_prose(paragraph: &str) -> bool {
+    let counts: Vec<usize> = paragraph.lines().map(words_of).collect();
+    let all: usize = counts.iter().sum();
+    counts.iter().any(|count| *count >= PROSE_WORDS) || (all >= 8 && all >= 3 * counts.len())
 }
 
 impl Origins {
@@ -145,8 +198,9 @@ impl Origins {
             self.sources.len().saturating_sub(1)
         });
         let source = u8::try_from(source).unwrap_or(0);
-        for segment in segments(text) {
-            if is_prose(segment) {
+        for (segment, prose) in pieces(text) {
+            let segment = segment.as_str();
+            if prose {
                 for word in tokens(segment) {
                     if self.prose.len() < WORDS_MAX {
                         self.prose.entry(hash(seed, word)).or_insert(source);
