@@ -14,23 +14,10 @@ use stilt_model::{Outcome, Signal, Talk};
 /// Acts by which somebody wants a model without limits, rather than one that obeys somebody else.
 pub(super) const LIMITLESS: &[Act] = &[Act::Unbound, Act::Mode, Act::NoRefusal];
 
-/// Characters of a suspect text that are shown.
-const EXCERPT: usize = 160;
-
-/// The suspect part of a text, on one line.
-pub(super) fn excerpt(text: &Text, suspicion: &Suspicion) -> String {
-    let from = usize::try_from(suspicion.span.0).unwrap_or(0);
-    let all = from.min(text.shown.len());
-    let whole = (0..=all).rev().find(|at| text.shown.is_char_boundary(*at));
-    let from = whole.unwrap_or(0);
-    let part = text.shown.get(from..).filter(|part| !part.trim().is_empty());
-    let part = part.unwrap_or(&text.shown).trim_start();
-    let line = part.chars().take(EXCERPT).map(|c| if c.is_control() { ' ' } else { c });
-    let mut line: String = line.collect();
-    if part.chars().nth(EXCERPT).is_some() {
-        line.push('…');
-    }
-    line
+/// Where the suspect part of a text stands. What it says is never told: it may be anybody's mail.
+fn place(text: &Text, suspicion: &Suspicion) -> String {
+    let (from, to) = suspicion.span;
+    format!("bytes {from} to {to} of {}", text.bytes)
 }
 
 /// What a text does, as signals and as words for a message.
@@ -41,7 +28,7 @@ pub(super) fn reasons(text: &Text, suspicion: &Suspicion) -> (Vec<Signal>, Strin
     let why = vec![
         signal("prompt_score", score, "below 0.5"),
         signal("text_does", words.clone(), "no orders to the model"),
-        signal("text", excerpt(text, suspicion), "no such text"),
+        signal("stands_at", place(text, suspicion), "no such text"),
     ];
     (why, words)
 }
