@@ -33,6 +33,17 @@ fn lines(scratch: &Scratch, name: &str) -> usize {
     std::fs::read_to_string(scratch.path(name)).map_or(0, |text| text.lines().count())
 }
 
+/// Lines of a file once it grows no more: all that was sent has been read and written.
+fn settled(scratch: &Scratch, name: &str) -> usize {
+    let mut before = lines(scratch, name);
+    assert!(wait_until(|| {
+        std::thread::sleep(std::time::Duration::from_millis(700));
+        let now = lines(scratch, name);
+        core::mem::replace(&mut before, now) == now
+    }));
+    before
+}
+
 fn says(running: &Running, text: &str) {
     assert!(wait_until(|| running.said().contains(text)), "no `{text}`: {}", running.said());
 }
@@ -48,7 +59,7 @@ fn files_are_opened_anew_and_settings_taken_and_the_status_told_by_signal() {
     assert!(wait_until(|| lines(&scratch, "a") > 0));
     signal(&running, "USR1");
     says(&running, "packets dropped by the kernel");
-    let all = lines(&scratch, "t");
+    let all = settled(&scratch, "t");
 
     // A log rotation, and a dismissal of what was told before.
     std::fs::rename(scratch.path("t"), scratch.path("t.1")).unwrap();

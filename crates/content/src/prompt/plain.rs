@@ -2,8 +2,8 @@
 //!
 //! A model reads Unicode tag characters, variation selectors and zero-width characters that a human
 //! never sees, and reads Cyrillic or mathematical letters as the Latin ones they resemble. Here
-//! such a text becomes the one that it says. Joiners are judged by script: between emoji, or in Persian
-//! and Indic words, they are spelling, and soft hyphens are typography.
+//! such a text becomes the one that it says. Joiners are judged by script: between emoji, or in
+//! Persian and Indic words, they are spelling, and soft hyphens are typography.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;

@@ -26,12 +26,12 @@ pub(crate) const SPEC: Spec = Spec {
     severity: Severity::High,
     looks_for: "New texts of users that order the model to set aside its instructions, to give them \
                 or a secret away, to be someone else, or to answer word for word; also where that \
-                is hidden, disguised or written in code. Told as low where the model refused, as high \
-                where it answered as it was told or called a tool that it never used before.",
+                is hidden, disguised or written in code. Told as low where the model refused, as \
+                high where it answered as it was told or called a tool that it never used before.",
     needs: "The talk between agent and model; the answer tells how it ended.",
-    look_alikes: "Talk about prompt injection, quoted examples, security questions, fiction, personas, \
-                  system prompts full of orders, taking back one's own words; wording that a good \
-                  part of an application's conversations begins with.",
+    look_alikes: "Talk about prompt injection, quoted examples, security questions, fiction, \
+                  personas, system prompts full of orders, taking back one's own words; wording \
+                  that a good part of an application's conversations begins with.",
     tuning: &[Tuning {
         key: "permille_min",
         meaning: "score from which on a text is told, of 1000",
