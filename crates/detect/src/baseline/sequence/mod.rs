@@ -31,7 +31,7 @@ pub(crate) const SPEC: Spec = Spec {
     severity: Severity::Medium,
     looks_for: "A successful step that changes something, that others take as well, and that is \
                 less likely, after the actor's last two actions, than any step of any other \
-                actor, as one of four unlikely steps in an hour, three times as many as any \
+                actor, as one of eight unlikely steps in an hour, three times as many as any \
                 other actor's. Where enough is known, one step whose p-value is within the alert \
                 budget.",
     needs: "Ten other actors of the service and 30 turns in the same situation.",
@@ -76,7 +76,7 @@ struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { actors_min: 10, support_min: 30, distinct_min: 4, alerts_per_day: 1.0 }
+        Self { actors_min: 10, support_min: 30, distinct_min: 8, alerts_per_day: 1.0 }
     }
 }
 
