@@ -38,8 +38,12 @@ pub(crate) fn cluster(rule: &str, service: &str, about: u64, by: &str) -> Actor 
 }
 
 /// One signal.
-pub(crate) fn signal(signal: &str, observed: impl Into<String>, expected: &str) -> Signal {
-    Signal { signal: signal.to_owned(), observed: observed.into(), expected: expected.to_owned() }
+pub(crate) fn signal(
+    signal: impl Into<String>,
+    observed: impl Into<String>,
+    expected: impl Into<String>,
+) -> Signal {
+    Signal { signal: signal.into(), observed: observed.into(), expected: expected.into() }
 }
 
 /// A key for a thing of a service (an account, an address): the same in every run.

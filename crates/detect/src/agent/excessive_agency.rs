@@ -178,7 +178,7 @@ impl ExcessiveAgency {
                 why: vec![signal(
                     "tool_new_to_agent",
                     tool.clone(),
-                    &format!("at most {bound:.0} % of conversations by bound"),
+                    format!("at most {bound:.0} % of conversations by bound"),
                 )],
                 remediation: format!("take {tool} from the agent if its work does not need it"),
             };
@@ -249,7 +249,7 @@ impl ExcessiveAgency {
             why: vec![signal(
                 "deeds_per_user_word",
                 count.to_string(),
-                &format!("fewer than {limit}"),
+                format!("fewer than {limit}"),
             )],
             remediation:
                 "stop the agent, undo what it did, and bound how often a task may use such tools"

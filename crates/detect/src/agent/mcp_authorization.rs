@@ -131,7 +131,7 @@ impl McpAuthorization {
                     why: vec![signal(
                         "token_audience",
                         audience.clone(),
-                        &format!("{common}; others in at most {bound:.1} % by bound"),
+                        format!("{common}; others in at most {bound:.1} % by bound"),
                     )],
                     remediation: "let the server refuse tokens that were not made for it".into(),
                 };
@@ -163,7 +163,7 @@ impl McpAuthorization {
                     usual.calls,
                     usual.callers.len()
                 ),
-                why: vec![signal("scopes", roles.join(" "), &common.join(" "))],
+                why: vec![signal("scopes", roles.join(" "), common.join(" "))],
                 remediation: format!(
                     "let the server ask for {} before it runs {tool}",
                     common.join(" ")

@@ -165,9 +165,9 @@ impl OffPurposeUse {
                 signal(
                     "words_in_common",
                     format!("{:.0} %", 100.0 * share),
-                    &format!("at least {:.0} %", 100.0 * least),
+                    format!("at least {:.0} %", 100.0 * least),
                 ),
-                signal("tokens_written", written.to_string(), &format!("at most {most} before")),
+                signal("tokens_written", written.to_string(), format!("at most {most} before")),
             ],
             remediation:
                 "bound what the application's model answers, and how much of it one user gets"

@@ -53,7 +53,3 @@ fn weakness(
     finding.why = why;
     finding
 }
-
-fn signal(signal: impl Into<String>, observed: String, expected: impl Into<String>) -> Signal {
-    Signal { signal: signal.into(), observed, expected: expected.into() }
-}

@@ -18,6 +18,7 @@ use crate::settings::{Settings, SettingsError};
 use crate::spec::{Detector, NotEvaluated, Spec, Tuning};
 use crate::stats::{rate_lower, to_f64};
 use crate::tale::{Tale, counted, lasting};
+use crate::tell::signal;
 use core::hash::{BuildHasher, Hasher};
 use core::time::Duration;
 use foldhash::fast::RandomState;
@@ -26,8 +27,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use stilt_inventory::Login;
 use stilt_model::{
-    Actor, ActorId, ActorKind, Finding, IdBuilder, Outcome, Rule, Severity, Signal, Timestamp,
-    saved::Keyed,
+    Actor, ActorId, ActorKind, Finding, IdBuilder, Outcome, Rule, Severity, Timestamp, saved::Keyed,
 };
 use strangers::{Strangers, Surge};
 use window::{Count, Window};
@@ -620,7 +620,7 @@ impl Campaign {
             signal(
                 "clients_that_only_failed",
                 format!("{} within {}", self.surge.clients, lasting(self.surge.span)),
-                &format!("about {:.1}", self.surge.expected),
+                format!("about {:.1}", self.surge.expected),
             ),
             signal("distinct_accounts", accounts.to_string(), "few who forgot a password"),
             signal(
@@ -632,10 +632,6 @@ impl Campaign {
         finding.remediation = remediation(self.outcome, &finding.endpoint);
         findings.push(finding);
     }
-}
-
-fn signal(signal: &str, observed: String, expected: &str) -> Signal {
-    Signal { signal: signal.to_owned(), observed, expected: expected.to_owned() }
 }
 
 fn remediation(outcome: Outcome, endpoint: &str) -> String {

@@ -285,7 +285,7 @@ impl PasswordResetAbuse {
                 lasting(now.since(set.at))
             ),
             why: vec![
-                signal("password_set_by", by, &format!("{} alone", login.user)),
+                signal("password_set_by", by, format!("{} alone", login.user)),
                 signal("signed_in_from", ip.to_string(), "the owner's own place"),
             ],
             remediation: "give the account back to its owner; let nobody set another's password",

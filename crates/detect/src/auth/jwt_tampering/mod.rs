@@ -226,7 +226,7 @@ impl Forger {
         finding.why = self
             .signs
             .iter()
-            .map(|sign| signal(sign, words(sign), "what the issuer signs and hands out"))
+            .map(|sign| signal(*sign, words(sign), "what the issuer signs and hands out"))
             .collect();
         finding.remediation = if self.outcome == Outcome::Failure {
             "watch the client; make sure that every service pins algorithm and keys".to_owned()

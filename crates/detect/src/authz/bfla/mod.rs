@@ -15,6 +15,7 @@ use crate::settings::{Settings, SettingsError};
 use crate::spec::{Detector, NotEvaluated, Spec, Tuning};
 use crate::stats::rate_upper;
 use crate::tale::{Tale, counted};
+use crate::tell::signal;
 use core::hash::BuildHasher;
 use core::time::Duration;
 use foldhash::fast::RandomState;
@@ -23,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 use stilt_model::{
-    ActorId, EndpointId, Finding, Outcome, Rule, Severity, Signal, Timestamp, saved, saved::Keyed,
+    ActorId, EndpointId, Finding, Outcome, Rule, Severity, Timestamp, saved, saved::Keyed,
 };
 use stilt_session::objects::Ownership;
 
@@ -389,7 +390,7 @@ fn use_of(context: &Context<'_>, breach: &Breach, tale: &Tale, role: &str) -> Fi
         signal(
             "peers_that_used_it",
             format!("0 of {}", breach.peers),
-            &format!("at most {:.0} % by bound", 100.0 * breach.bound),
+            format!("at most {:.0} % by bound", 100.0 * breach.bound),
         ),
         signal("peers_refused", breach.refused.to_string(), "any"),
     ];
@@ -418,10 +419,6 @@ fn attempt(context: &Context<'_>, tale: &Tale, things: u64, reason: &str) -> Fin
         "ask what the caller was after; nothing was let happen of what the evidence shows"
             .to_owned();
     finding
-}
-
-fn signal(signal: &str, observed: String, expected: &str) -> Signal {
-    Signal { signal: signal.to_owned(), observed, expected: expected.to_owned() }
 }
 
 impl Detector for Bfla {

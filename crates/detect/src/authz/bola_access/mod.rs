@@ -15,6 +15,7 @@ use crate::group::Group;
 use crate::settings::{Settings, SettingsError};
 use crate::spec::{Detector, NotEvaluated, Spec, Tuning};
 use crate::tale::Tale;
+use crate::tell::signal;
 use core::hash::BuildHasher;
 use foldhash::fast::RandomState;
 use places::{Place, Usage};
@@ -22,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use stilt_inventory::ObjectRef;
-use stilt_model::{ActorId, EndpointId, Finding, Outcome, Rule, Severity, Signal, saved::Keyed};
+use stilt_model::{ActorId, EndpointId, Finding, Outcome, Rule, Severity, saved::Keyed};
 use stilt_session::objects::{Ownership, Verdict};
 
 pub(crate) const SPEC: Spec = Spec {
@@ -326,12 +327,12 @@ fn finding(context: &Context<'_>, breach: &Breach<'_>, tale: &Tale, whose: &str)
         signal(
             "others_objects_among_peers",
             format!("{} of {}", usage.foreign, usage.own.saturating_add(usage.foreign)),
-            &format!("at most {:.0} % by bound", 100.0 * usage.bound),
+            format!("at most {:.0} % by bound", 100.0 * usage.bound),
         ),
         signal("owners_compared_with", usage.owners.to_string(), "5 or more"),
     ];
     if let Some((theirs, own)) = tenants {
-        finding.why.push(signal("tenant_of_the_object", theirs.to_string(), &own));
+        finding.why.push(signal("tenant_of_the_object", theirs.to_string(), own.to_string()));
     }
     if !certain {
         finding.why.push(signal(
@@ -345,10 +346,6 @@ fn finding(context: &Context<'_>, breach: &Breach<'_>, tale: &Tale, whose: &str)
         context.sighting.name
     );
     finding
-}
-
-fn signal(signal: &str, observed: String, expected: &str) -> Signal {
-    Signal { signal: signal.to_owned(), observed, expected: expected.to_owned() }
 }
 
 impl Detector for BolaAccess {

@@ -16,6 +16,7 @@ use crate::group::Group;
 use crate::settings::{Settings, SettingsError};
 use crate::spec::{Detector, NotEvaluated, Spec, Tuning};
 use crate::tale::{Tale, counted, lasting};
+use crate::tell::signal;
 use core::hash::{BuildHasher, Hasher};
 use foldhash::fast::RandomState;
 use peers::{Comparison, Peers};
@@ -24,8 +25,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use stilt_inventory::ObjectRef;
 use stilt_model::{
-    ActorId, EndpointId, Finding, Outcome, Rule, Severity, Signal, Timestamp, Transaction,
-    saved::Keyed,
+    ActorId, EndpointId, Finding, Outcome, Rule, Severity, Timestamp, Transaction, saved::Keyed,
 };
 use stilt_session::objects::{Ownership, Verdict};
 use walk::{SLOW, Tally, Touch, Walk};
@@ -548,8 +548,4 @@ fn tell(
         context.sighting.name
     );
     finding
-}
-
-fn signal(signal: &str, observed: String, expected: String) -> Signal {
-    Signal { signal: signal.to_owned(), observed, expected }
 }

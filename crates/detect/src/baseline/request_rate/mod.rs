@@ -15,6 +15,7 @@ use crate::context::{Context, Observation};
 use crate::settings::{Settings, SettingsError};
 use crate::spec::{Detector, NotEvaluated, Spec, Tuning};
 use crate::tale::{Tale, lasting};
+use crate::tell::signal;
 use beat::Beat;
 use core::time::Duration;
 use foldhash::fast::RandomState;
@@ -24,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use stilt_baseline::RateStatus;
 use stilt_model::{
     Actor, ActorId, ActorKind, EndpointId, Finding, IdBuilder, Outcome, PathMemo, Rule, Severity,
-    Signal, Timestamp, Value, saved::Keyed,
+    Timestamp, Value, saved::Keyed,
 };
 
 pub(crate) const SPEC: Spec = Spec {
@@ -446,8 +447,4 @@ fn shift(context: &Context<'_>, rate: &RateStatus) -> Finding {
     finding.remediation =
         "a release or campaign explains it; learn a new baseline when it lasts".to_owned();
     finding
-}
-
-fn signal(signal: &str, observed: String, expected: String) -> Signal {
-    Signal { signal: signal.to_owned(), observed, expected }
 }

@@ -184,7 +184,7 @@ fn ways(limits: &Limits, context: &Context<'_>, habit: &Habit, circle: &Circle) 
         ways.push(signal(
             "first_access",
             format!("after {} other requests", habit.requests()),
-            &format!(
+            format!(
                 "one of its {}; {} in the last {turns} turns",
                 counted(circle.others(actor) as u64, "caller"),
                 counted(circle.newcomers(), "newcomer"),
@@ -202,7 +202,7 @@ fn ways(limits: &Limits, context: &Context<'_>, habit: &Habit, circle: &Circle) 
         ways.push(signal(
             "place",
             format!("{} and another make of client", context.seen.client_ip),
-            &format!("one of its {}", counted(habit.places(), "place")),
+            format!("one of its {}", counted(habit.places(), "place")),
         ));
     }
     let (own, most) = circle.rate(actor, now);
@@ -210,7 +210,7 @@ fn ways(limits: &Limits, context: &Context<'_>, habit: &Habit, circle: &Circle) 
         ways.push(signal(
             "accesses_in_an_hour",
             own.to_string(),
-            &format!("at most {most}, as any other caller"),
+            format!("at most {most}, as any other caller"),
         ));
     }
     ways

@@ -240,7 +240,7 @@ fn tell(context: &Context<'_>, step: &Step, walker: &Walker, most: u64) -> Findi
         signal(
             "likelihood_of_the_step",
             format!("{:.2e}", step.likelihood),
-            &format!(
+            format!(
                 "{expected}; at least {:.2e} with every other actor ({} turns)",
                 (-step.others).exp(),
                 step.support
@@ -249,12 +249,12 @@ fn tell(context: &Context<'_>, step: &Step, walker: &Walker, most: u64) -> Findi
         signal(
             "surprise_of_the_steps_before",
             format!("{:.1} nats", step.before),
-            &format!("at most {:.1}, as any other actor", step.before_others),
+            format!("at most {:.1}, as any other actor", step.before_others),
         ),
         signal(
             "different_unlikely_steps_in_an_hour",
             walker.distinct.len().to_string(),
-            &format!("at most {most}, as any other actor"),
+            format!("at most {most}, as any other actor"),
         ),
     ];
     finding.remediation =

@@ -8,10 +8,11 @@
 #[cfg(test)]
 mod tests;
 
-use super::{signal, weakness};
+use super::weakness;
 use crate::context::{Context, Observation};
 use crate::settings::{Settings, SettingsError};
 use crate::spec::{Detector, Spec};
+use crate::tell::signal;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -8,10 +8,11 @@
 #[cfg(test)]
 mod tests;
 
-use super::{Support, signal, weakness};
+use super::{Support, weakness};
 use crate::context::{Context, Observation};
 use crate::settings::{Settings, SettingsError};
 use crate::spec::{Detector, Spec, Tuning};
+use crate::tell::signal;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use stilt_inventory::openapi::{Departure, Operation, Shape};
