@@ -27,7 +27,7 @@ pub struct Reader {
     names: HeaderNames,
     config: Config,
     /// User agents as masked before: few, long, and in every request.
-    agents: HashMap<Vec<u8>, String>,
+    agents: HashMap<Vec<u8>, Arc<str>>,
 }
 
 /// User agents remembered, and bytes of one that is.
@@ -193,14 +193,14 @@ impl Reader {
         }
     }
 
-    fn agent(&mut self, raw: &[u8]) -> String {
+    fn agent(&mut self, raw: &[u8]) -> Arc<str> {
         if let Some(known) = self.agents.get(raw) {
-            return known.clone();
+            return Arc::clone(known);
         }
         let text = crate::bytes::lossy(raw);
-        let shown = self.masker.text_max(text.trim(), self.config.header_max).into_owned();
+        let shown: Arc<str> = self.masker.text_max(text.trim(), self.config.header_max).into();
         if raw.len() <= AGENT_BYTES_MAX && self.agents.len() < AGENTS_MAX {
-            self.agents.insert(raw.to_vec(), shown.clone());
+            self.agents.insert(raw.to_vec(), Arc::clone(&shown));
         }
         shown
     }
