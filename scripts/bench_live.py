@@ -87,14 +87,15 @@ class Stilt:
 
     name = "stilt"
 
-    def __init__(self, wire, program, folder, more=(), stdout=None):
+    def __init__(self, wire, program, folder, threads=1, stdout=None):
         key = os.path.join(folder, "key")
         if not os.path.exists(key):
             with open(key, "w") as out:
                 out.write("5a" * 32)
             os.chmod(key, 0o600)
         self.said = tempfile.TemporaryFile()
-        command = wire.at(wire.near, 1, program, "watch", "-i", "gb", "--threads", "1", *more)
+        command = wire.at(wire.near, 1, program, "watch", "-i", "gb", "--threads",
+                          str(threads))
         self.child = subprocess.Popen(command, cwd=folder, env={**os.environ, "STILT_KEY_FILE": key},
                                       stdout=stdout or subprocess.DEVNULL, stderr=self.said)
         self.until(lambda: "watching" in self.text(), 30)
