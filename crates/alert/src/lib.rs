@@ -24,5 +24,5 @@ mod testing;
 pub use config::{Config, Identities};
 pub use identity::Names;
 pub use network::Network;
-pub use stories::{Alerts, Counts};
+pub use stories::{Alerts, Counts, Told};
 pub use suppress::{Expiry, Suppress, names_rule};
