@@ -7,6 +7,7 @@ use crate::front::{Counted, Front};
 use crate::guard::{self, Plan, Sandbox};
 use crate::intake::Intake;
 use crate::load::Load;
+use crate::memory;
 use crate::metrics::Metrics;
 use crate::outputs::{Collected, Target};
 use crate::round::Round;
@@ -153,6 +154,7 @@ pub fn run(
     watcher: &mut dyn Watcher,
 ) -> Result<(Summary, Collected), Error> {
     Keyed::begin(key.hash("tables", b"seed"));
+    memory::spare_for(&config.capture);
     let source = open(options)?;
     let intake = Intake::new(config, key, source, options.live.is_some())?;
     let mut round = Round::new(config, options, key)?;
