@@ -135,7 +135,7 @@ pub(crate) struct Input {
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct Common {
     /// TOML configuration
-    #[arg(long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Capture filter, tcpdump syntax
     #[arg(long, value_name = "BPF")]
@@ -268,7 +268,7 @@ pub(crate) struct Doctor {
     #[arg(long, value_name = "BPF")]
     pub(crate) filter: Option<String>,
     /// TOML configuration
-    #[arg(long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Shape of the output
     #[arg(long, default_value = "table")]

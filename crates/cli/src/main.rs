@@ -83,6 +83,8 @@ fn refuse(error: &clap::Error) -> ExitCode {
                 _ => Vec::new(),
             };
             let tip = text.lines().find_map(|line| line.trim().strip_prefix("tip: "));
+            // Nobody who mistypes an option means it as a value.
+            let tip = tip.filter(|tip| !tip.ends_with('\'') || !tip.contains("as a value"));
             let parts: Vec<String> = core::iter::once(format!("stilt: {first}"))
                 .chain((!missing.is_empty()).then(|| missing.join(" ")))
                 .chain(tip.map(str::to_owned))
