@@ -69,6 +69,24 @@ impl HeaderNames {
     }
 }
 
+/// How names of headers end that carry a key.
+const KEY_ENDS: [&str; 14] = [
+    "-token",
+    "-key",
+    "apikey",
+    "-secret",
+    "-session",
+    "-sid",
+    "-schluessel",
+    "-sitzung",
+    "-clave",
+    "-sesion",
+    "-chave",
+    "-sessao",
+    "-cle",
+    "-chiave",
+];
+
 fn carries(lower: &[u8]) -> Carries {
     const EXACT: &[&str] = &[
         "x-api-key",
@@ -106,7 +124,7 @@ fn carries(lower: &[u8]) -> Carries {
         "authorization" | "proxy-authorization" => Carries::Authorization,
         "cookie" => Carries::Cookie,
         _ if EXACT.contains(&name) => Carries::Key { length_min: 1 },
-        _ if (name.ends_with("-token") || name.ends_with("-key") || name.ends_with("apikey"))
+        _ if KEY_ENDS.iter().any(|end| name.ends_with(end))
             && !skipped.iter().any(|word| name.contains(word)) =>
         {
             Carries::Key { length_min: 8 }
@@ -129,6 +147,7 @@ mod tests {
         check("COOKIE", Carries::Cookie);
         check("X-Api-Key", Carries::Key { length_min: 1 });
         check("X-Partner-Token", Carries::Key { length_min: 8 });
+        check("X-Api-Schluessel", Carries::Key { length_min: 8 });
         check("X-CSRF-Token", Carries::Token);
         check("Accept", Carries::Token);
     }

@@ -22,7 +22,18 @@ const SUBJECTS: &[&str] = &[
     "uid",
     "email",
     "upn",
+    "nameidentifier",
+    "nameid",
+    "unique_name",
+    "userName",
+    "login",
+    "user",
+    "id",
+    "_id",
 ];
+/// Claims that hold the bearer's own as an object.
+const HOLDERS: &[&str] =
+    &["data", "user", "identity", "userInfo", "user_info", "profile", "account", "claims"];
 const TENANTS: &[&str] = &[
     "tenant",
     "tenant_id",
@@ -87,6 +98,28 @@ fn seconds(value: Option<&Value>) -> Option<i64> {
     value.as_i64().or_else(|| value.as_f64().map(|number| number as i64))
 }
 
+/// Claims by their plain names: without the address that names of WS-Federation begin with, and
+/// with those of an object that holds the bearer's beside them.
+fn plain_claims(claims: Map<String, Value>) -> Map<String, Value> {
+    let mut plain = Map::new();
+    let mut held = Map::new();
+    for (name, value) in claims.into_iter().take(CLAIMS_MAX * 2) {
+        match value {
+            Value::Object(inner) if HOLDERS.contains(&name.as_str()) => held = inner,
+            value => {
+                let web = name.starts_with("http://") || name.starts_with("https://");
+                let short = name.rsplit('/').next().filter(|short| web && !short.is_empty());
+                let short = short.map(str::to_owned).unwrap_or(name);
+                plain.entry(short).or_insert(value);
+            }
+        }
+    }
+    for (name, value) in held.into_iter().take(CLAIMS_MAX) {
+        plain.entry(name).or_insert(value);
+    }
+    plain
+}
+
 /// Header and claims of `value`, masked; `None` where it is no token that can be read.
 pub(crate) fn decode(masker: &mut Masker, value: &str, max: usize) -> Option<Jwt> {
     if value.len() > max || !is_jwt(value) {
@@ -94,7 +127,7 @@ pub(crate) fn decode(masker: &mut Masker, value: &str, max: usize) -> Option<Jwt
     }
     let mut parts = value.split('.');
     let head = object(parts.next()?)?;
-    let claims = object(parts.next()?).unwrap_or_default();
+    let claims = plain_claims(object(parts.next()?).unwrap_or_default());
     let signature = parts.next().filter(|signature| !signature.is_empty());
     let own_key = ["jwk", "jku", "x5u", "x5c"].iter().any(|name| head.contains_key(*name));
     let signature = signature.map(|text| masker.mark(SecretKind::Token, text).digest[0]);
@@ -124,7 +157,8 @@ pub(crate) fn decode(masker: &mut Masker, value: &str, max: usize) -> Option<Jwt
     let known = |name: &str| {
         matches!(name, "iss" | "iat" | "exp")
             || ROLES.contains(&name)
-            || named.as_ref().is_some_and(|(found, _)| *found == name)
+            // An address of the bearer is shown by its mark in answers.
+            || named.as_ref().is_some_and(|(found, _)| *found == name && name != "email")
     };
     for (name, value) in claims.iter().filter(|(name, _)| !known(name)) {
         let Some(text) = scalar(value) else { continue };
@@ -182,6 +216,25 @@ mod tests {
 
     fn token(head: &str, claims: &str) -> String {
         format!("{}.{}.c2ln", URL_SAFE_NO_PAD.encode(head), URL_SAFE_NO_PAD.encode(claims))
+    }
+
+    #[test]
+    fn claims_of_the_bearer_are_found_wherever_they_stand() {
+        let mut masker = Masker::new(Key::new([1; 32]));
+        for claims in [
+            r#"{"status":"ok","data":{"id":7,"role":"customer"},"iat":5}"#,
+            r#"{"user":{"_id":"7","roles":["customer"]}}"#,
+            r#"{"id":7,"role":"customer"}"#,
+            r#"{"http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier":"7",
+                "http://schemas.microsoft.com/ws/2008/06/identity/claims/role":"customer"}"#,
+        ] {
+            let value = token(r#"{"alg":"HS256"}"#, claims);
+            let jwt = decode(&mut masker, &value, 16_384).unwrap();
+            assert_eq!(jwt.sub.as_deref(), Some("7"), "{claims}");
+            assert_eq!(jwt.roles, ["customer"], "{claims}");
+        }
+        let value = token(r#"{"alg":"HS256"}"#, r#"{"sub":"ann","data":{"id":9}}"#);
+        assert_eq!(decode(&mut masker, &value, 16_384).unwrap().sub.as_deref(), Some("ann"));
     }
 
     #[test]

@@ -113,6 +113,13 @@ impl Reader {
             &self.config,
         );
         let end = |message: &Message| message.end.time.max(message.start.time);
+        let request = exchange.request.as_ref().map(|message| self.request(message, auth));
+        let response = exchange.response.as_ref().map(|message| {
+            let asked = exchange.request.as_ref().map(|message| &message.head);
+            let mut response = self.response(message, asked, auth, &path);
+            response.form_again = asks_again(request.as_ref(), &response, message);
+            response
+        });
         Transaction {
             id: TransactionId(id),
             order: Order {
@@ -126,11 +133,8 @@ impl Reader {
             last_packet: messages().map(|m| m.end.packet.max(m.start.packet)).max().unwrap_or(0),
             version: first.map(|message| message.head.version).unwrap_or_default(),
             lost_bytes: messages().map(|m| m.body.lost).fold(0, u64::saturating_add),
-            request: exchange.request.as_ref().map(|message| self.request(message, auth)),
-            response: exchange.response.as_ref().map(|message| {
-                let asked = exchange.request.as_ref().map(|message| &message.head);
-                self.response(message, asked, auth, &path)
-            }),
+            request,
+            response,
             flow: exchange.flow,
             flags,
             anomalies,
@@ -287,6 +291,7 @@ impl Reader {
             sensitive,
             issued,
             location,
+            form_again: false,
         }
     }
 
@@ -343,6 +348,17 @@ impl Reader {
 }
 
 /// The body is not all there.
+/// Whether a page that answers a form holds the same form again.
+fn asks_again(request: Option<&Request>, response: &Response, message: &Message) -> bool {
+    let media = response.content_type.as_deref();
+    if !media.is_some_and(|media| media.contains("html")) {
+        return false;
+    }
+    let leaves = request.map(|request| request.leaves.as_slice()).unwrap_or_default();
+    let sent = leaves.iter().filter(|leaf| leaf.place == Place::Form).map(Leaf::name);
+    html::asks_again(&message.body.kept, sent)
+}
+
 fn cut(message: &Message) -> bool {
     let body = &message.body;
     !body.complete

@@ -84,11 +84,11 @@ mod tests {
     #[test]
     fn a_flag_of_the_application_tells_failure_in_any_language() {
         let mut envelope = Envelope::default();
-        let wrong = || get("/x").answer(r#"{"erfolg":false,"meldung":"Kennwort falsch"}"#);
+        let wrong = || get("/x").answer(r#"{"gelukt":false,"melding":"Wachtwoord klopt niet"}"#);
         assert_eq!(outcome(&mut envelope, wrong()), Outcome::Success, "not known yet");
         for _ in 0..5 {
             for body in
-                [r#"{"erfolg":true}"#, r#"{"erfolg":true,"id":1}"#, r#"{"erfolg":true,"x":[1]}"#]
+                [r#"{"gelukt":true}"#, r#"{"gelukt":true,"id":1}"#, r#"{"gelukt":true,"x":[1]}"#]
             {
                 assert_eq!(outcome(&mut envelope, get("/x").answer(body)), Outcome::Success);
             }

@@ -298,6 +298,7 @@ impl Inventory {
             return nothing(Arc::clone(&service.name), verdict);
         };
         record.endpoint.requests = record.endpoint.requests.saturating_add(1);
+        let verdict = record.judge_form(tx, verdict);
         let assessed = login::assess(service, record, tx, verdict, filed.folded);
         let objects = if assessed.login.is_some() || filed.folded {
             Vec::new()

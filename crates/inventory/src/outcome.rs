@@ -48,8 +48,30 @@ pub(crate) fn judge(tx: &Transaction) -> Verdict {
         status @ 400..=499 => {
             outcome(Outcome::Failure, matches!(status, 401 | 403 | 404 | 407 | 410))
         }
+        // Some frameworks answer 500 to whatever they refuse, and say what was wrong with it.
+        500 if blames_input(&response.leaves) => outcome(Outcome::Failure, false),
         _ => Verdict::default(),
     }
+}
+
+/// A short body whose message speaks of what was sent, not of what broke.
+fn blames_input(leaves: &[Leaf]) -> bool {
+    if leaves.len() > SMALL {
+        return false;
+    }
+    let says = |leaf: &&Leaf| matches!(role(leaf.name()), Role::Message | Role::Error);
+    let mut texts = leaves.iter().filter(says).filter_map(|leaf| match &leaf.value {
+        Value::Text(text) if text.len() <= MESSAGE_MAX => Some(text.to_ascii_lowercase()),
+        _ => None,
+    });
+    texts.any(|text| {
+        let any = |words: &[&str]| words.iter().any(|word| text.contains(word));
+        let wrong =
+            ["invalid", "incorrect", "wrong", "not correct", "not valid", "not match", "mismatch"];
+        let given = ["expired", "already", "not registered", "bad credentials", "not found"];
+        let broken = ["exception", "null", "pointer", "syntax", "server", "timeout", "connection"];
+        (any(&wrong) || any(&given)) && !any(&broken)
+    })
 }
 
 /// A URL whose path names a page for signing in.
@@ -99,15 +121,20 @@ fn role(name: &str) -> Role {
         }
     }
     match buffer.get(..len).unwrap_or_default() {
-        b"success" | b"ok" | b"succeeded" | b"issuccess" | b"successful" => Role::Truth,
+        b"success" | b"ok" | b"succeeded" | b"issuccess" | b"successful" | b"erfolg"
+        | b"erfolgreich" | b"sucesso" | b"exito" | b"succes" | b"successo" => Role::Truth,
         b"status" | b"result" | b"outcome" | b"statuscode" | b"httpstatus" | b"responsecode" => {
             Role::Status
         }
         b"error" | b"errors" | b"err" | b"exception" | b"fault" | b"errormessage" | b"errormsg"
-        | b"errorcode" | b"errordescription" | b"errcode" | b"errmsg" | b"failure" => Role::Error,
+        | b"errorcode" | b"errordescription" | b"errcode" | b"errmsg" | b"failure" | b"fehler"
+        | b"erro" | b"erros" | b"errores" | b"erreur" | b"erreurs" | b"errore" | b"fout" => {
+            Role::Error
+        }
         b"code" | b"errno" | b"ret" | b"retcode" | b"resultcode" | b"returncode" => Role::Code,
         b"message" | b"msg" | b"detail" | b"details" | b"reason" | b"description" | b"info"
-        | b"title" | b"text" => Role::Message,
+        | b"title" | b"text" | b"meldung" | b"nachricht" | b"hinweis" | b"mensagem"
+        | b"mensaje" | b"messaggio" | b"bericht" => Role::Message,
         _ => Role::Other,
     }
 }
@@ -243,15 +270,40 @@ fn is_failing_word(text: &str) -> bool {
         "unauthenticated",
         "rejected",
         "bad_request",
+        "fehler",
+        "fehlgeschlagen",
+        "abgelehnt",
+        "erro",
+        "falha",
+        "falhou",
+        "fallo",
+        "erreur",
+        "echec",
+        "errore",
+        "fout",
     ]
     .iter()
     .any(|word| text.eq_ignore_ascii_case(word))
 }
 
 fn is_fine_word(text: &str) -> bool {
-    ["ok", "success", "successful", "succeeded", "done", "true", "created", "accepted"]
-        .iter()
-        .any(|word| text.eq_ignore_ascii_case(word))
+    [
+        "ok",
+        "success",
+        "successful",
+        "succeeded",
+        "done",
+        "true",
+        "created",
+        "accepted",
+        "erfolg",
+        "erfolgreich",
+        "sucesso",
+        "exito",
+        "succes",
+    ]
+    .iter()
+    .any(|word| text.eq_ignore_ascii_case(word))
 }
 
 fn is_fine_message(value: &Value) -> bool {
@@ -289,6 +341,15 @@ fn complains(value: &Value) -> bool {
             "unknown",
             "unsuccess",
             "rejected",
+            "falsch",
+            "ungültig",
+            "ungueltig",
+            "fehlgeschlagen",
+            "incorrecto",
+            "incorreto",
+            "inválid",
+            "errad",
+            "vergeben",
         ]
         .iter()
         .any(|word| lower.contains(word))
@@ -322,6 +383,29 @@ fn refuses(value: &Value) -> bool {
         "log in",
         "login required",
         "not permitted",
+        "nicht gefunden",
+        "kein zugriff",
+        "nicht berechtigt",
+        "nicht erlaubt",
+        "keine berechtigung",
+        "verboten",
+        "bitte anmelden",
+        "nicht angemeldet",
+        "não encontrad",
+        "nao encontrad",
+        "não autorizad",
+        "sem permiss",
+        "acesso negado",
+        "no encontrad",
+        "no autorizad",
+        "sin permiso",
+        "acceso denegado",
+        "introuvable",
+        "non autoris",
+        "accès refusé",
+        "interdit",
+        "non trovat",
+        "non autorizz",
     ]
     .iter()
     .any(|word| lower.contains(word))
@@ -335,7 +419,7 @@ pub(crate) fn confirms(response: Option<&Response>, verdict: Verdict) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::test_support::{Tx, World, get};
+    use crate::test_support::{Tx, World, get, post};
 
     fn check(tx: Tx, expected: Outcome, refused: bool) {
         let shown = format!("{tx:?}");
@@ -353,6 +437,22 @@ mod tests {
         check(get("/x").status(429), Outcome::Unknown, false);
         check(get("/x").status(503), Outcome::Unknown, false);
         check(get("/x").unanswered(), Outcome::Unknown, false);
+    }
+
+    #[test]
+    fn a_500_that_blames_what_was_sent_is_a_failure() {
+        let broken = |body: &str| post("/x").json(r#"{"otp":"1"}"#).status(500).answer(body);
+        let invalid = r#"{"message":"Invalid OTP! Please try again..","status":500}"#;
+        check(broken(invalid), Outcome::Failure, false);
+        for body in [
+            r#"{"message":"Internal server error"}"#,
+            r#"{"error":"invalid memory address or nil pointer dereference"}"#,
+            r#"{}"#,
+        ] {
+            check(broken(body), Outcome::Unknown, false);
+        }
+        let away = post("/x").status(503).answer(invalid);
+        check(away, Outcome::Unknown, false);
     }
 
     #[test]
@@ -379,6 +479,8 @@ mod tests {
                 true,
             ),
             (r#"{"status":404,"title":"Not here"}"#, true),
+            (r#"{"status":"fehler","fehler":{"nr":1403,"text":"Kein Zugriff auf diese"}}"#, true),
+            (r#"{"sucesso":false,"mensagem":"Senha incorreta"}"#, false),
         ] {
             check(get("/x").answer(body), Outcome::Failure, refused);
         }

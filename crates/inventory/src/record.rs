@@ -6,13 +6,14 @@ use crate::knowledge::Knowledge;
 use crate::login::stats::LoginStats;
 use crate::login::steps::About;
 use crate::operation::Operation;
+use crate::outcome::Verdict;
 use crate::sighting::{EndpointKind, Slot};
 use crate::template::{Hint, Template};
 use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::Arc;
-use stilt_model::{EndpointId, IdBuilder};
+use stilt_model::{EndpointId, IdBuilder, Outcome, Place, Transaction};
 
 /// Sorts of successful answers remembered for one endpoint.
 const SHAPES_MAX: usize = 8;
@@ -55,11 +56,29 @@ pub(crate) struct Record {
     pub(crate) functions: u32,
     /// What its sign-in attempts taught.
     pub(crate) login: Option<Box<LoginStats>>,
+    /// A form sent to it was answered by leading elsewhere.
+    pub(crate) leads_on: bool,
     /// Everything else that is known of it.
     pub(crate) knowledge: Knowledge,
 }
 
 impl Record {
+    /// Reads the answer to a form: where success leads on (POST, redirect, GET), a page with the
+    /// same form again tells of what was wrong with it.
+    pub(crate) fn judge_form(&mut self, tx: &Transaction, verdict: Verdict) -> Verdict {
+        let (Some(request), Some(response)) = (&tx.request, &tx.response) else { return verdict };
+        let form = request.method == "POST"
+            && request.leaves.iter().take(32).any(|leaf| leaf.place == Place::Form);
+        if !form || verdict.outcome() != Outcome::Success {
+            return verdict;
+        }
+        self.leads_on |= (300..400).contains(&response.status);
+        if self.leads_on && response.form_again && response.status < 300 {
+            return Verdict { outcome: Some(Outcome::Failure), ..verdict };
+        }
+        verdict
+    }
+
     /// Notes an answer of a sort.
     pub(crate) fn note_page(&mut self, page: u64) {
         self.page = if matches!(self.page, NO_PAGE) || self.page == page { page } else { MIXED };
@@ -181,6 +200,7 @@ impl Records {
             pending: Vec::new(),
             functions: 0,
             login: None,
+            leads_on: false,
             knowledge: Knowledge::default(),
         };
         record.relabel(template);

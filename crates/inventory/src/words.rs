@@ -153,11 +153,34 @@ pub(crate) const LOGIN: &[&str] = &[
     "acceso",
     "entrar",
     "accedi",
+    "einloggen",
+    "anmeldung",
+    "acceder",
+    "autenticar",
+    "identificar",
+    "iniciarsesion",
+    "inloggen",
+    "logga",
+    "ingresar",
 ];
 
 /// Words that name a page for signing in, where a redirect leads those who may not go on.
-pub(crate) const LOGIN_PAGE: &[&str] =
-    &["login", "signin", "logon", "sso", "authorize", "unauthorized", "denied", "forbidden"];
+pub(crate) const LOGIN_PAGE: &[&str] = &[
+    "login",
+    "signin",
+    "logon",
+    "sso",
+    "authorize",
+    "unauthorized",
+    "denied",
+    "forbidden",
+    "anmelden",
+    "anmeldung",
+    "connexion",
+    "entrar",
+    "acceso",
+    "accedi",
+];
 
 /// Words that name the making of an account.
 pub(crate) const SIGNUP: &[&str] = &[
@@ -173,6 +196,18 @@ pub(crate) const SIGNUP: &[&str] = &[
     "createaccount",
     "newuser",
     "adduser",
+    "registrieren",
+    "registrierung",
+    "registrar",
+    "registrarse",
+    "registro",
+    "cadastro",
+    "cadastrar",
+    "inscription",
+    "inscrire",
+    "registrati",
+    "registrazione",
+    "registreren",
 ];
 
 /// Collections of those who can sign in.
@@ -180,7 +215,21 @@ pub(crate) const PEOPLE: &[&str] =
     &["user", "account", "customer", "member", "client", "profile", "person", "employee"];
 
 /// Words that name signing out.
-pub(crate) const LOGOUT: &[&str] = &["logout", "signout", "logoff", "signoff"];
+pub(crate) const LOGOUT: &[&str] = &[
+    "logout",
+    "signout",
+    "logoff",
+    "signoff",
+    "abmelden",
+    "abmeldung",
+    "ausloggen",
+    "deconnexion",
+    "salir",
+    "sair",
+    "cerrarsesion",
+    "esci",
+    "uitloggen",
+];
 
 /// Words that name the end of something, of a session where `AROUND` stands beside them.
 pub(crate) const REVOKE: &[&str] = &["revoke", "revocation", "invalidate"];

@@ -346,6 +346,8 @@ pub struct Response {
     pub location: Option<String>,
     /// Hash of the set of (leaf path, kind), array lengths left out: which sort of answer it was.
     pub shape: u64,
+    /// A page that holds the form again that was sent.
+    pub form_again: bool,
     /// What it gives away of the application behind it.
     pub exposed: Exposures,
     /// The request's `Origin`, where the answer lets just that one read it with credentials.

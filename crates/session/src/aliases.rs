@@ -9,7 +9,7 @@ const ALIASES_MAX: usize = 64;
 const NAME_MAX: usize = 96;
 
 /// Claims that name the bearer.
-const CLAIMS: [&str; 16] = [
+const CLAIMS: [&str; 18] = [
     "user_id",
     "userid",
     "uid",
@@ -26,10 +26,12 @@ const CLAIMS: [&str; 16] = [
     "client_id",
     "name_id",
     "oid",
+    "id",
+    "_id",
 ];
 
 /// Names that say who something is about, their separators left out.
-const NAMES: [&str; 38] = [
+const NAMES: [&str; 48] = [
     "user",
     "username",
     "login",
@@ -68,10 +70,20 @@ const NAMES: [&str; 38] = [
     "idusuario",
     "cliente",
     "utilisateur",
+    "kennung",
+    "benutzerkennung",
+    "nutzer",
+    "nutzername",
+    "nutzerid",
+    "usuarioid",
+    "clienteid",
+    "correo",
+    "courriel",
+    "identifiant",
 ];
 
 /// What may stand above an `id` that is the person's own.
-const PERSONS: [&str; 16] = [
+const PERSONS: [&str; 28] = [
     "user",
     "account",
     "customer",
@@ -88,6 +100,37 @@ const PERSONS: [&str; 16] = [
     "result",
     "payload",
     "currentuser",
+    "authentication",
+    "userinfo",
+    "daten",
+    "konto",
+    "nutzer",
+    "benutzer",
+    "profil",
+    "usuario",
+    "cuenta",
+    "conta",
+    "perfil",
+    "utilisateur",
+];
+
+/// Names whose value, where it is the asker's, says that an answer is about them.
+const SELF: [&str; 15] = [
+    "username",
+    "login",
+    "email",
+    "mail",
+    "sub",
+    "userid",
+    "loginname",
+    "kennung",
+    "benutzername",
+    "nutzername",
+    "usuario",
+    "correo",
+    "utilisateur",
+    "identifiant",
+    "courriel",
 ];
 
 fn plain(name: &str) -> String {
@@ -128,9 +171,16 @@ pub(crate) fn of_claims(jwt: &Jwt) -> impl Iterator<Item = String> {
         .into_iter()
 }
 
-/// Names in an answer about one person: nothing inside arrays counts.
-pub(crate) fn of_answer(leaves: &[Leaf]) -> Vec<String> {
-    leaves.iter().filter(|leaf| names_person(leaf)).filter_map(|leaf| leaf.value.as_key()).collect()
+/// Names in an answer about one person: nothing inside arrays counts. `own`: where it speaks of
+/// that person for sure, whatever that is called.
+pub(crate) fn of_answer(leaves: &[Leaf], own: &[&str]) -> Vec<String> {
+    let beside = |leaf: &Leaf| {
+        let above = leaf.path.rsplit_once('.').map_or("", |(above, _)| above);
+        let id = matches!(plain(leaf.name()).as_str(), "id" | "uuid" | "guid");
+        id && own.contains(&above) && matches!(leaf.value, Value::Text(_) | Value::Integer(_))
+    };
+    let named = leaves.iter().filter(|leaf| names_person(leaf) || beside(leaf));
+    named.filter_map(|leaf| leaf.value.as_key()).collect()
 }
 
 fn names_person(leaf: &Leaf) -> bool {
@@ -153,7 +203,7 @@ pub(crate) fn is_about(leaves: &[Leaf], aliases: &[String]) -> bool {
     }
     leaves.iter().any(|leaf| {
         let name = plain(leaf.name());
-        matches!(name.as_str(), "username" | "login" | "email" | "sub" | "userid" | "loginname")
+        SELF.contains(&name.as_str())
             && names_person(leaf)
             && leaf.value.as_key().is_some_and(|value| aliases.binary_search(&value).is_ok())
     })
@@ -172,15 +222,15 @@ mod tests {
     fn an_answer_about_oneself_names_one_and_a_list_names_nobody() {
         let text = |text: &str| Value::Text(text.into());
         let me = [leaf("user.id", Value::Integer(7)), leaf("user.username", text("ann"))];
-        assert_eq!(of_answer(&me), ["7", "ann"]);
+        assert_eq!(of_answer(&me, &[]), ["7", "ann"]);
         assert!(is_about(&me, &["ann".to_owned()]));
         assert!(!is_about(&me, &["bob".to_owned()]));
         let nested = [leaf("data.id", text("7")), leaf("data.attributes.username", text("ann"))];
         assert!(is_about(&nested, &["ann".to_owned()]), "JSON:API");
         let list = [leaf("[].id", Value::Integer(7)), leaf("[].username", text("ann"))];
-        assert!(of_answer(&list).is_empty() && !is_about(&list, &["ann".to_owned()]));
+        assert!(of_answer(&list, &[]).is_empty() && !is_about(&list, &["ann".to_owned()]));
         let order = [leaf("order.id", Value::Integer(7)), leaf("total", Value::Number(1.5))];
-        assert!(of_answer(&order).is_empty());
+        assert!(of_answer(&order, &[]).is_empty());
     }
 
     #[test]

@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use stilt_inventory::{EndpointKind, Sighting};
 use stilt_model::{
-    Actor, ActorId, ActorKind, Credential, CredentialKind, IdBuilder, Jwt, Leaf, Outcome,
-    Pseudonym, Request, Transaction, Value, saved::Keyed,
+    Actor, ActorId, ActorKind, Credential, CredentialKind, IdBuilder, Issued, Jwt, Leaf, Outcome,
+    Pseudonym, Request, Response, Transaction, Value, saved::Keyed,
 };
 
 /// Credentials that are bound to a principal, remembered at most; the older half goes first.
@@ -37,18 +37,22 @@ pub(crate) struct Principal {
     /// What answers said of its rights.
     pub(crate) told: Arc<Vec<String>>,
     pub(crate) tenant: Option<Arc<str>>,
+    /// All tenants that it belongs to, sorted.
+    pub(crate) tenants: Arc<Vec<String>>,
 }
 
 impl Principal {
     /// Takes what an answer about it says of its rights and its tenant.
-    fn told_by(&mut self, leaves: &[Leaf]) {
-        let told = told::roles(leaves);
+    fn told_by(&mut self, leaves: &[Leaf], own: &[&str]) {
+        let told = told::roles(leaves, own);
         if !told.is_empty() && *self.told != told {
             self.told = Arc::new(told);
         }
+        let tenants = told::tenants(leaves, own);
         if self.tenant.is_none() {
-            self.tenant = told::tenant(leaves).map(Arc::from);
+            self.tenant = tenants.first().map(|tenant| Arc::from(tenant.as_str()));
         }
+        aliases::add(&mut self.tenants, tenants);
     }
 }
 
@@ -289,6 +293,7 @@ impl Identity {
                 roles: Arc::default(),
                 told: Arc::default(),
                 tenant: None,
+                tenants: Arc::default(),
             },
         );
         Some(id)
@@ -326,6 +331,7 @@ impl Identity {
             && principal.tenant.as_deref() != Some(tenant)
         {
             principal.tenant = Some(Arc::from(tenant.as_str()));
+            aliases::add(&mut principal.tenants, [tenant.clone()]);
         }
     }
 
@@ -340,10 +346,7 @@ impl Identity {
         let signed_in =
             sighting.login.as_ref().filter(|login| login.outcome == Outcome::Success).and_then(
                 |login| {
-                    // Leaves show an e-mail address by its mark; the principal goes by its name.
-                    let given = tx.request.as_ref().and_then(|request| request.login_name.as_ref());
-                    let marked = login.user.starts_with("<email:");
-                    let user = given.filter(|_| marked).map_or(&login.user, |name| &name.0);
+                    let user = name_given(tx, &login.user);
                     let id = self.name(&sighting.service, user, "sign-in")?;
                     if let Some(principal) = self.principals.get_mut(&id) {
                         aliases::add(&mut principal.aliases, [login.user.clone()]);
@@ -351,6 +354,7 @@ impl Identity {
                     Some(id)
                 },
             );
+        let signed_in = signed_in.or_else(|| self.joined(tx, sighting, response));
         if let Some(id) = signed_in {
             let issued: Vec<_> = response.issued.iter().filter(|issued| !issued.cleared).collect();
             for issued in &issued {
@@ -371,14 +375,16 @@ impl Identity {
                     self.cookie_name(&sighting.service, &cookie.name);
                 }
             }
-            let called = aliases::of_answer(&response.leaves);
+            let names = self.principals.get(&id).map(|own| Arc::clone(&own.aliases));
+            let own = told::places(&response.leaves, &names.unwrap_or_default());
+            let called = aliases::of_answer(&response.leaves, &own);
             let login = sighting.login.iter().map(|login| &login.user);
             for name in called.iter().chain(login) {
                 self.stands_for(&sighting.service, name, id);
             }
             if let Some(principal) = self.principals.get_mut(&id) {
                 aliases::add(&mut principal.aliases, called);
-                principal.told_by(&response.leaves);
+                principal.told_by(&response.leaves, &own);
             }
             return Some(id);
         }
@@ -409,10 +415,43 @@ impl Identity {
             && let Some(principal) = self.principals.get_mut(&id)
             && aliases::is_about(&response.leaves, &principal.aliases)
         {
-            aliases::add(&mut principal.aliases, aliases::of_answer(&response.leaves));
-            principal.told_by(&response.leaves);
+            aliases::add(&mut principal.aliases, aliases::of_answer(&response.leaves, &[]));
+            principal.told_by(&response.leaves, &[]);
         }
         None
+    }
+
+    /// Who has made an account, and was let in by that.
+    fn joined(
+        &mut self,
+        tx: &Transaction,
+        sighting: &Sighting,
+        response: &Response,
+    ) -> Option<ActorId> {
+        if sighting.kind != EndpointKind::Signup || sighting.outcome != Outcome::Success {
+            return None;
+        }
+        let user = sighting.step.as_ref().and_then(|step| step.user.as_ref())?;
+        let carries = |issued: &Issued| {
+            !issued.cleared
+                && (issued.kind != CredentialKind::Cookie || aliases::names_session(&issued.name))
+        };
+        let lets_in = response.issued.iter().any(carries);
+        let called = name_given(tx, user);
+        let known = (Arc::clone(&sighting.service), called.to_owned());
+        // Nobody makes an account that there is.
+        if !lets_in || self.subjects.contains_key(&known) {
+            return None;
+        }
+        let before = self.principals.len();
+        let id = self.name(&sighting.service, called, "sign-up")?;
+        if self.principals.len() == before {
+            return None;
+        }
+        if let Some(principal) = self.principals.get_mut(&id) {
+            aliases::add(&mut principal.aliases, [user.clone()]);
+        }
+        Some(id)
     }
 
     fn cookie_name(&mut self, service: &Arc<str>, name: &str) {
@@ -428,6 +467,13 @@ fn masked(leaves: &[Leaf]) -> impl Iterator<Item = Pseudonym> {
         Value::Masked { mark, .. } => Some(mark),
         _ => None,
     })
+}
+
+/// Leaves show an e-mail address by its mark; the principal goes by its name.
+fn name_given<'a>(tx: &'a Transaction, user: &'a str) -> &'a str {
+    let given = tx.request.as_ref().and_then(|request| request.login_name.as_ref());
+    let marked = user.starts_with("<email:");
+    given.filter(|_| marked).map_or(user, |name| &name.0)
 }
 
 #[cfg(test)]
@@ -481,5 +527,23 @@ mod tests {
             let token = jwt(&format!(r#"{{"sub":"{subject}"}}"#));
             assert_eq!(town.see(get("/orders").bearer(&token)).principal, bob.principal);
         }
+    }
+
+    #[test]
+    fn who_makes_an_account_and_gets_a_session_is_known_by_it() {
+        let mut town = Town::new();
+        let joins = |user: &str, cookie: &str| {
+            let body =
+                format!(r#"{{"username":"{user}","email":"{user}@x.test","password":"p1"}}"#);
+            post("/register").json(&body).set_cookie("sid", cookie).status(201)
+        };
+        town.see(joins("eve", MALLORY));
+        let eve = town.see(get("/orders").cookie("sid", MALLORY));
+        assert!(eve.principal.is_some() && eve.aliases.contains(&"eve".to_owned()));
+        let bob = town.sign_in("bob", "b0b3456789abcdef0123456789abcdef", "{}");
+        let other = "fedcba9876543210fedcba9876543210";
+        town.see(joins("bob", other));
+        let seen = town.see(get("/orders").cookie("sid", other));
+        assert_ne!(seen.principal, bob.principal, "nobody joins under the name of another");
     }
 }

@@ -32,6 +32,8 @@ pub struct Seen {
     pub told_roles: Arc<Vec<String>>,
     /// Tenant, from claims, else from answers about the principal itself.
     pub tenant: Option<Arc<str>>,
+    /// All tenants that the principal belongs to, from the same sources. Sorted.
+    pub tenants: Arc<Vec<String>>,
     /// The request carried a credential that the application issued or accepts.
     pub authenticated: bool,
     /// What the signature of its token is worth: the worst, where it carries several.

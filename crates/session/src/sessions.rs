@@ -181,6 +181,7 @@ impl Sessions {
             aliases: known.as_ref().map(|p| Arc::clone(&p.aliases)).unwrap_or_default(),
             roles: known.as_ref().map(|p| Arc::clone(&p.roles)).unwrap_or_default(),
             told_roles: known.as_ref().map(|p| Arc::clone(&p.told)).unwrap_or_default(),
+            tenants: known.as_ref().map(|p| Arc::clone(&p.tenants)).unwrap_or_default(),
             tenant: known.and_then(|principal| principal.tenant),
             authenticated,
             signature,

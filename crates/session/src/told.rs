@@ -10,7 +10,7 @@ const ROLE_MAX: usize = 64;
 const LEAVES_MAX: usize = 200;
 
 /// Names whose value is a role, their separators left out.
-const ROLES: [&str; 14] = [
+const ROLES: [&str; 20] = [
     "role",
     "roles",
     "userrole",
@@ -24,7 +24,13 @@ const ROLES: [&str; 14] = [
     "permissions",
     "authorities",
     "rolle",
+    "rollen",
     "rol",
+    "papel",
+    "ruolo",
+    "benutzerrolle",
+    "nutzerrolle",
+    "berechtigungen",
 ];
 
 /// Names whose truth says that somebody has more rights than others, and what they are then.
@@ -43,7 +49,7 @@ const FLAGS: [(&str, &str); 8] = [
 const ORDINARY: &str = "user";
 
 /// Names whose value is a tenant.
-const TENANTS: [&str; 12] = [
+const TENANTS: [&str; 33] = [
     "tenant",
     "tenantid",
     "org",
@@ -56,10 +62,31 @@ const TENANTS: [&str; 12] = [
     "workspace",
     "workspaceid",
     "realm",
+    "tenants",
+    "tenantids",
+    "orgs",
+    "orgids",
+    "organizations",
+    "companies",
+    "workspaces",
+    "mandant",
+    "mandantid",
+    "mandanten",
+    "mandantenid",
+    "firmaid",
+    "empresa",
+    "empresaid",
+    "idempresa",
+    "inquilino",
+    "inquilinoid",
+    "organizacao",
+    "organizacaoid",
+    "organisation",
+    "azienda",
 ];
 
 /// What may stand above a name in an answer about oneself.
-const ABOUT: [&str; 14] = [
+const ABOUT: [&str; 31] = [
     "user",
     "account",
     "customer",
@@ -74,6 +101,23 @@ const ABOUT: [&str; 14] = [
     "result",
     "payload",
     "currentuser",
+    "authentication",
+    "session",
+    "response",
+    "body",
+    "userinfo",
+    "details",
+    "daten",
+    "konto",
+    "nutzer",
+    "benutzer",
+    "profil",
+    "dados",
+    "datos",
+    "usuario",
+    "cuenta",
+    "conta",
+    "utilisateur",
 ];
 
 fn plain(name: &str) -> String {
@@ -81,14 +125,35 @@ fn plain(name: &str) -> String {
 }
 
 /// The name of a leaf that stands in an answer about one person, its separators left out.
-fn about_one(leaf: &Leaf) -> Option<String> {
+fn about_one(leaf: &Leaf, own: &[&str]) -> Option<String> {
     let path = leaf.path.strip_suffix("[]").unwrap_or(&leaf.path);
     if path.contains("[]") || path.matches('.').count() > 2 {
         return None;
     }
     let mut words = path.rsplit('.');
     let name = plain(words.next()?);
-    words.all(|above| ABOUT.contains(&plain(above).as_str())).then_some(name)
+    let above = path.rsplit_once('.').map_or("", |(above, _)| above);
+    let fits = own.contains(&above) || words.all(|w| ABOUT.contains(&plain(w).as_str()));
+    fits.then_some(name)
+}
+
+/// Where an answer to somebody who signs in speaks of them, whatever it is called: what stands
+/// beside one of their names.
+pub(crate) fn places<'a>(leaves: &'a [Leaf], aliases: &[String]) -> Vec<&'a str> {
+    let mut places = Vec::new();
+    for leaf in leaves.iter().take(LEAVES_MAX).filter(|leaf| !leaf.path.contains("[]")) {
+        let named = leaf
+            .value
+            .as_key()
+            .filter(|key| key.len() >= 3 && key.bytes().any(|byte| !byte.is_ascii_digit()));
+        if named.is_some_and(|key| aliases.binary_search(&key).is_ok()) {
+            let above = leaf.path.rsplit_once('.').map_or("", |(above, _)| above);
+            if !places.contains(&above) {
+                places.push(above);
+            }
+        }
+    }
+    places
 }
 
 fn add(roles: &mut Vec<String>, role: &str) {
@@ -102,15 +167,15 @@ fn flag(name: &str) -> Option<&'static str> {
     FLAGS.iter().find(|(flag, _)| *flag == name).map(|(_, role)| *role)
 }
 
-/// Roles in an answer about one person, sorted.
-pub(crate) fn roles(leaves: &[Leaf]) -> Vec<String> {
+/// Roles in an answer about one person, sorted; `own`: where it speaks of that person for sure.
+pub(crate) fn roles(leaves: &[Leaf], own: &[&str]) -> Vec<String> {
     let mut roles = Vec::new();
     if leaves.len() > LEAVES_MAX {
         return roles;
     }
     let mut ordinary = false;
     for leaf in leaves {
-        let Some(name) = about_one(leaf) else { continue };
+        let Some(name) = about_one(leaf, own) else { continue };
         match (&leaf.value, flag(&name)) {
             (Value::Bool(true) | Value::Integer(1), Some(role)) => add(&mut roles, role),
             (Value::Bool(false) | Value::Integer(0), Some(_)) => ordinary = true,
@@ -147,16 +212,27 @@ pub(crate) fn of_claims(jwt: &Jwt) -> Vec<String> {
     roles
 }
 
-/// The tenant in an answer about one person.
-pub(crate) fn tenant(leaves: &[Leaf]) -> Option<String> {
+/// The tenants in an answer about one person.
+pub(crate) fn tenants(leaves: &[Leaf], own: &[&str]) -> Vec<String> {
     if leaves.len() > LEAVES_MAX {
-        return None;
+        return Vec::new();
     }
     let tells = |leaf: &&Leaf| {
-        about_one(leaf).is_some_and(|name| TENANTS.contains(&name.as_str()))
+        about_one(leaf, own).is_some_and(|name| is_tenant(&name))
             && matches!(leaf.value, Value::Text(_) | Value::Integer(_))
     };
-    leaves.iter().find(tells).and_then(|leaf| leaf.value.as_key()).filter(|t| t.len() <= ROLE_MAX)
+    let named = leaves.iter().filter(tells).filter_map(|leaf| leaf.value.as_key());
+    named.filter(|tenant| !tenant.is_empty() && tenant.len() <= ROLE_MAX).take(ROLES_MAX).collect()
+}
+
+/// A name, its separators left out, whose value is a tenant.
+fn is_tenant(name: &str) -> bool {
+    TENANTS.contains(&name)
+}
+
+/// The name of a leaf whose value is a tenant.
+pub(crate) fn names_tenant(name: &str) -> bool {
+    is_tenant(&plain(name))
 }
 
 #[cfg(test)]
@@ -171,7 +247,7 @@ mod tests {
     #[test]
     fn roles_are_read_where_an_answer_is_about_one_person() {
         let text = |text: &str| Value::Text(text.into());
-        let check = |leaves: &[Leaf], expected: &[&str]| assert_eq!(roles(leaves), expected);
+        let check = |leaves: &[Leaf], expected: &[&str]| assert_eq!(roles(leaves, &[]), expected);
         check(&[leaf("user.role", text("clerk"))], &["clerk"]);
         check(&[leaf("roles[]", text("b")), leaf("roles[]", text("a"))], &["a", "b"]);
         check(&[leaf("data.admin", Value::Bool(true))], &["admin"]);
@@ -183,7 +259,24 @@ mod tests {
 
     #[test]
     fn a_tenant_is_a_word_or_number_about_oneself() {
-        assert_eq!(tenant(&[leaf("user.org_id", Value::Integer(3))]).as_deref(), Some("3"));
-        assert_eq!(tenant(&[leaf("orders[].org_id", Value::Integer(3))]), None);
+        assert_eq!(tenants(&[leaf("user.org_id", Value::Integer(3))], &[]), ["3"]);
+        assert!(tenants(&[leaf("orders[].org_id", Value::Integer(3))], &[]).is_empty());
+    }
+
+    #[test]
+    fn what_stands_beside_a_name_of_somebody_who_signs_in_is_about_them() {
+        let text = |text: &str| Value::Text(text.into());
+        let answer = [
+            leaf("antwort.wer.kennung", text("ann.b")),
+            leaf("antwort.wer.rolle", text("leitung")),
+            leaf("antwort.wer.mandanten[]", text("mnd_1")),
+            leaf("antwort.wer.mandanten[]", text("mnd_2")),
+            leaf("antwort.stand.rolle", text("other")),
+        ];
+        let own = places(&answer, &["ann.b".to_owned()]);
+        assert_eq!(own, ["antwort.wer"]);
+        assert_eq!(roles(&answer, &own), ["leitung"]);
+        assert_eq!(tenants(&answer, &own), ["mnd_1", "mnd_2"]);
+        assert!(places(&answer, &["bob".to_owned()]).is_empty());
     }
 }

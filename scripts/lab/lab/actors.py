@@ -6,6 +6,8 @@ import json
 import time
 import urllib.parse
 
+from .clock import tell
+
 # Header orders and names as these clients send them; `{}` are filled in.
 PROFILES = {
     "chrome": ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/139.0.0.0 Safari/537.36",
@@ -30,10 +32,11 @@ class Wait:
 
 
 class Ask:
-    """One request."""
+    """One request; `data` is a body of bytes and its media type."""
 
-    def __init__(self, method, target, body=None, form=None, token=None, key=None, headers=None):
+    def __init__(self, method, target, body=None, form=None, token=None, key=None, headers=None, data=None):
         self.method, self.target, self.body, self.form, self.token, self.key = method, target, body, form, token, key
+        self.data = data
         self.headers = headers or {}
 
 
@@ -80,6 +83,8 @@ class Client:
             body, kind = json.dumps(ask.body).encode(), "application/json"
         elif ask.form is not None:
             body, kind = urllib.parse.urlencode(ask.form).encode(), "application/x-www-form-urlencoded"
+        elif ask.data is not None:
+            body, kind = ask.data
         values = dict(FILL, Host=self.lab.host)
         values["User-Agent"] = self.agent
         if body is not None:
@@ -118,7 +123,7 @@ class Client:
                     raise
         for header in response.headers.get_all("Set-Cookie") or []:
             name, _, value = header.split(";")[0].partition("=")
-            if value:
+            if value.strip('"'):
                 self.cookies[name] = value
             else:
                 self.cookies.pop(name, None)
@@ -157,6 +162,7 @@ class Stage:
                 heapq.heappush(self.queue, (now + step.seconds, next(self.order), script, client, None))
                 continue
             self.total += 1
+            tell(now)
             name = f"r{self.total:07x}"
             answer, begin, end, own = client.send(step, now, name)
             shown = self.clock.request(now, begin, end)

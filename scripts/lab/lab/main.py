@@ -10,8 +10,9 @@ import time
 
 from ..apps import Play
 from .actors import Stage
-from .clock import Clock, rewrite, senders
+from .clock import Clock, rewrite, senders, tell
 
+DAYS = ("shop", "bank", "garage", "club", "billing", "kiosk")
 START = 1795680000.0  # 2026-11-26T08:00:00Z
 
 
@@ -27,7 +28,7 @@ def tcpdump(port, path):
 def main():
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("name", help="shop, bank, or one of apps/designs.py")
+    parser.add_argument("name", help=f"{', '.join(DAYS)}, or one of apps/designs.py")
     parser.add_argument("out", type=pathlib.Path)
     parser.add_argument("--benign", action="store_true", help="no attack at all")
     parser.add_argument("--small", action="store_true", help="ten users and a thousand requests (apps only)")
@@ -36,11 +37,12 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    if options.name in ("shop", "bank"):
+    if options.name in DAYS:
         module = importlib.import_module(f"scripts.lab.{options.name}.day")
     else:
         module = Play(options.name, options.small)
     clock = Clock(START)
+    tell(START)
     running = module.start(options.out)
     raw = str(options.out / "raw.pcap")
     capture = tcpdump(running.sensor_port, raw)

@@ -34,6 +34,41 @@ pub(crate) fn read(body: &[u8], path: &str, sink: &mut Sink<'_>) {
     }
 }
 
+/// Names of a form, sent with it for the machines, that are looked for in the answer.
+const FIELDS_MAX: usize = 32;
+
+/// Whether a page holds a form with most of the fields `sent`; what guards a form stands on any
+/// page, and does not count.
+pub(crate) fn asks_again<'a>(body: &[u8], sent: impl Iterator<Item = &'a str>) -> bool {
+    let guards = ["csrf", "xsrf", "authenticity", "viewstate", "verificationtoken", "eventvalid"];
+    let mut asked: Vec<&str> = sent
+        .filter(|name| {
+            let plain = name.to_ascii_lowercase().replace(['_', '-'], "");
+            !plain.is_empty() && !guards.iter().any(|guard| plain.contains(guard))
+        })
+        .take(FIELDS_MAX)
+        .collect();
+    asked.sort_unstable();
+    asked.dedup();
+    if asked.is_empty() {
+        return false;
+    }
+    let mut found = vec![false; asked.len()];
+    for start in memchr::memmem::find_iter(body, b"name=").take(LINKS_MAX) {
+        let rest = body.get(start.saturating_add(5)..).unwrap_or_default();
+        let before = body.get(start.saturating_sub(TAG_MAX)..start).unwrap_or_default();
+        let Some(name) = value(rest).filter(|_| in_tag(before)) else { continue };
+        // `user[email]` is sent as `email` of `user`.
+        let name = name.rsplit('[').next().unwrap_or_default().trim_end_matches(']');
+        if let Ok(at) = asked.binary_search(&name)
+            && let Some(place) = found.get_mut(at)
+        {
+            *place = true;
+        }
+    }
+    found.iter().filter(|found| **found).count().saturating_mul(2) > asked.len()
+}
+
 /// Whether an attribute may stand behind `before`: in a tag, outside of quotes. What a page
 /// repeats of its reader's own words, escaped, is no link.
 fn in_tag(before: &[u8]) -> bool {
@@ -102,6 +137,22 @@ mod tests {
         check("/orders/7>x", Some("/orders/7"));
         check("\"/never ends", None);
         check("", None);
+    }
+
+    #[test]
+    fn a_form_that_is_shown_again_is_told_by_its_fields() {
+        let check = |page: &str, sent: &[&str], expected| {
+            assert_eq!(asks_again(page.as_bytes(), sent.iter().copied()), expected, "{page}");
+        };
+        let page = "<form><input type=hidden name=csrf_token value=1><input name=\"code\"></form>";
+        check(page, &["csrf_token", "code"], true);
+        check(page, &["csrf_token", "email"], false);
+        check(page, &["csrf_token"], false);
+        check("<input name='email'><p>A code was sent", &["email", "password"], false);
+        check("<input name=a><textarea name=b></textarea>", &["a", "b", "is_staff"], true);
+        check("<p>name=code", &["code"], false);
+        check("<input name='user[email]'>", &["email"], true);
+        check("", &[], false);
     }
 
     #[test]

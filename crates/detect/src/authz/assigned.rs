@@ -23,7 +23,7 @@ const READ_MAX: usize = 200_000;
 const COMMON_SENDERS: usize = 5;
 
 /// Names that grant rights or value, their separators left out.
-const GRANTING: [&str; 44] = [
+const GRANTING: [&str; 87] = [
     "role",
     "roles",
     "roleid",
@@ -68,7 +68,76 @@ const GRANTING: [&str; 44] = [
     "price",
     "discount",
     "accesslevel",
+    "availablecredit",
+    "accountbalance",
+    "walletbalance",
+    "emailconfirmed",
+    "activated",
+    "isowner",
+    "ismanager",
+    "ispremium",
+    "isvip",
+    "deluxetoken",
+    "unitprice",
+    "totalprice",
+    "amountpaid",
+    "rolle",
+    "rollen",
+    "berechtigung",
+    "berechtigungen",
+    "istadmin",
+    "guthaben",
+    "kontostand",
+    "kreditrahmen",
+    "verifiziert",
+    "freigegeben",
+    "bezahlt",
+    "preis",
+    "rabatt",
+    "mandant",
+    "besitzer",
+    "papel",
+    "permissoes",
+    "ehadmin",
+    "saldo",
+    "credito",
+    "verificado",
+    "aprovado",
+    "aprobado",
+    "preco",
+    "precio",
+    "desconto",
+    "descuento",
+    "rol",
+    "permisos",
+    "esadmin",
 ];
+
+/// Names of the state of a thing, and states that the house alone gives.
+const STATE: [&str; 6] = ["status", "state", "orderstatus", "paymentstatus", "estado", "zustand"];
+const GRANTED: [&str; 16] = [
+    "returned",
+    "refunded",
+    "paid",
+    "approved",
+    "verified",
+    "delivered",
+    "shipped",
+    "completed",
+    "settled",
+    "bezahlt",
+    "erstattet",
+    "genehmigt",
+    "pago",
+    "pagado",
+    "aprovado",
+    "aprobado",
+];
+
+/// A name that may grant something.
+fn may_grant(name: &str) -> bool {
+    GRANTING.contains(&name) || STATE.contains(&name)
+}
 
 /// Values that grant nothing.
 const HARMLESS: [&str; 8] = ["user", "customer", "member", "guest", "none", "basic", "false", "0"];
@@ -110,7 +179,7 @@ pub(super) struct Assignments {
 
 /// The name of the leaf grants rights or value.
 fn has_granting_name(leaf: &Leaf) -> bool {
-    leaf.path.says(Question::Grants, |path| GRANTING.contains(&path.plain()))
+    leaf.path.says(Question::Grants, |path| may_grant(path.plain()))
 }
 
 /// The value of a leaf as it is compared.
@@ -132,7 +201,12 @@ fn grants(leaf: &Leaf) -> bool {
             HARMLESS.iter().any(|harmless| text.eq_ignore_ascii_case(harmless))
         }),
     };
-    !harmless
+    let name = leaf.path.plain();
+    let given = || {
+        let state = leaf.value.as_key().map(|text| text.to_ascii_lowercase());
+        state.is_some_and(|text| GRANTED.contains(&text.as_str()))
+    };
+    if STATE.contains(&name) { given() } else { !harmless }
 }
 
 impl Assignments {
@@ -262,6 +336,9 @@ mod tests {
             ("role", Value::Text("admin".into()), true),
             ("role", Value::Text("customer".into()), false),
             ("creditLimit", Value::Integer(5000), true),
+            ("nutzer.Rolle", Value::Text("verwalter".into()), true),
+            ("status", Value::Text("returned".into()), true),
+            ("status", Value::Text("cancelled".into()), false),
             ("name", Value::Text("admin".into()), false),
         ] {
             assert_eq!(grants(&leaf(path, value)), expected, "{path}");

@@ -6,4 +6,4 @@ pub(crate) mod bola_access;
 pub(crate) mod bola_enumeration;
 pub(crate) mod mass_assignment;
 pub(crate) mod policy_violation;
-mod rights;
+pub(crate) mod rights;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use stilt_session::Seen;
 
 /// Words of roles that have more rights than users do.
-const PRIVILEGED: [&str; 25] = [
+const PRIVILEGED: [&str; 46] = [
     "admin",
     "administrator",
     "root",
@@ -30,7 +30,52 @@ const PRIVILEGED: [&str; 25] = [
     "officer",
     "finance",
     "ops",
+    "administrador",
+    "administradora",
+    "administrateur",
+    "amministratore",
+    "verwalter",
+    "verwaltung",
+    "mitarbeiter",
+    "sachbearbeiter",
+    "betreuer",
+    "gerente",
+    "gestor",
+    "funcionario",
+    "empleado",
+    "soporte",
+    "suporte",
+    "gestionnaire",
+    "mod",
+    "superadmin",
+    "accounting",
+    "accountant",
+    "buchhaltung",
 ];
+
+/// Words of paths that lead to functions of those who run an application.
+const RUNNING: [&str; 14] = [
+    "admin",
+    "administration",
+    "administrator",
+    "administracion",
+    "administracao",
+    "superadmin",
+    "sysadmin",
+    "backoffice",
+    "management",
+    "manage",
+    "verwaltung",
+    "gestion",
+    "moderation",
+    "staff",
+];
+
+/// A path whose plain segments say that it is for those who run the application.
+pub(super) fn is_for_running(path: &str) -> bool {
+    path.split(['/', '.', '-', '_'])
+        .any(|word| RUNNING.iter().any(|known| word.eq_ignore_ascii_case(known)))
+}
 
 /// A role that stands above users, by its name.
 pub(super) fn is_privileged(role: &str) -> bool {
@@ -48,7 +93,7 @@ pub(super) fn shown(roles: &Arc<Vec<String>>) -> String {
 }
 
 /// Somebody has a role that stands above users.
-pub(super) fn has_privilege(seen: &Seen) -> bool {
+pub(crate) fn has_privilege(seen: &Seen) -> bool {
     seen.best_roles().iter().any(|role| is_privileged(role))
 }
 
@@ -62,6 +107,18 @@ mod tests {
             [("admin", true), ("ROLE_ADMIN", true), ("customer", false), ("orders:read", false)]
         {
             assert_eq!(is_privileged(role), expected, "{role}");
+        }
+    }
+
+    #[test]
+    fn paths_for_those_who_run_an_application() {
+        for (path, expected) in [
+            ("/identity/api/v2/admin/videos/{id}", true),
+            ("/back/user-management/{id}", true),
+            ("/orders/{id}", false),
+            ("/administered-drugs", false),
+        ] {
+            assert_eq!(is_for_running(path), expected, "{path}");
         }
     }
 }

@@ -1,14 +1,14 @@
 //! HTTP Basic (RFC 7617): a password in every request, which is tried when it is refused, or
 //! accepted for the first time.
 
-use crate::login::fields;
+use crate::login::fields::{self, Grant};
 use crate::outcome::Verdict;
 use crate::sighting::Login;
 use core::hash::BuildHasher;
 use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
-use stilt_model::{CredentialKind, Outcome, Request, Transaction, saved};
+use stilt_model::{CredentialKind, Outcome, Pseudonym, Request, Transaction, saved};
 
 /// Accepted pairs in one generation; there are two, and the older one is dropped.
 const ACCEPTED_MAX: usize = 4096;
@@ -40,10 +40,19 @@ impl Basic {
             .find(|own| own.kind == CredentialKind::Basic)
             .and_then(|own| Some((own.user.clone()?, own.password)));
         self.checked |= status == Some(401) && (basic.is_some() || request.credentials.is_empty());
-        let (user, secret) = basic?;
-        // Where a grant is asked for, Basic names the client (RFC 6749 §2.3.1).
-        if fields::grant(request).is_some() {
-            return None;
+        let (user, secret) = match basic {
+            Some(basic) => basic,
+            None if fields::grant(request) == Some(Grant::Client) => {
+                return came_out(tx, verdict, fields::client(request)?);
+            }
+            None => return None,
+        };
+        // Where a grant is asked for, Basic names the client (RFC 6749 §2.3.1): that signs in by
+        // itself with one grant only.
+        match fields::grant(request) {
+            Some(Grant::Client) => return came_out(tx, verdict, (user, secret)),
+            Some(_) => return None,
+            None => {}
         }
         // The same pair from elsewhere is a sign-in of its own: that of one who found it out.
         let client = request.forwarded.last().copied().unwrap_or_else(|| tx.source().ip());
@@ -61,5 +70,50 @@ impl Basic {
             }
             _ => None,
         }
+    }
+}
+
+/// What came of a program's signing in: it is turned down by 400 or 401 (RFC 6749 §5.2), and let in
+/// where a token is handed out.
+fn came_out(
+    tx: &Transaction,
+    verdict: Verdict,
+    (user, secret): (String, Option<Pseudonym>),
+) -> Option<Login> {
+    let response = tx.response.as_ref()?;
+    let issued = response.issued.iter().any(|issued| !issued.cleared);
+    let outcome = match response.status {
+        400 | 401 => Outcome::Failure,
+        200..=299 if issued && verdict.outcome() == Outcome::Success => Outcome::Success,
+        _ => Outcome::Unknown,
+    };
+    Some(Login { user, secret, outcome })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::test_support::{Tx, World, post};
+    use crate::{Config, Inventory};
+    use stilt_model::Outcome;
+
+    fn login(tx: Tx) -> Option<(String, Outcome)> {
+        let tx = World::new().tx(tx);
+        let login = Inventory::new(&Config::default()).observe(&tx).login?;
+        Some((login.user, login.outcome))
+    }
+
+    #[test]
+    fn a_program_signs_in_with_its_secret() {
+        let refused = r#"{"error":"invalid_client"}"#;
+        let given = r#"{"access_token":"8f0c1a77d2e94b06b7a14f1c8a77d2e9","token_type":"Bearer"}"#;
+        let body = "grant_type=client_credentials&client_id=shop-7&client_secret=8f0c1a77d2e94b06";
+        let asked = || post("/oauth2/token").form(body);
+        let app = || Some("shop-7".to_owned());
+        let turned_down = asked().status(401).answer(refused);
+        assert_eq!(login(turned_down), app().map(|app| (app, Outcome::Failure)));
+        assert_eq!(login(asked().answer(given)), app().map(|app| (app, Outcome::Success)));
+        let code =
+            "grant_type=authorization_code&client_id=shop-7&client_secret=8f0c1a77d2e9&code=x";
+        assert_eq!(login(post("/oauth2/token").form(code).answer(given)), None);
     }
 }

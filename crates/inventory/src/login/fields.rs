@@ -13,6 +13,8 @@ const USER_MAX: usize = 128;
 pub(crate) enum Grant {
     Password,
     Refresh,
+    /// A program signs in for itself (RFC 6749 §4.4).
+    Client,
     Other,
 }
 
@@ -27,6 +29,8 @@ pub(crate) struct Fields {
     pub(crate) changes: bool,
     /// The secret is a code or PIN.
     pub(crate) code_only: bool,
+    /// A code stands beside the password.
+    pub(crate) code_beside: bool,
     /// A user name and an e-mail address.
     pub(crate) two_names: bool,
     /// Other fields that say something of a person.
@@ -42,7 +46,20 @@ pub(crate) fn grant(request: &Request) -> Option<Grant> {
     match &leaf.value {
         Value::Text(text) if text == "password" => Some(Grant::Password),
         Value::Text(text) if text == "refresh_token" => Some(Grant::Refresh),
+        Value::Text(text) if text == "client_credentials" => Some(Grant::Client),
         _ => Some(Grant::Other),
+    }
+}
+
+/// Name and secret of a program that signs in for itself, in the body.
+pub(crate) fn client(request: &Request) -> Option<(String, Option<Pseudonym>)> {
+    let named = |leaf: &Leaf, name: &str| words(leaf.name()).concat() == name;
+    let leaves = || request.leaves.iter().take(LEAVES_MAX);
+    let user = leaves().find(|leaf| named(leaf, "clientid"))?.value.as_key()?;
+    let secret = leaves().find(|leaf| named(leaf, "clientsecret"))?;
+    match &secret.value {
+        Value::Masked { mark, .. } => Some((user, Some(*mark))),
+        _ => None,
     }
 }
 
@@ -105,6 +122,7 @@ pub(crate) fn read(request: &Request) -> Option<Fields> {
         repeated,
         changes,
         code_only: passwords.is_empty(),
+        code_beside: !passwords.is_empty() && code.is_some(),
         two_names: names && mails,
         extras: others.len(),
         grant: grant(request),

@@ -92,12 +92,16 @@ fn with_fields(
         Some(Grant::Refresh) => {
             return Assessed { kind: EndpointKind::Refresh, login: None, step: None };
         }
-        Some(Grant::Other) => return Assessed::default(),
+        Some(Grant::Other | Grant::Client) => return Assessed::default(),
         _ => {}
     }
     // A path that is not there takes no passwords.
     let absent = !record.confirmed && matches!(tx.status(), Some(404 | 405 | 501));
     if absent || !matches!(request.method.as_str(), "POST" | "GET" | "PUT" | "PATCH") {
+        return Assessed::default();
+    }
+    // A code that was sent, and the password that it lets one choose.
+    if fields.code_beside && record.about.proves() {
         return Assessed::default();
     }
     let stats = record.login.get_or_insert_default();
@@ -151,13 +155,16 @@ fn kind(
     if fields.grant == Some(Grant::Password) {
         return EndpointKind::Login;
     }
+    // Who joins chooses a password, and may type it twice unlike.
+    if hint == Hint::Signup {
+        return EndpointKind::Signup;
+    }
     if fields.changes || matches!(hint, Hint::Password | Hint::Logout | Hint::Refresh) {
         return EndpointKind::Other;
     }
     let writes = request.method == "POST";
     let profile = fields.repeated || fields.extras > 3;
     match hint {
-        Hint::Signup => return EndpointKind::Signup,
         Hint::Login if fields.repeated || fields.extras > 6 => return EndpointKind::Signup,
         Hint::Login => return EndpointKind::Login,
         _ if !writes => return EndpointKind::Other,

@@ -11,6 +11,8 @@ use crate::words::{has_word, words};
 use serde::{Deserialize, Serialize};
 use stilt_model::{Pseudonym, Request, SecretKind, Value};
 
+/// Longest code that somebody types.
+const CODE_MAX: u32 = 10;
 /// Leaves of a request that are looked at.
 const LEAVES_MAX: usize = 32;
 
@@ -26,6 +28,32 @@ pub(crate) struct About {
     /// Whether something exists.
     check: bool,
 }
+
+/// Words of looking up whether something exists.
+const CHECKS: &[&str] = &[
+    "check",
+    "exists",
+    "exist",
+    "available",
+    "availability",
+    "lookup",
+    "taken",
+    "validate",
+    "verfugbar",
+    "verfuegbar",
+    "disponible",
+    "disponivel",
+    "discover",
+    "identify",
+    "prefill",
+    "isregistered",
+    "registered",
+    "find",
+    "securityquestion",
+    "sicherheitsfrage",
+    "preguntaseguridad",
+    "hint",
+];
 
 impl About {
     /// What the names of a path say.
@@ -103,28 +131,14 @@ impl About {
                 "wachtwoordvergeten",
                 "glemt",
             ]);
-            about.check |= has(&[
-                "check",
-                "exists",
-                "exist",
-                "available",
-                "availability",
-                "lookup",
-                "taken",
-                "validate",
-                "verfugbar",
-                "verfuegbar",
-                "disponible",
-                "disponivel",
-                "discover",
-                "identify",
-                "prefill",
-                "isregistered",
-                "registered",
-                "find",
-            ]);
+            about.check |= has(CHECKS);
         }
         about
+    }
+
+    /// It is about codes, or about passwords that were forgotten.
+    pub(crate) fn proves(self) -> bool {
+        self.code || self.reset
     }
 
     /// Both together: an address and one of its functions.
@@ -176,6 +190,10 @@ pub(crate) fn of(
         return match kind {
             EndpointKind::Login => None,
             EndpointKind::Signup => make(StepKind::Lookup, None).filter(|step| step.user.is_some()),
+            // A code that was sent, and what the password shall be.
+            _ if held.code.is_some() && (about.code || chooses) => {
+                make(StepKind::CodeGiven, held.code)
+            }
             _ if held.token.or(held.code).is_some() && chooses => {
                 make(StepKind::ResetDone, held.token.or(held.code))
             }
@@ -211,7 +229,13 @@ fn held(request: &Request, about: About) -> Held {
     for leaf in request.leaves.iter().take(LEAVES_MAX).filter(|leaf| !leaf.path.in_array()) {
         held.leaves = held.leaves.saturating_add(1);
         match &leaf.value {
-            Value::Masked { mark, .. } => match mark.kind {
+            Value::Masked { mark, length } => match mark.kind {
+                // What is called a token, and is as short as a code.
+                SecretKind::Token | SecretKind::Secret
+                    if about.code && *length <= CODE_MAX && !is_guard(leaf.name()) =>
+                {
+                    held.code = held.code.or(Some(key(*mark)));
+                }
                 SecretKind::Password => held.password = Some(key(*mark)),
                 SecretKind::Code => held.code = Some(key(*mark)),
                 SecretKind::Card => held.card = true,
@@ -222,6 +246,10 @@ fn held(request: &Request, about: About) -> Held {
                 }
                 _ => {}
             },
+            // The answer to a question of old stands for a token.
+            Value::Text(text) if about.reset && is_answer(leaf.name()) => {
+                held.token = held.token.or(Some(text_key(text)));
+            }
             value if about.code && held.code.is_none() => {
                 held.code = plain_code(leaf.name(), value);
             }
@@ -247,6 +275,11 @@ fn plain_code(name: &str, value: &Value) -> Option<u64> {
     let other =
         is(&["id", "user", "account", "customer", "phone", "amount", "time", "year", "zip"]);
     (short && !other).then(|| text_key(&text))
+}
+
+/// The answer to a question that only the owner should know.
+fn is_answer(name: &str) -> bool {
+    has_word(name, &["answer", "securityanswer", "antwort", "respuesta", "resposta", "reponse"])
 }
 
 /// A token that guards a form, and names nothing.
@@ -284,6 +317,7 @@ mod tests {
     fn codes_are_sent_and_given() {
         check(post("/auth/otp/verify").json(r#"{"otp":"123456"}"#), StepKind::CodeGiven, None);
         check(post("/login/2fa").form("user=ann&code=123456"), StepKind::CodeGiven, Some("ann"));
+        check(post("/two-factor").form("csrf_token=x&token=123456"), StepKind::CodeGiven, None);
         check(post("/tan/pruefen").json(r#"{"wert":"771200"}"#), StepKind::CodeGiven, None);
         check(post("/otp/send").json(r#"{"username":"ann"}"#), StepKind::CodeSent, Some("ann"));
         let query = r#"{"query":"mutation { verifyOtp(code: \"123456\") { ok } }"}"#;
@@ -299,6 +333,14 @@ mod tests {
         check(post("/olvide").form("usuario=ann"), StepKind::ResetAsked, Some("ann"));
         let done = r#"{"reset_token":"8f0c1a77d2e94b5f","password":"New-pass-1"}"#;
         check(post("/password/reset").json(done), StepKind::ResetDone, None);
+        let code = r#"{"email":"ann@a.test","otp":"1234","password":"New-pass-1"}"#;
+        let user = World::new().mark(SecretKind::Email, "ann@a.test").to_string();
+        for status in [200, 401, 500] {
+            let given = post("/auth/v2/check-otp").json(code).status(status);
+            check(given, StepKind::CodeGiven, Some(&user));
+        }
+        let answer = r#"{"username":"ann","answer":"Rex","new":"New-1","repeat":"New-1"}"#;
+        check(post("/reset-password").json(answer), StepKind::ResetDone, Some("ann"));
         let set = put("/users/v1/ann/password").bearer("abcdefgh12345678");
         check(set.json(r#"{"password":"New-pass-1"}"#), StepKind::PasswordSet, None);
     }

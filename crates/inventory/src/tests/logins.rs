@@ -216,7 +216,7 @@ fn grants_tell_what_a_token_endpoint_is_asked_for() {
     assert_eq!(app.login(form("grant_type=password&username=ann&password=p1")), S);
     let refresh = app.see(form("grant_type=refresh_token&refresh_token=zbcdefgh12"));
     assert_eq!((refresh.kind, refresh.login), (EndpointKind::Refresh, None));
-    assert_eq!(app.login(form("grant_type=client_credentials")), None);
+    assert_eq!(app.login(form("grant_type=client_credentials")), S, "a program for itself");
     assert_eq!(
         app.see(post("/auth/refresh").json(r#"{"refreshToken":"zbcdefgh12"}"#)).kind,
         EndpointKind::Refresh

@@ -98,6 +98,8 @@ struct Holders {
     count: u8,
     /// Hash of the name in its owner field.
     named: Option<u64>,
+    /// Hash of the tenant that it names.
+    tenant: Option<u64>,
     /// The first of them made it.
     made: bool,
 }
@@ -243,18 +245,29 @@ impl Objects {
         let held = self.holders.get(key);
         let named = self
             .owners
-            .named_in(&self.keys, tx, sighting.endpoint, seen, &object.id)
+            .named_in(&self.keys, tx, sighting.endpoint, seen, object)
             .or_else(|| held.and_then(|held| held.named));
         let owner = match (own_name, named, held) {
             (true, ..) => Ownership::Own,
             (_, Some(name), _) if self.owners.is_called(&self.keys, seen, name) => Ownership::Own,
             (_, Some(_), _) => Ownership::Other,
-            (_, _, None) => Ownership::Unknown,
+            (_, _, None | Some(Holders { count: 0, .. })) => Ownership::Unknown,
             (_, _, Some(held)) if held.many() => Ownership::Shared,
             (_, _, Some(held)) if held.holds(actor_of(seen)) || held.holds(seen.client) => {
                 Ownership::Own
             }
             _ => Ownership::Other,
+        };
+        // Where it names no person, a tenant says whose it is.
+        let person_named = named.is_some();
+        let tenant = self
+            .owners
+            .tenant_in(&self.keys, tx, seen, &object.id, held.and_then(|held| held.tenant))
+            .filter(|_| !(own_name || person_named && owner == Ownership::Own));
+        let (owner, named) = match tenant {
+            Some(true) if !person_named => (Ownership::Own, named),
+            Some(false) => (Ownership::Other, named.or(Some(0))),
+            _ => (owner, named),
         };
         let blind = self
             .blind
@@ -344,13 +357,23 @@ impl Objects {
         let given = Given::read(&self.keys, &self.owners, tx, sighting, seen);
         self.give(tx, sighting, seen, &given);
         let makes = sighting.changes_state && sighting.login.is_none();
+        let puts = tx.request.as_ref().is_some_and(|request| request.method == "PUT");
+        let names_it = puts || response.status == 201;
         let anonymous =
             seen.actor.kind == stilt_model::ActorKind::Client && seen.principal.is_none();
+        let tenants = self.owners.tenants_of(&self.keys, &response.leaves);
         let mut foreign = false;
         let mut shown = Vec::with_capacity(shows.len());
         let asked: Vec<u64> =
             sighting.objects.iter().map(|o| self.keys.object(service, o)).collect();
         for show in &shows {
+            let tenant = tenants.get(&show.record).or_else(|| tenants.get(&None)).copied();
+            if let (true, Some(tenant)) = (show.identifies, tenant) {
+                self.holders.merge(show.key, |holders| Holders {
+                    tenant: Some(tenant),
+                    ..holders.unwrap_or_default()
+                });
+            }
             let named = records.owner_of(show.record);
             // A record that is named by nobody but itself has no owner apart.
             let named = named.filter(|name| show.name != Some(*name));
@@ -376,7 +399,10 @@ impl Objects {
                     if anonymous {
                         holders.count = ANYBODY;
                     } else {
-                        holders.made |= makes && holders.count == 0;
+                        // What is asked for by its id was there before, but for what a client
+                        // names itself.
+                        let new = !asked.contains(&show.key) || names_it;
+                        holders.made |= makes && new && holders.count == 0;
                         holders.add(actor);
                     }
                     holders

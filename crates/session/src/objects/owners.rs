@@ -5,10 +5,12 @@
 
 use super::keys::Keys;
 use crate::seen::Seen;
+use crate::told;
 use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use stilt_inventory::ObjectRef;
 use stilt_model::{Actor, ActorId, EndpointId, Leaf, Question, Transaction, Value};
 
 const NAMES_MAX: usize = 500_000;
@@ -16,6 +18,14 @@ const LEAVES_MAX: usize = 100_000;
 const PLACES_MAX: usize = 20_000;
 /// Principals that are told apart per place.
 const RECEIVERS_MAX: usize = 16;
+/// Tenants that must be known, before one says anything.
+const TENANTS_MIN: usize = 2;
+/// Leaves of a list among which tenants of its records are looked for.
+const LEAVES_READ: usize = 1024;
+/// Leaves of an answer among which its tenant is looked for.
+const LEAVES_LOOKED: usize = 128;
+/// Shorter words name many things beside a tenant.
+const WORD_MIN: usize = 6;
 /// So many who own something, or nobody by name, see others' records at a public place.
 const PUBLIC_MIN: usize = 2;
 
@@ -90,6 +100,8 @@ pub(super) struct Owners {
     fields: HashMap<u64, Field, RandomState>,
     places: HashMap<EndpointId, Place, RandomState>,
     owning: HashMap<ActorId, (), RandomState>,
+    /// Tenants that somebody belongs to.
+    tenants: HashMap<u64, (), RandomState>,
 }
 
 /// The owners that one answer names, per record.
@@ -127,14 +139,16 @@ impl Owners {
     /// Notes what a principal is called.
     pub(super) fn register(&mut self, keys: &Keys, seen: &Seen) {
         let Some(actor) = seen.principal else { return };
-        let known = self.registered.get_mut(&actor);
-        if let Some(known) = known {
-            if known.tenant != seen.tenant {
-                known.tenant.clone_from(&seen.tenant);
-            }
-            if Arc::ptr_eq(&known.aliases, &seen.aliases) {
-                return;
-            }
+        if let Some(known) = self.registered.get_mut(&actor)
+            && known.tenant != seen.tenant
+        {
+            known.tenant.clone_from(&seen.tenant);
+        }
+        if self.tenants.len() < NAMES_MAX {
+            self.tenants.extend(seen.tenants.iter().map(|tenant| (keys.name(tenant), ())));
+        }
+        if known_as(self.registered.get(&actor), &seen.aliases) {
+            return;
         }
         if self.names.len() >= NAMES_MAX {
             return;
@@ -221,9 +235,9 @@ impl Owners {
         tx: &Transaction,
         endpoint: EndpointId,
         seen: &Seen,
-        object: &str,
+        object: &ObjectRef,
     ) -> Option<u64> {
-        let itself = keys.name(object);
+        let itself = keys.name(&object.id);
         let response = tx.response.as_ref()?;
         let mut first = None;
         for leaf in response.leaves.iter().filter(|leaf| !leaf.path.in_array()) {
@@ -235,11 +249,63 @@ impl Owners {
             if self.is_called(keys, seen, name) {
                 return Some(name);
             }
-            if name != itself {
+            // A basket may bear the number of its owner; in a record of a person it is its own.
+            let apart = tells_owner(leaf) && !names_itself(leaf.path.plain(), &object.class);
+            if name != itself || apart {
                 first = first.or(Some(name));
             }
         }
         first
+    }
+
+    /// Whether an answer, or the `object` asked for, names a tenant, or is known to belong to one
+    /// (`held`), and whether it is one that the asker belongs to. A word is a tenant where somebody
+    /// is known to belong to it; a number only where its name says so, too.
+    pub(super) fn tenant_in(
+        &self,
+        keys: &Keys,
+        tx: &Transaction,
+        seen: &Seen,
+        object: &str,
+        held: Option<u64>,
+    ) -> Option<bool> {
+        if self.tenants.len() < TENANTS_MIN || seen.tenants.is_empty() {
+            return None;
+        }
+        let own = |key: u64| seen.tenants.iter().any(|tenant| keys.name(tenant) == key);
+        let word = object.len() >= WORD_MIN && object.parse::<i64>().is_err();
+        let mut found = Some(keys.name(object))
+            .filter(|name| word && self.tenants.contains_key(name))
+            .map(&own);
+        let leaves = tx.response.as_ref().map_or(&[][..], |response| &response.leaves);
+        for leaf in leaves.iter().take(LEAVES_LOOKED).filter(|leaf| !leaf.path.in_array()) {
+            let Some(name) = self.tenant_of(keys, leaf) else { continue };
+            found = Some(found.unwrap_or(false) || own(name));
+        }
+        found.or_else(|| held.map(own))
+    }
+
+    /// The tenants that the records of an answer name (`None`: outside of arrays).
+    pub(super) fn tenants_of(&self, keys: &Keys, leaves: &[Leaf]) -> BTreeMap<Option<u32>, u64> {
+        let mut tenants = BTreeMap::new();
+        if self.tenants.len() < TENANTS_MIN {
+            return tenants;
+        }
+        for leaf in leaves.iter().take(LEAVES_READ) {
+            let Some(name) = self.tenant_of(keys, leaf) else { continue };
+            let record = leaf.path.in_array().then_some(leaf.record);
+            tenants.entry(record).or_insert(name);
+        }
+        tenants
+    }
+
+    /// The tenant that a leaf names.
+    fn tenant_of(&self, keys: &Keys, leaf: &Leaf) -> Option<u64> {
+        let long = matches!(&leaf.value, Value::Text(text) if text.len() >= WORD_MIN);
+        if !told::names_tenant(leaf.name()) && (!long || is_number(leaf)) {
+            return None;
+        }
+        name_of(keys, leaf).filter(|name| self.tenants.contains_key(name))
     }
 
     /// Reads an answer: learns which fields name owners, and gives the owners named. The place is
@@ -293,6 +359,11 @@ impl Owners {
         }
         records
     }
+}
+
+/// The principal is registered under just these names.
+fn known_as(known: Option<&Person>, aliases: &Arc<Vec<String>>) -> bool {
+    known.is_some_and(|known| Arc::ptr_eq(&known.aliases, aliases))
 }
 
 /// In a list of people a name says who the record is, not whose it is.

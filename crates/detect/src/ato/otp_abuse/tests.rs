@@ -136,3 +136,49 @@ fn people_who_mistype_and_back_ends_that_ask_for_many_are_silent() {
         None,
     );
 }
+
+/// A code beside the password that it lets one choose; whatever is wrong is answered 500.
+fn chooses(user: u64, code: u64, right: bool) -> Tx {
+    let body = format!(r#"{{"username":"{}","otp":"{code:04}","password":"New-1"}}"#, name(user));
+    let tx = post("/identity/api/auth/v2/check-otp").json(&body);
+    if right {
+        tx.answer(r#"{"message":"OTP verified","status":200}"#)
+    } else {
+        tx.status(500).answer(r#"{"message":"Invalid OTP! Please try again..","status":500}"#)
+    }
+}
+
+#[test]
+fn codes_for_a_new_password_are_told_though_they_are_answered_500() {
+    let check = |wrong: u64, expected: Option<(Severity, Outcome)>| {
+        let mut town = Town::new(RULE);
+        for n in 0..=wrong {
+            let tx = chooses(3, 1000 + n, n == wrong).from(&elsewhere(1)).agent("curl/8");
+            town.at(60.0 + 2.0 * n as f64, tx);
+        }
+        town.run();
+        let worst = town.stories().iter().map(|story| (story.severity, story.outcome)).max();
+        assert_eq!(worst, expected, "{:#?}", town.stories());
+    };
+    check(40, Some((Severity::Critical, Outcome::Success)));
+    check(3, None);
+}
+
+#[test]
+fn a_page_with_the_form_again_is_a_wrong_code() {
+    let page = "<form method=post><input name=csrf><input name=token></form>";
+    let give = |code: u64| post("/two-factor").form(&format!("csrf=abc&token={code:06}"));
+    let mut town = Town::new(RULE);
+    for user in 0..12_u64 {
+        let own = |tx: Tx| tx.from(&home(user)).agent(browser(user));
+        town.at(60.0 * user as f64, own(give(1000 + user).html(page)));
+        town.at(60.0 * user as f64 + 9.0, own(give(2000 + user).location("/dashboard")));
+    }
+    for n in 0..20 {
+        let tx = give(5000 + n).html(page).from(&elsewhere(1)).agent("curl/8");
+        town.at(3000.0 + n as f64, tx);
+    }
+    town.run();
+    assert_eq!(town.stories().len(), 1, "{:#?}", town.stories());
+    assert_eq!(town.stories()[0].outcome, Outcome::Failure);
+}

@@ -58,6 +58,8 @@ const EVENTS_MAX: usize = 1024;
 const KEPT_MAX: u64 = 30;
 /// Signed-in callers from which on a client is a back end.
 const CALLERS: usize = 3;
+/// Sets names that were refused to a newcomer apart from those asked for elsewhere.
+const TAKEN: u64 = 0x7461_6b65_6e5f_5f5f;
 /// Sorts of refusals remembered per endpoint.
 const SORTS_MAX: usize = 16;
 
@@ -153,7 +155,11 @@ impl UserEnumeration {
         if matches!(asked, Asked::SigningIn(_)) && !self.tells(context, known) {
             return;
         }
-        if !known {
+        // Who makes an account asks for few names, be they known: that they are taken is told.
+        let taken = sighting.kind == EndpointKind::Signup && sighting.outcome == Outcome::Failure;
+        if taken {
+            self.ask(context, name, key ^ TAKEN, findings);
+        } else if !known {
             self.ask(context, name, key, findings);
         }
     }
@@ -241,8 +247,31 @@ fn asked(context: &Context<'_>) -> Option<Asked> {
         };
     }
     // A profile that is not there.
-    const PEOPLE: &[&str] =
-        &["user", "account", "customer", "member", "client", "profile", "person", "employee"];
+    const PEOPLE: &[&str] = &[
+        "user",
+        "u",
+        "account",
+        "customer",
+        "member",
+        "client",
+        "profile",
+        "person",
+        "people",
+        "employee",
+        "author",
+        "seller",
+        "benutzer",
+        "nutzer",
+        "mitglied",
+        "kunde",
+        "usuario",
+        "cliente",
+        "perfil",
+        "utilisateur",
+        "membre",
+        "profil",
+        "utente",
+    ];
     let missing =
         matches!(response.status, 404 | 410) || (sighting.refused && response.status < 300);
     let object = sighting.objects.iter().find(|object| {
@@ -303,7 +332,7 @@ impl Asker {
         finding.outcome = Outcome::Success;
         finding.confidence = 0.85;
         finding.message = format!(
-            "{} that nobody has signed in with asked for from {} in {}",
+            "{} asked for from {} in {}, whether they exist",
             counted(names, "name"),
             context.seen.client_ip,
             lasting(finding.end.since(finding.start)),

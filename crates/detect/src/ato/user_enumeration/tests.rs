@@ -112,3 +112,25 @@ fn a_field_that_checks_as_one_types_and_new_users_are_silent() {
         0,
     );
 }
+
+#[test]
+fn names_that_a_sign_up_says_are_taken_are_told_though_they_are_known() {
+    let joins = |name: &str| {
+        let body = format!(r#"{{"username":"{name}","email":"{name}@x.test","password":"p"}}"#);
+        post("/register").json(&body).status(409).answer(r#"{"error":"already registered"}"#)
+    };
+    let check = |names: u64, told: usize| {
+        let mut town = Town::new(RULE);
+        for user in 0..40_u64 {
+            let own = |tx: Tx| tx.from(&home(user)).agent(browser(user));
+            town.at(60.0 * user as f64, own(sign_in(&name(user), true, true, true)));
+        }
+        for n in 0..names {
+            town.at(3000.0 + 60.0 * n as f64, thief(joins(&name(n))));
+        }
+        town.run();
+        assert_eq!(town.stories().len(), told, "{:#?}", town.stories());
+    };
+    check(36, 1);
+    check(6, 0);
+}

@@ -19,7 +19,7 @@ use crate::tell::signal;
 use core::hash::BuildHasher;
 use core::time::Duration;
 use foldhash::fast::RandomState;
-use matrix::{Call, Cell, Matrix};
+use matrix::{Call, Cell, Function, Matrix, Role};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
@@ -63,6 +63,9 @@ const CALLERS_MAX: usize = 20_000;
 const REFUSED_MAX: usize = 256;
 /// Names that were given a role.
 const PROMOTED_MAX: usize = 20_000;
+/// Callers of a role, and calls, from which on a role of few stands above it.
+const MANY: usize = 20;
+const MANY_CALLS: u64 = 200;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -82,7 +85,8 @@ impl Default for Limits {
 /// What one caller was refused.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Caller {
-    refused: VecDeque<(Timestamp, u64)>,
+    /// Of each, whether others are known to use it: its name alone proves nothing.
+    refused: VecDeque<(Timestamp, u64, bool)>,
     /// Last time that the credential was good for something.
     good: Option<Timestamp>,
     tale: Tale,
@@ -149,9 +153,11 @@ impl Bfla {
         };
         let path = sighting.name.split_once(' ').map_or(&*sighting.name, |(_, path)| path);
         let allowed = sighting.outcome == Outcome::Success;
+        // An error under a status of success may say so in any language.
+        let in_body = context.tx.status().is_some_and(|status| (200..300).contains(&status));
         let denied = sighting.outcome == Outcome::Failure
-            && sighting.refused
-            && matches!(context.tx.status(), Some(401 | 403 | 404 | 200..=299));
+            && (sighting.refused || in_body)
+            && matches!(context.tx.status(), Some(401 | 403 | 404 | 200..=399));
         if !allowed && !denied {
             return;
         }
@@ -232,8 +238,11 @@ impl Bfla {
             return None;
         }
         let refused = own.map_or(0, |cell| cell.refused_but(call.actor));
-        let users: Vec<String> =
-            function.map_or(Vec::new(), |function| self.users(function, call, selfmade));
+        let mut users: Vec<String> =
+            function.map_or(Vec::new(), |function| self.users(function, call, role, selfmade));
+        if users.is_empty() && self.is_running(context, function, role, peers) {
+            users.push("those who run the application, as its name says".to_owned());
+        }
         let others_thing = sighting.objects.iter().filter(|object| object.in_path).any(|object| {
             let verdict = context.objects.judge(context.tx, sighting, context.seen, object);
             let others = verdict.owner == Ownership::Other || verdict.person.is_some();
@@ -273,14 +282,35 @@ impl Bfla {
         Some(Breach { peers, bound, users, refused, escalated, selfmade })
     }
 
-    /// Roles above the caller's that use a function.
-    fn users(&self, function: &matrix::Function, call: &Call, selfmade: bool) -> Vec<String> {
+    /// A function that its name keeps for those who run the application, and that nobody of any
+    /// role was let use so far, opens for one of a role with many peers.
+    fn is_running(
+        &self,
+        context: &Context<'_>,
+        function: Option<&Function>,
+        role: &Role,
+        peers: u64,
+    ) -> bool {
+        let used = |cell: &Cell| !cell.allowed.is_empty();
+        peers >= self.limits.peers_min.saturating_mul(2)
+            && !role.names.is_empty()
+            && !function.is_some_and(|function| function.cells.values().any(used))
+            && rights::is_for_running(&context.sighting.name)
+    }
+
+    /// Roles above the caller's that use a function: by their names, or because they are the few
+    /// beside the many.
+    fn users(&self, function: &Function, call: &Call, own: &Role, selfmade: bool) -> Vec<String> {
+        let many = own.actors.len() >= MANY && own.calls >= MANY_CALLS && !own.names.is_empty();
         let above = |(key, cell): (&u64, &Cell)| {
             let others = (selfmade || *key != call.role) && cell.allowed_but(call.actor) > 0;
-            let names = self.matrix.roles.iter().find(|((_, role), _)| role == key);
-            let names = names.map(|(_, role)| Arc::clone(&role.names))?;
-            let above = names.iter().any(|name| rights::is_privileged(name));
-            (others && above).then(|| rights::shown(&names))
+            let role = self.matrix.roles.iter().find(|((_, role), _)| role == key);
+            let role = role.map(|(_, role)| role)?;
+            let few = many
+                && !role.names.is_empty()
+                && role.actors.len().saturating_mul(5) <= own.actors.len();
+            let above = few || role.names.iter().any(|name| rights::is_privileged(name));
+            (others && above).then(|| rights::shown(&role.names))
         };
         let mut users: Vec<String> = function.cells.iter().filter_map(above).collect();
         users.sort();
@@ -291,7 +321,7 @@ impl Bfla {
     /// Files a refusal, and tells the caller that was refused at several things of others' roles.
     fn refused(&mut self, context: &Context<'_>, call: &Call, out: &mut Vec<Finding>) {
         let now = context.at();
-        let Some(reason) = self.is_above(context, call) else { return };
+        let Some((reason, used)) = self.is_above(context, call) else { return };
         let thing = self.hasher.hash_one((call.endpoint, &context.sighting.objects));
         let refused_min = self.limits.refused_min;
         let caller = self.caller(call.actor);
@@ -300,28 +330,37 @@ impl Bfla {
             return;
         }
         while caller.refused.len() >= REFUSED_MAX
-            || caller.refused.front().is_some_and(|(at, _)| now.since(*at) > WINDOW)
+            || caller.refused.front().is_some_and(|(at, ..)| now.since(*at) > WINDOW)
         {
             caller.refused.pop_front();
         }
-        caller.refused.push_back((now, thing));
+        caller.refused.push_back((now, thing, used));
         caller.tale.add(context, format!("refused: {reason}"), false);
-        let things: BTreeSet<u64> = caller.refused.iter().map(|(_, thing)| *thing).collect();
+        let things: BTreeSet<u64> = caller.refused.iter().map(|(_, thing, _)| *thing).collect();
+        let proved = caller.refused.iter().any(|(.., used)| *used);
         let things = things.len() as u64;
-        if things >= refused_min && caller.tale.due(now, Outcome::Failure) {
+        if proved && things >= refused_min && caller.tale.due(now, Outcome::Failure) {
             let tale = caller.tale.clone();
             out.push(attempt(context, &tale, things, &reason));
         }
     }
 
     /// Why a refused function is one above the caller, where it is.
-    fn is_above(&self, context: &Context<'_>, call: &Call) -> Option<String> {
+    fn is_above(&self, context: &Context<'_>, call: &Call) -> Option<(String, bool)> {
         let role = self.matrix.roles.get(&(Arc::clone(&context.sighting.service), call.role));
         let function = self.matrix.functions.get(&call.endpoint);
         let own = function.and_then(|function| function.cells.get(&call.role));
         let actors = role.map_or(0, |role| role.actors.len() as u64);
+        // Whose session has ended is refused what it may do.
+        if own.is_some_and(|cell| cell.allowed.contains(&call.actor)) {
+            return None;
+        }
         let allowed = own.map_or(0, |cell| cell.allowed_but(call.actor));
         let refused = own.map_or(0, |cell| cell.refused_but(call.actor));
+        // What fails for want of something else fails for peers as well.
+        if !context.sighting.refused && allowed > 0 {
+            return None;
+        }
         // What peers may do is no step up; what is refused to many is how the application is.
         if allowed.saturating_mul(10) > actors || refused > 1.max(actors / 20) {
             return None;
@@ -333,11 +372,16 @@ impl Bfla {
         let reads = role.at_path(call.path, false, call.actor);
         let changes = role.at_path(call.path, true, call.actor);
         if used {
-            return Some("others use it, its peers do not".to_owned());
+            return Some(("others use it, its peers do not".to_owned(), true));
+        }
+        let named = rights::is_for_running(&context.sighting.name) && !role.names.is_empty();
+        if named && context.sighting.refused {
+            let reason = "its name keeps it for those who run the application".to_owned();
+            return Some((reason, false));
         }
         let explicit = matches!(context.tx.status(), Some(401 | 403));
         let escalates = call.changes && changes == 0 && reads >= 2 && explicit;
-        escalates.then(|| format!("{} only read there", counted(reads, "peer")))
+        escalates.then(|| (format!("{} only read there", counted(reads, "peer")), true))
     }
 
     fn tell(&mut self, context: &Context<'_>, breach: &Breach, out: &mut Vec<Finding>) {
@@ -357,7 +401,7 @@ impl Bfla {
 /// A word that speaks of roles.
 fn speaks_of_roles(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    ["role", "admin", "scope", "group", "permission", "privilege", "staff"]
+    ["role", "admin", "scope", "group", "permission", "privilege", "staff", "rolle", "papel"]
         .iter()
         .any(|word| name.contains(word))
 }

@@ -165,3 +165,34 @@ fn where_roles_are_not_known_it_is_counted() {
     assert!(town.stories().is_empty());
     assert!(!town.not_evaluated().is_empty());
 }
+
+#[test]
+fn a_function_named_for_administrators_opens_for_a_customer() {
+    let wipe = || delete("/api/v2/admin/videos/7").answer(r#"{"message":"deleted"}"#);
+    let opened = Some((Severity::Critical, Outcome::Success));
+    check(|town| town.at(LATER, by(MALLORY, "customer", wipe())), opened);
+    check(|town| town.at(LATER, by(ADMIN, "admin", wipe())), None);
+    let album = || delete("/api/v2/albums/7").answer(r#"{"message":"deleted"}"#);
+    check(|town| town.at(LATER, by(MALLORY, "customer", album())), None);
+}
+
+#[test]
+fn being_led_to_sign_in_is_a_refusal_but_not_of_what_was_ones_own() {
+    let away = |path: &str| get(path).location("/login?next=/");
+    let staff = ["/admin/report", "/admin/people", "/admin/export"];
+    let works = |town: &mut Town| {
+        for path in staff {
+            town.at(600.0, by(ADMIN, "admin", get(path).answer(r#"{"n":1}"#)));
+            town.at(900.0, by(ADMIN + 1, "admin", get(path).answer(r#"{"n":1}"#)));
+        }
+    };
+    let tries = |town: &mut Town, who: u64, role: &str| {
+        works(town);
+        town.at(LATER - 9.0, by(who, role, person(3)));
+        for (n, path) in staff.iter().enumerate() {
+            town.at(LATER + 5.0 * n as f64, by(who, role, away(path)));
+        }
+    };
+    check(|town| tries(town, MALLORY, "customer"), TRIED);
+    check(|town| tries(town, ADMIN, "admin"), None);
+}

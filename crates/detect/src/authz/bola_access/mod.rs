@@ -181,6 +181,12 @@ impl BolaAccess {
         if seen.roles.is_empty() && rights::has_privilege(seen) {
             return Err(Lacks::Role);
         }
+        // Who makes things for others by its role does not own them.
+        let maker = verdict.owner_id.filter(|_| verdict.made && !verdict.named);
+        let maker = maker.and_then(|maker| context.objects.person(maker));
+        if maker.is_some_and(|maker| maker.actor.roles.iter().any(|r| rights::is_privileged(r))) {
+            return Ok(None);
+        }
         let crowd = (Group::of(&self.hasher, context), &seen.roles);
         let mut lacks = Lacks::Owners;
         for slot in slots {

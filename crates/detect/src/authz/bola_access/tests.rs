@@ -213,3 +213,68 @@ fn across_tenants_it_is_critical_and_a_role_of_its_own_is_not_judged() {
     check_tenants("customer", MALLORY, Some(Severity::Critical));
     check_tenants("support", 200, None);
 }
+
+/// A back office of four firms in which colleagues share everything and no record names a person.
+fn firms(town: &mut Town) {
+    for user in 0..USERS {
+        let (who, firm) = (name(user), firm(user % 4));
+        let at = 30.0 * user as f64;
+        let me = post("/anmelden")
+            .json(&format!(r#"{{"kennung":"{who}","kennwort":"p-{user}"}}"#))
+            .set_cookie("sitzung", &crate::testing::key(user))
+            .answer(&format!(
+                r#"{{"daten":{{"wer":{{"kennung":"{who}","rolle":"kontor","mandanten":["{firm}"]}}}}}}"#
+            ));
+        town.at(at, me.from(&home(user)).agent(browser(user)));
+        for n in 0..6 {
+            town.at(at + 600.0 + 9.0 * n as f64, paper(user, user % 4 + 4 * n));
+        }
+    }
+}
+
+fn firm(at: u64) -> String {
+    format!("mnd_{}", &crate::testing::key(7000 + at)[..10])
+}
+
+fn paper(user: u64, paper: u64) -> Tx {
+    let ident = format!("rng_{}", &crate::testing::key(9000 + paper)[..14]);
+    let body =
+        format!(r#"{{"daten":{{"id":"{ident}","betrag":7,"mandant":"{}"}}}}"#, firm(paper % 4));
+    let tx = get(&format!("/rechnungen/{ident}")).answer(&body);
+    tx.from(&home(user)).agent(browser(user)).cookie("sitzung", &crate::testing::key(user))
+}
+
+#[test]
+fn what_is_another_tenants_is_told_and_what_colleagues_share_is_not() {
+    let check = |others: &[u64], told: usize| {
+        let mut town = Town::new(RULE);
+        firms(&mut town);
+        for (n, other) in others.iter().enumerate() {
+            town.at(LATER + 20.0 * n as f64, paper(MALLORY, *other));
+        }
+        town.run();
+        assert_eq!(town.stories().len(), told, "{:#?} {:?}", town.stories(), town.not_evaluated());
+    };
+    check(&[6], 1);
+    check(&[1, 5, 9, 13], 0);
+}
+
+#[test]
+fn who_opens_a_thing_by_post_did_not_make_it() {
+    let opens = |user: u64, thing: u64| {
+        let body = format!(r#"{{"auftrag":{{"nummer":{},"betrag":7}}}}"#, 4100 + thing);
+        let tx = post("/auftrag").json(&format!(r#"{{"nummer":{}}}"#, 4100 + thing)).answer(&body);
+        App::Json.by(user, tx)
+    };
+    let mut town = Town::new(RULE);
+    usual(&mut town, App::Json);
+    for user in 0..USERS {
+        for n in 0..EACH {
+            town.at(600.0 * user as f64 + n as f64, opens(user, n * USERS + user));
+        }
+    }
+    town.at(30.0, opens(90, 300));
+    town.at(LATER, opens(7, 300));
+    town.run();
+    assert!(town.stories().is_empty(), "{:#?}", town.stories());
+}

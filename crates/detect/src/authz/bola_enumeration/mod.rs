@@ -311,8 +311,10 @@ impl Place {
         for loosely in [false, true] {
             let comparison = peers.compare(own, day, loosely);
             let foreign = if loosely { day.foreign_loosely } else { day.foreign };
-            // Where nearly all of it was shown under other names, it is the names that differ.
-            let apart = day.foreign_loosely.saturating_mul(5) >= day.foreign;
+            // Where nearly all of it was shown under other names, it is the names that differ; but
+            // not of what was not given.
+            let apart = day.foreign_loosely.saturating_mul(5) >= day.foreign
+                || day.granted.saturating_mul(2) < day.foreign;
             let lifted = foreign >= limits.objects_min
                 && apart
                 && foreign > comparison.most.saturating_mul(3)

@@ -81,3 +81,30 @@ fn an_administrator_may_and_a_record_may_be_sent_back_as_it_was_read() {
         None,
     );
 }
+
+#[test]
+fn a_state_that_the_house_gives_is_told_and_one_that_customers_choose_is_not() {
+    let order = |user: u64, more: &str| {
+        let body = format!(r#"{{"quantity":2{more}}}"#);
+        let tx = put(&format!("/orders/{user}")).json(&body);
+        by(user, "customer", tx.answer(&format!(r#"{{"id":{user},"quantity":2}}"#)))
+    };
+    let orders = |town: &mut Town| {
+        for user in 0..16 {
+            town.at(2.5 * HOUR + user as f64, order(user, ""));
+        }
+    };
+    for (more, told) in [
+        (r#","status":"returned""#, Some(Severity::High)),
+        (r#","status":"cancelled""#, None),
+        (r#","guthaben":500"#, Some(Severity::High)),
+    ] {
+        check(
+            |town| {
+                orders(town);
+                town.at(LATER, order(3, more));
+            },
+            told,
+        );
+    }
+}

@@ -1,0 +1,1 @@
+"""A garage service in three parts that share one token: identity, community, workshop."""
