@@ -58,7 +58,7 @@ impl Town {
         Self {
             world: World::new(),
             inventory: Inventory::new(&stilt_inventory::Config::default()),
-            sessions: Sessions::new(&stilt_session::Config::default(), Key::new([7; 32])),
+            sessions: Sessions::new(&stilt_session::Config::default(), &Key::new([7; 32])),
             objects: Objects::new(&stilt_session::objects::Config::default()),
             gate: None,
             baseline: Baseline::new(&stilt_baseline::Config::default()),

@@ -128,7 +128,7 @@ impl Round {
             format: options.format,
         };
         let ai = ai_of(config)?;
-        let mut sessions = Sessions::new(&config.identity, key.clone());
+        let mut sessions = Sessions::new(&config.identity, key);
         if let Some(path) = &config.identity.jwks {
             sessions.trust(&signing_keys(path)?);
         }

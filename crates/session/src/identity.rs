@@ -3,6 +3,7 @@
 
 use crate::aliases;
 use crate::delegates::{Delegates, For};
+use crate::signatures::Signature;
 use crate::told;
 use core::hash::{BuildHasher, Hasher};
 use core::net::IpAddr;
@@ -145,12 +146,12 @@ impl Identity {
         self.principals.get(&id)
     }
 
-    /// Who sends this request; `forged`: tokens that name nobody.
+    /// Who sends this request; `tokens`: what signatures are worth. A forged one names nobody.
     pub(crate) fn who(
         &mut self,
         tx: &Transaction,
         sighting: &Sighting,
-        forged: &[Pseudonym],
+        tokens: &[(Pseudonym, Signature)],
     ) -> Who {
         let Some(request) = &tx.request else { return Who::Nobody };
         let refused = tx.status() == Some(401);
@@ -187,7 +188,8 @@ impl Identity {
             return Who::Nobody;
         }
         let service = &sighting.service;
-        let mut tokens = request.credentials.iter().filter(|c| !forged.contains(&c.mark));
+        let forged = |mark: Pseudonym| tokens.contains(&(mark, Signature::Forged));
+        let mut tokens = request.credentials.iter().filter(|c| !forged(c.mark));
         if let Some(jwt) = tokens.find_map(|c| c.jwt.as_ref())
             && let Some(subject) = &jwt.sub
         {
@@ -442,7 +444,7 @@ mod tests {
     impl Town {
         fn new() -> Self {
             let inventory = Inventory::new(&stilt_inventory::Config::default());
-            Self(World::new(), inventory, Sessions::new(&Config::default(), Key::new([7; 32])))
+            Self(World::new(), inventory, Sessions::new(&Config::default(), &Key::new([7; 32])))
         }
 
         fn see(&mut self, tx: Tx) -> Seen {

@@ -1,6 +1,7 @@
 //! Who is it, and what did they do before: actors, sessions, and what each actor was shown.
 
 mod aliases;
+mod defaults;
 mod delegates;
 mod identity;
 pub mod objects;

@@ -3,7 +3,7 @@
 use crate::signatures::Signature;
 use core::net::IpAddr;
 use std::sync::Arc;
-use stilt_model::{Actor, ActorId, SessionRef};
+use stilt_model::{Actor, ActorId, Pseudonym, SessionRef};
 
 /// Who a transaction belongs to, on every level that is known.
 #[derive(Clone, Debug)]
@@ -34,13 +34,21 @@ pub struct Seen {
     pub tenant: Option<Arc<str>>,
     /// The request carried a credential that the application issued or accepts.
     pub authenticated: bool,
-    /// What the signature of its token is worth: the worst, where it carries several.
-    pub signature: Option<Signature>,
+    /// It shows a name with the password that its maker gave to both (`admin` with `admin`).
+    pub default_credentials: bool,
+    /// What the signatures of the tokens it carries are worth.
+    pub tokens: Vec<(Pseudonym, Signature)>,
     /// The session.
     pub session: SessionRef,
 }
 
 impl Seen {
+    /// What the signature of its token is worth: the worst, where it carries several.
+    #[must_use]
+    pub fn signature(&self) -> Option<Signature> {
+        self.tokens.iter().map(|(_, worth)| *worth).max()
+    }
+
     /// Roles from claims, else those inferred from answers.
     #[must_use]
     pub fn best_roles(&self) -> &Arc<Vec<String>> {

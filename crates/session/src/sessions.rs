@@ -1,5 +1,6 @@
 //! The table of sessions: one open session per actor, with idle and absolute time-outs.
 
+use crate::defaults::Defaults;
 use crate::identity::{Identity, Who};
 use crate::open::Open;
 use crate::proxy::Proxies;
@@ -67,6 +68,8 @@ impl Config {
 pub struct Sessions {
     #[serde(skip)]
     config: Config,
+    #[serde(skip)]
+    defaults: Defaults,
     proxies: Proxies,
     identity: Identity,
     signatures: Signatures,
@@ -85,8 +88,9 @@ pub struct Sessions {
 impl Sessions {
     /// An empty table.
     #[must_use]
-    pub fn new(config: &Config, _key: Key) -> Self {
+    pub fn new(config: &Config, key: &Key) -> Self {
         Self {
+            defaults: Defaults::new(key),
             proxies: Proxies::new(&config.trusted_proxies),
             config: config.clone(),
             identity: Identity::default(),
@@ -107,6 +111,7 @@ impl Sessions {
     pub fn restore(&mut self, memory: &[u8]) -> Result<(), Unfit> {
         let mut before = core::mem::replace(self, saved::read(memory)?);
         self.config = before.config;
+        self.defaults = before.defaults;
         self.proxies.configure(&mut before.proxies);
         self.signatures.keep_configured(before.signatures);
         // What is held once while it runs is held once again.
@@ -151,8 +156,8 @@ impl Sessions {
             None => (peer, false),
         };
         let client = self.identity.client(client_ip, tx.request.as_ref(), &sighting.service);
-        let (signature, forged) = self.signatures(tx, sighting);
-        let who = self.identity.who(tx, sighting, &forged);
+        let tokens = self.signatures(tx, sighting);
+        let who = self.identity.who(tx, sighting, &tokens);
         let (mut principal, mut actor) = match &who {
             Who::Principal(id) => (Some(*id), None),
             Who::Credential(actor) => (None, Some(Arc::clone(actor))),
@@ -183,28 +188,25 @@ impl Sessions {
             told_roles: known.as_ref().map(|p| Arc::clone(&p.told)).unwrap_or_default(),
             tenant: known.and_then(|principal| principal.tenant),
             authenticated,
-            signature,
+            default_credentials: self.defaults.are_shown(tx, sighting),
+            tokens,
             session,
             actor,
         }
     }
 
-    /// Learns keys, and judges the signatures of the tokens: the worst, and the marks of those that
-    /// are known to be bad.
-    fn signatures(
-        &mut self,
-        tx: &Transaction,
-        sighting: &Sighting,
-    ) -> (Option<Signature>, Vec<Pseudonym>) {
-        let Some(request) = &tx.request else { return (None, Vec::new()) };
-        let (mut worst, mut forged) = (None, Vec::new());
+    /// Learns keys, and judges the signatures of the tokens that a request carries.
+    fn signatures(&mut self, tx: &Transaction, sighting: &Sighting) -> Vec<(Pseudonym, Signature)> {
+        let Some(request) = &tx.request else { return Vec::new() };
+        let mut found = Vec::new();
         for credential in &request.credentials {
             let Some(jwt) = credential.jwt.as_deref() else { continue };
-            let found = self.signatures.of(credential.mark, jwt, &sighting.service, tx.start);
-            if found == Signature::Forged {
-                forged.push(credential.mark);
-            }
-            worst = worst.max(Some(found));
+            let worth = self.signatures.of(credential.mark, jwt, &sighting.service, tx.start);
+            found.push((credential.mark, worth));
+        }
+        let issued = tx.response.iter().flat_map(|response| &response.issued);
+        for jwt in issued.filter_map(|issued| issued.jwt.as_deref()) {
+            self.signatures.handed_out(jwt, &sighting.service);
         }
         if let Some(response) = tx.response.as_ref().filter(|response| response.status == 200) {
             if !response.keys.is_empty() && self.signatures.is_set(&request.path) {
@@ -219,7 +221,7 @@ impl Sessions {
                 }
             }
         }
-        (worst, forged)
+        found
     }
 
     fn file(
