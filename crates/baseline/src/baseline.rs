@@ -143,7 +143,8 @@ pub struct Baseline {
 #[derive(Serialize, Deserialize)]
 struct Open {
     window: Window,
-    score: Score,
+    /// The last score; most windows never get one.
+    score: Option<Box<(f64, Vec<Reason>)>>,
 }
 
 impl Baseline {
@@ -313,8 +314,8 @@ impl Baseline {
             Entry::Vacant(_) if full => return Score::default(),
             Entry::Vacant(slot) => {
                 let window = Window::new(tx.start);
-                ends.insert((window.ends, seen.session.id));
-                slot.insert(Box::new(Open { window, score: Score::default() }))
+                ends.insert((window.ends(), seen.session.id));
+                slot.insert(Box::new(Open { window, score: None }))
             }
         };
         let rarity = surprise(self.counts.get(&endpoint), self.total);
@@ -331,10 +332,14 @@ impl Baseline {
             && open.window.requests.is_power_of_two()
             && let Some(model) = &self.model
         {
-            let (anomaly, reasons) = model.score(&open.window.features());
-            open.score = Score { anomaly: Some(anomaly), reasons, ..Score::default() };
+            open.score = Some(Box::new(model.score(&open.window.features())));
         }
-        open.score.clone()
+        match open.score.as_deref() {
+            Some((anomaly, reasons)) => {
+                Score { anomaly: Some(*anomaly), reasons: reasons.clone(), ..Score::default() }
+            }
+            None => Score::default(),
+        }
     }
 
     /// Learns from the transaction, unless it was flagged: nothing flagged teaches.

@@ -42,7 +42,6 @@ pub(crate) fn shown(feature: usize, value: f64) -> f64 {
 /// A window while it is open.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Window {
-    pub(crate) ends: i64,
     pub(crate) flagged: bool,
     pub(crate) requests: u32,
     first: i64,
@@ -68,12 +67,12 @@ fn float(number: u64) -> f64 {
 
 impl Window {
     pub(crate) fn new(start: Timestamp) -> Self {
-        Self {
-            ends: start.plus(SPAN).nanos(),
-            first: start.nanos(),
-            last: start.nanos(),
-            ..Self::default()
-        }
+        Self { first: start.nanos(), last: start.nanos(), ..Self::default() }
+    }
+
+    /// When it is over, in nanoseconds.
+    pub(crate) fn ends(&self) -> i64 {
+        Timestamp::from_nanos(self.first).plus(SPAN).nanos()
     }
 
     /// Adds a transaction; `rarity` and `surprise` are minus the logarithm of how often its
@@ -100,11 +99,14 @@ impl Window {
         if let Some((_, count)) = known {
             *count = count.saturating_add(1);
         } else if self.endpoints.len() < DISTINCT_MAX {
+            // Most sessions have one request: room is made for its own alone.
+            self.endpoints.reserve_exact(usize::from(self.endpoints.is_empty()));
             self.endpoints.push((endpoint, 1));
         }
         for object in &sighting.objects {
             let key = digest(object.class.as_bytes()) ^ digest(object.id.as_bytes()).rotate_left(1);
             if self.objects.len() < DISTINCT_MAX && !self.objects.contains(&key) {
+                self.objects.reserve_exact(usize::from(self.objects.is_empty()));
                 self.objects.push(key);
             }
         }

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 use foldhash::fast::RandomState;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use stilt_model::{ActorId, EndpointId, Timestamp};
 
@@ -46,15 +46,16 @@ const FORGET: Duration = Duration::from_secs(14 * 86_400);
 /// Gaps shorter than this are no polling.
 const POLL_GAP_MIN: f32 = 5.0;
 
-/// One actor on one endpoint.
+/// One actor on one endpoint: as small as can be, because there are many.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Track {
-    minutes: [u32; MINUTES],
-    minute: i64,
+    /// Requests by minute, the latest first; what is beyond 65,535 counts as that.
+    #[serde(deserialize_with = "capped")]
+    minutes: [u16; MINUTES],
     first: i64,
     last: i64,
-    own_max: u64,
-    best: u64,
+    own_max: u32,
+    best: u32,
     flagged: bool,
     surging: bool,
     gap_mean: f32,
@@ -83,11 +84,16 @@ pub struct Rates {
     peers: BTreeMap<EndpointId, Peers>,
 }
 
+/// Reads counts that may be higher than are kept.
+fn capped<'de, D: Deserializer<'de>>(from: D) -> Result<[u16; MINUTES], D::Error> {
+    let counts = <[u32; MINUTES]>::deserialize(from)?;
+    Ok(counts.map(|count| u16::try_from(count).unwrap_or(u16::MAX)))
+}
+
 impl Track {
     fn new(now: Timestamp) -> Self {
         Self {
             minutes: [0; MINUTES],
-            minute: now.secs().div_euclid(60),
             first: now.secs(),
             last: now.nanos(),
             own_max: 0,
@@ -100,18 +106,23 @@ impl Track {
         }
     }
 
-    fn sum(&self, range: core::ops::Range<usize>) -> u64 {
-        self.minutes.get(range).unwrap_or_default().iter().map(|count| u64::from(*count)).sum()
+    fn sum(&self, range: core::ops::Range<usize>) -> u32 {
+        self.minutes.get(range).unwrap_or_default().iter().map(|count| u32::from(*count)).sum()
+    }
+
+    /// The minute that the latest count is of.
+    fn minute(&self) -> i64 {
+        Timestamp::from_nanos(self.last).secs().div_euclid(60)
     }
 
     /// Moves to the minute of `now`; the windows that ended become history.
     fn roll(&mut self, now: Timestamp, windows: &mut BTreeMap<u64, u64>) {
         let minute = now.secs().div_euclid(60);
-        let steps = usize::try_from(minute.saturating_sub(self.minute)).unwrap_or(0);
+        let steps = usize::try_from(minute.saturating_sub(self.minute())).unwrap_or(0);
         for _ in 0..steps.min(MINUTES) {
             let ended = self.sum(0..WINDOW);
             if ended > 0 && !self.flagged {
-                let count = windows.entry(bucket(ended)).or_default();
+                let count = windows.entry(bucket(u64::from(ended))).or_default();
                 *count = count.saturating_add(1);
             }
             self.minutes.rotate_right(1);
@@ -120,7 +131,6 @@ impl Track {
             }
             self.own_max = self.own_max.max(self.sum(WINDOW..MINUTES));
         }
-        self.minute = self.minute.max(minute);
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "a gap needs no more than f32")]
@@ -258,28 +268,29 @@ impl Rates {
         let count = track.sum(0..WINDOW);
         if count > track.best {
             if !track.flagged {
-                peers.leave(track.best);
-                peers.enter(count);
+                peers.leave(u64::from(track.best));
+                peers.enter(u64::from(count));
             }
             track.best = count;
         }
         let surging = count >= 5 && count > track.own_max.saturating_mul(3);
         if surging && !track.surging {
-            peers.surges.push_back(track.minute);
+            peers.surges.push_back(track.minute());
         }
         track.surging = surging;
-        let over = track.minute.saturating_sub(WINDOW as i64);
+        let over = track.minute().saturating_sub(WINDOW as i64);
         while peers.surges.front().is_some_and(|minute| *minute < over) {
             peers.surges.pop_front();
         }
+        let count = u64::from(count);
         if count < COUNT_MIN {
             return None;
         }
-        let own = if track.flagged { u64::MAX } else { track.best };
+        let own = if track.flagged { u64::MAX } else { u64::from(track.best) };
         Some(RateStatus {
             window: Duration::from_secs(WINDOW as u64 * 60),
             count,
-            own_max: track.own_max,
+            own_max: u64::from(track.own_max),
             own_days: Timestamp::from_secs(now.secs())
                 .since(Timestamp::from_secs(track.first))
                 .as_secs_f64()
@@ -299,7 +310,7 @@ impl Rates {
         {
             track.flagged = true;
             if let Some(peers) = self.peers.get_mut(&endpoint) {
-                peers.leave(track.best);
+                peers.leave(u64::from(track.best));
             }
         }
     }
@@ -316,7 +327,7 @@ impl Rates {
             let Some(peers) = self.peers.get_mut(&endpoint) else { continue };
             peers.actors = peers.actors.saturating_sub(1);
             if !track.flagged {
-                peers.leave(track.best);
+                peers.leave(u64::from(track.best));
             }
             if peers.actors == 0 {
                 self.peers.remove(&endpoint);
@@ -351,7 +362,7 @@ impl Rates {
             if let Some(peers) = self.peers.get_mut(&endpoint) {
                 peers.actors = peers.actors.saturating_sub(1);
                 if !less.flagged {
-                    peers.leave(less.best);
+                    peers.leave(u64::from(less.best));
                 }
             }
             let more = more.clone();

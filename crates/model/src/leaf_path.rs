@@ -8,6 +8,7 @@ use foldhash::quality::RandomState;
 use serde::{Serialize, Serializer};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The path of a leaf: keys joined by `.`, array steps as `[]` (`items[].owner.id`).
 ///
@@ -25,6 +26,23 @@ struct Parts {
     stable: u64,
     in_array: bool,
     name: (usize, usize),
+    plain: Box<str>,
+    /// Two bits a [`Question`]: whether it was answered, and the answer.
+    answers: AtomicU64,
+}
+
+/// What is asked of a path again and again, and depends on its text alone.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u8)]
+pub enum Question {
+    /// Its last key commonly says whose a record is.
+    TellsOwner,
+    /// Its last key speaks of letting somebody in.
+    LetsIn,
+    /// Any of its keys does.
+    LetsInSomewhere,
+    /// Its last key grants rights or value.
+    Grants,
 }
 
 impl LeafPath {
@@ -36,6 +54,11 @@ impl LeafPath {
         let key = Keyed::default().hash_one(text);
         let start = text.rfind('.').map_or(0, |at| at.saturating_add(1));
         let last = text.get(start..).unwrap_or_default().trim_end_matches("[]");
+        let plain: String = last
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .map(|letter| letter.to_ascii_lowercase())
+            .collect();
         Self(Arc::new(Parts {
             text: text.into(),
             key,
@@ -44,7 +67,29 @@ impl LeafPath {
                 .fold(FNV_START, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME)),
             in_array: text.contains("[]"),
             name: (start, start.saturating_add(last.len())),
+            plain: plain.into(),
+            answers: AtomicU64::new(0),
         }))
+    }
+
+    /// The answer to a question: as remembered, else as `read` finds it, which must depend on the
+    /// text alone.
+    pub fn says(&self, question: Question, read: impl FnOnce(&Self) -> bool) -> bool {
+        let slot = (question as u8).saturating_mul(2);
+        let answers = self.0.answers.load(Ordering::Relaxed) >> slot;
+        if answers & 1 != 0 {
+            return answers & 2 != 0;
+        }
+        let yes = read(self);
+        let answer = 1 | (u64::from(yes) << 1);
+        self.0.answers.fetch_or(answer << slot, Ordering::Relaxed);
+        yes
+    }
+
+    /// The letters and digits of the last key, in lower case (`owner_ID` → `ownerid`).
+    #[must_use]
+    pub fn plain(&self) -> &str {
+        &self.0.plain
     }
 
     /// The text.

@@ -27,7 +27,7 @@ pub use finding::{
 pub use flow::{Flow, Tunnel, VlanTag};
 pub use id::{EndpointId, FlowId, IdBuilder, SessionId, TransactionId};
 pub use leaf::{Leaf, Place, Value};
-pub use leaf_path::{LeafPath, PathMemo};
+pub use leaf_path::{LeafPath, PathMemo, Question};
 pub use pseudonym::{Key, Pseudonym, SecretKind};
 pub use record::{Closed, SessionRecord, Step};
 pub use sensitive::{Sensitive, SensitiveClass, SensitiveCounts};

@@ -7,3 +7,4 @@
 
 pub mod events;
 pub mod http1;
+mod squeeze;

@@ -64,11 +64,14 @@ impl Recent {
     /// The tail of a generalised Pareto distribution, by probability-weighted moments (Hosking and
     /// Wallis, 1987). `None` where the tail has no width.
     fn tail(&self, score: f32, count: usize) -> Option<f64> {
-        let mut sorted = self.scores.clone();
-        sorted.sort_unstable_by(|a, b| b.total_cmp(a));
-        let from = f64::from(*sorted.get(count)?);
-        let above: Vec<f64> =
-            sorted.iter().take(count).rev().map(|known| f64::from(*known) - from).collect();
+        let mut scores = self.scores.clone();
+        if count >= scores.len() {
+            return None;
+        }
+        let (highest, from, _) = scores.select_nth_unstable_by(count, |a, b| b.total_cmp(a));
+        highest.sort_unstable_by(f32::total_cmp);
+        let from = f64::from(*from);
+        let above: Vec<f64> = highest.iter().map(|known| f64::from(*known) - from).collect();
         let mean = above.iter().sum::<f64>() / ratio(count, 1);
         let weighted = above
             .iter()

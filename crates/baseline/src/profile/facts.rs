@@ -70,14 +70,15 @@ impl Fact {
 }
 
 /// Actors that did one of these things alone.
-pub(crate) fn singles<'a>(facts: impl Iterator<Item = &'a Fact> + Clone) -> u32 {
-    let alone = facts.filter(|fact| fact.is_single());
-    let mut count = 0_u32;
-    for (at, fact) in alone.clone().enumerate() {
-        let before = alone.clone().take(at).any(|other| other.last == fact.last);
-        count = count.saturating_add(u32::from(!before));
-    }
-    count
+pub(crate) fn singles<'a>(facts: impl Iterator<Item = &'a Fact>) -> u32 {
+    let mut alone = facts.filter(|fact| fact.is_single()).map(|fact| fact.last);
+    // One or none is the rule, and needs no list.
+    let (Some(first), second) = (alone.next(), alone.next()) else { return 0 };
+    let Some(second) = second else { return 1 };
+    let mut all: Vec<By> = [first, second].into_iter().chain(alone).collect();
+    all.sort_unstable();
+    all.dedup();
+    u32::try_from(all.len()).unwrap_or(u32::MAX)
 }
 
 /// Facts by a small number, in order of it.

@@ -14,7 +14,7 @@ pub use markov::{Likelihood, Markov, SavedMarkov, contexts};
 use crate::profile::{By, Peak, Recent};
 use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use stilt_inventory::Sighting;
 use stilt_model::{ActorId, SessionId, Timestamp, Transaction};
 use stilt_session::Seen;
@@ -77,9 +77,24 @@ struct Service {
 /// One session.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Open {
-    before: VecDeque<u64>,
-    surprises: VecDeque<f32>,
+    /// The latest actions, the last one last; 0 where there is none yet.
+    before: [u64; LONGEST],
+    /// How surprising the latest steps were.
+    surprises: [f32; STEPS - 1],
     last: i64,
+}
+
+impl Open {
+    fn step(&mut self, action: u64, surprise: f32) {
+        self.before.rotate_left(1);
+        self.surprises.rotate_left(1);
+        if let Some(last) = self.before.last_mut() {
+            *last = action.max(1);
+        }
+        if let Some(last) = self.surprises.last_mut() {
+            *last = surprise;
+        }
+    }
 }
 
 /// The step at hand, until it is learned.
@@ -129,11 +144,11 @@ impl Sequences {
         tx.request.as_ref()?;
         let (action, now) = (sighting.endpoint.0, tx.start.secs());
         let open = self.session(seen.session.id, now)?;
-        if open.before.back() == Some(&action) {
+        if open.before.last() == Some(&action.max(1)) {
             return None;
         }
         let service = crate::profile::hash(&[sighting.service.as_bytes()]);
-        let before: Vec<u64> = open.before.iter().copied().collect();
+        let before: Vec<u64> = open.before.iter().copied().filter(|known| *known != 0).collect();
         let sum: f32 = open.surprises.iter().sum();
         // The service's contexts, then those of the make of client where it has acted before.
         let mut contexts = contexts(service, &before, LONGEST);
@@ -194,14 +209,8 @@ impl Sequences {
     }
 
     fn step(&mut self, id: SessionId, action: u64, surprise: f32) {
-        let Some(open) = self.open.get_mut(&id) else { return };
-        open.before.push_back(action);
-        if open.before.len() > LONGEST {
-            open.before.pop_front();
-        }
-        open.surprises.push_back(surprise);
-        if open.surprises.len() >= STEPS {
-            open.surprises.pop_front();
+        if let Some(open) = self.open.get_mut(&id) {
+            open.step(action, surprise);
         }
     }
 

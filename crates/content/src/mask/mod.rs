@@ -347,6 +347,9 @@ impl Masker {
 /// A token without the scheme before it.
 pub(crate) fn scheme_off(text: &str) -> &str {
     let text = text.trim();
+    if !text.starts_with(['B', 'b', 'T', 'J']) {
+        return text;
+    }
     ["Bearer ", "bearer ", "Token ", "JWT "]
         .iter()
         .find_map(|scheme| text.strip_prefix(scheme))

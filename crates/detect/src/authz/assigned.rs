@@ -6,7 +6,9 @@ use core::hash::BuildHasher;
 use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use stilt_model::{ActorId, EndpointId, Leaf, Outcome, Place, Value, saved, saved::Keyed};
+use stilt_model::{
+    ActorId, EndpointId, Leaf, Outcome, Place, Question, Value, saved, saved::Keyed,
+};
 
 /// Leaves of a message that are looked at.
 const LEAVES_MAX: usize = 128;
@@ -106,9 +108,9 @@ pub(super) struct Assignments {
     read_before: HashSet<u64, RandomState>,
 }
 
-/// The letters and digits of a name, in lower case.
-pub(super) fn plain(name: &str) -> String {
-    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+/// The name of the leaf grants rights or value.
+fn has_granting_name(leaf: &Leaf) -> bool {
+    leaf.path.says(Question::Grants, |path| GRANTING.contains(&path.plain()))
 }
 
 /// The value of a leaf as it is compared.
@@ -121,13 +123,16 @@ pub(super) fn value_of(leaf: &Leaf) -> Option<String> {
 }
 
 fn grants(leaf: &Leaf) -> bool {
+    if !has_granting_name(leaf) {
+        return false;
+    }
     let harmless = match &leaf.value {
         Value::Null | Value::Bool(false) => true,
         value => value.as_key().is_some_and(|text| {
             HARMLESS.iter().any(|harmless| text.eq_ignore_ascii_case(harmless))
         }),
     };
-    !harmless && GRANTING.contains(&plain(leaf.name()).as_str())
+    !harmless
 }
 
 impl Assignments {
@@ -168,14 +173,14 @@ impl Assignments {
         let body = leaves.filter(|leaf| matches!(leaf.place, Place::Json | Place::Form));
         body.filter(|leaf| grants(leaf))
             .filter_map(|leaf| {
-                let name = plain(leaf.name());
-                let sent = custom.names.get(&name);
+                let name = leaf.path.plain();
+                let sent = custom.names.get(name);
                 let others = sent.map_or(0, |(_, by)| by.iter().filter(|s| **s != actor).count());
                 let value = value_of(leaf)?;
                 if others > 0 || sent.is_some_and(|(_, by)| by.len() >= COMMON_SENDERS) {
                     return None;
                 }
-                if self.was_read(actor, &name, &value) {
+                if self.was_read(actor, name, &value) {
                     return None;
                 }
                 // Who names itself as the owner says nothing new.
@@ -186,7 +191,7 @@ impl Assignments {
                 let requests = custom.requests.saturating_sub(own);
                 Some(Assigned {
                     path: leaf.path.to_string(),
-                    name,
+                    name: name.to_owned(),
                     value,
                     requests,
                     senders,
@@ -210,15 +215,12 @@ impl Assignments {
         if custom.senders.len() < SENDERS_MAX {
             custom.senders.insert(actor);
         }
-        for leaf in request.leaves.iter().take(LEAVES_MAX) {
-            let name = plain(leaf.name());
-            if !GRANTING.contains(&name.as_str()) {
+        for leaf in request.leaves.iter().take(LEAVES_MAX).filter(|leaf| has_granting_name(leaf)) {
+            let name = leaf.path.plain();
+            if custom.names.len() >= NAMES_MAX && !custom.names.contains_key(name) {
                 continue;
             }
-            if custom.names.len() >= NAMES_MAX && !custom.names.contains_key(&name) {
-                continue;
-            }
-            let (count, by) = custom.names.entry(name).or_default();
+            let (count, by) = custom.names.entry(name.to_owned()).or_default();
             *count = count.saturating_add(1);
             if by.len() < COMMON_SENDERS {
                 by.insert(actor);
@@ -228,13 +230,9 @@ impl Assignments {
 
     fn learn_answer(&mut self, context: &Context<'_>, actor: ActorId) {
         let Some(response) = &context.tx.response else { return };
-        for leaf in response.leaves.iter().take(LEAVES_MAX) {
-            let name = plain(leaf.name());
-            if !GRANTING.contains(&name.as_str()) {
-                continue;
-            }
+        for leaf in response.leaves.iter().take(LEAVES_MAX).filter(|leaf| has_granting_name(leaf)) {
             let Some(value) = value_of(leaf) else { continue };
-            let key = self.hasher.hash_one((actor, &name, &value));
+            let key = self.hasher.hash_one((actor, leaf.path.plain(), &value));
             if self.read.len() >= READ_MAX / 2 {
                 self.read_before = core::mem::take(&mut self.read);
             }

@@ -1,6 +1,7 @@
 //! A parser in the middle of a head, made small: of a million connections most may be just there.
 
 use super::{Decoder, Parser, Side, State};
+use crate::squeeze::{self, Squeezed};
 use stilt_model::{Mark, Message};
 
 /// Longest beginning of a head that is packed.
@@ -9,11 +10,11 @@ const PACKED_MAX: usize = 2048;
 /// What is known of a head that has begun, and no more.
 #[derive(Debug)]
 pub struct Packed {
-    raw: Vec<u8>,
+    raw: Squeezed,
     start: Mark,
     end: Mark,
     offset: u64,
-    scanned: usize,
+    scanned: u16,
     started: bool,
     side: Side,
     loose: bool,
@@ -33,10 +34,9 @@ impl Parser {
         {
             return None;
         }
-        let mut raw = core::mem::take(&mut message.head.raw);
-        raw.shrink_to_fit();
+        let scanned = u16::try_from(scanned).ok()?;
         Some(Packed {
-            raw,
+            raw: squeeze::squeeze(core::mem::take(&mut message.head.raw)),
             start: message.start,
             end: message.end,
             offset: message.offset,
@@ -61,10 +61,11 @@ impl Packed {
     pub fn unpack(self) -> Parser {
         let mut message =
             Message { start: self.start, end: self.end, offset: self.offset, ..Message::default() };
-        message.head.raw = self.raw;
+        message.head.raw = self.raw.into_bytes();
         let parser = Parser::new(self.side, false);
+        let scanned = usize::from(self.scanned);
         Parser {
-            state: State::Head { scanned: self.scanned, started: self.started },
+            state: State::Head { scanned, started: self.started },
             message: Box::new(message),
             decoder: Decoder::default(),
             loose: self.loose,

@@ -10,7 +10,7 @@ use super::owners::Owners;
 use crate::seen::Seen;
 use serde::{Deserialize, Serialize};
 use stilt_inventory::Sighting;
-use stilt_model::{ActorId, Leaf, Transaction, Value};
+use stilt_model::{ActorId, Leaf, LeafPath, Question, Transaction, Value};
 
 /// Rights remembered at most; the half that was given longest ago goes first.
 const GIVEN_MAX: usize = 200_000;
@@ -121,12 +121,13 @@ impl Given {
             }
             let everybody = matches!(&leaf.value, Value::Text(text)
                 if OPENS.iter().any(|open| text.eq_ignore_ascii_case(open)));
-            if everybody && (place || lets_in(leaf.name())) {
+            let named = leaf.path.says(Question::LetsIn, |path| lets_in(path.name()));
+            if everybody && (place || named) {
                 given.open = true;
                 continue;
             }
-            let telling = place || lets_in(leaf.name()) || leaf.path.split('.').any(lets_in);
-            given.wider |= lets_in(leaf.name());
+            let telling = place || named || speaks_of_letting_in(leaf);
+            given.wider |= named;
             if let Some(name) = owners.person_in(keys, leaf, telling) {
                 given.name(keys, seen, name);
             }
@@ -202,11 +203,21 @@ fn lets_in(name: &str) -> bool {
     })
 }
 
+/// A key of the leaf's path speaks of letting somebody in.
+fn speaks_of_letting_in(leaf: &Leaf) -> bool {
+    let somewhere = |path: &LeafPath| path.split('.').any(|step| lets_in(unlisted(step)));
+    leaf.path.says(Question::LetsInSomewhere, somewhere)
+}
+
+/// A step without its arrays.
+fn unlisted(step: &str) -> &str {
+    step.trim_end_matches("[]")
+}
+
 /// Whether an answer lists the asker among those who may see what it is about.
 pub(super) fn names_asker(keys: &Keys, owners: &Owners, leaves: &[Leaf], seen: &Seen) -> bool {
     leaves.iter().filter(|leaf| leaf.path.in_array()).take(256).any(|leaf| {
-        let telling = leaf.path.split('.').any(|step| lets_in(step.trim_end_matches("[]")));
-        telling
+        speaks_of_letting_in(leaf)
             && owners
                 .person_in(keys, leaf, true)
                 .is_some_and(|name| owners.is_called(keys, seen, name))

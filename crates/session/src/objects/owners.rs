@@ -9,7 +9,7 @@ use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use stilt_model::{Actor, ActorId, EndpointId, Leaf, Transaction, Value};
+use stilt_model::{Actor, ActorId, EndpointId, Leaf, Question, Transaction, Value};
 
 const NAMES_MAX: usize = 500_000;
 const LEAVES_MAX: usize = 100_000;
@@ -57,7 +57,7 @@ impl Field {
 
     /// The field names owners, and `leaf` is one of it.
     fn names_owner(&self, leaf: &Leaf) -> bool {
-        self.hits > 0 && self.names_owners(is_telling(leaf.name()), is_number(leaf))
+        self.hits > 0 && self.names_owners(tells_owner(leaf), is_number(leaf))
     }
 
     /// The field names owners.
@@ -166,11 +166,11 @@ impl Owners {
     /// message speaks of persons (`telling`), any. Numbers are persons only where their name says
     /// so.
     pub(super) fn person_in(&self, keys: &Keys, leaf: &Leaf, telling: bool) -> Option<u64> {
-        let name = name_of(keys, leaf)?;
-        let known = self.names.contains_key(&name);
-        let speaks = is_telling(leaf.name()) || (telling && !is_number(leaf));
-        let fits = if is_number(leaf) { telling || speaks } else { known || speaks };
-        fits.then_some(name)
+        let fits = telling || tells_owner(leaf);
+        if !fits && is_number(leaf) {
+            return None;
+        }
+        name_of(keys, leaf).filter(|name| fits || self.names.contains_key(name))
     }
 
     /// Whether `seen` is called by this name.
@@ -278,13 +278,14 @@ impl Owners {
                 continue;
             }
             // To be named in one's own profile is not to own something.
-            let owns = (things || leaf.path.in_array()) && !names_itself(leaf.name(), resource);
+            let itself = names_itself(leaf.path.plain(), resource);
+            let owns = (things || leaf.path.in_array()) && !itself;
             if let Some(called) = called.filter(|called| owns && !called.many)
                 && self.owning.len() < NAMES_MAX
             {
                 self.owning.insert(called.actor, ());
             }
-            if !own && names_itself(leaf.name(), resource) {
+            if !own && itself {
                 continue;
             }
             let record = leaf.path.in_array().then_some(leaf.record);
@@ -295,7 +296,7 @@ impl Owners {
 }
 
 /// In a list of people a name says who the record is, not whose it is.
-fn names_itself(name: &str, resource: &str) -> bool {
+fn names_itself(plain: &str, resource: &str) -> bool {
     const PEOPLE: [&str; 16] = [
         "user",
         "customer",
@@ -314,10 +315,7 @@ fn names_itself(name: &str, resource: &str) -> bool {
         "driver",
         "subscriber",
     ];
-    let plain: String =
-        name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
-    let says_who =
-        ["username", "login", "email", "name", "userid", "id", "uuid"].contains(&plain.as_str());
+    let says_who = ["username", "login", "email", "name", "userid", "id", "uuid"].contains(&plain);
     !resource.is_empty()
         && (plain.starts_with(resource) || (says_who && PEOPLE.contains(&resource)))
 }
@@ -387,8 +385,13 @@ impl Decimal {
     }
 }
 
+/// The leaf's name commonly says whose a record is.
+fn tells_owner(leaf: &Leaf) -> bool {
+    leaf.path.says(Question::TellsOwner, |path| is_telling(path.plain()))
+}
+
 /// Names that commonly say whose a record is.
-fn is_telling(name: &str) -> bool {
+fn is_telling(plain: &str) -> bool {
     const STEMS: [&str; 26] = [
         "owner",
         "user",
@@ -417,12 +420,10 @@ fn is_telling(name: &str) -> bool {
         "belongsto",
         "by",
     ];
-    let mut plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-    plain.make_ascii_lowercase();
     let stem = ["uuid", "id", "name", "email", "ref"]
         .iter()
         .find_map(|suffix| plain.strip_suffix(suffix).filter(|stem| !stem.is_empty()))
-        .unwrap_or(&plain);
+        .unwrap_or(plain);
     STEMS.iter().any(|telling| stem == *telling || plain == *telling || stem.ends_with("owner"))
 }
 

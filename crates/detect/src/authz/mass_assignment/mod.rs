@@ -7,7 +7,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::assigned::{Assigned, Assignments, plain, value_of};
+use super::assigned::{Assigned, Assignments, value_of};
 use super::rights;
 use crate::context::{Context, Observation};
 use crate::settings::{Settings, SettingsError};
@@ -146,7 +146,7 @@ impl MassAssignment {
                 || context.seen.aliases.iter().any(|alias| pending.names.contains(alias));
             let shown = same
                 && response.leaves.iter().take(LEAVES_MAX).any(|leaf| {
-                    plain(leaf.name()) == pending.field.name
+                    leaf.path.plain() == pending.field.name
                         && value_of(leaf).as_ref() == Some(&pending.field.value)
                 });
             if !shown {

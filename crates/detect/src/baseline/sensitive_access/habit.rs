@@ -12,14 +12,43 @@ const PLACES_MAX: usize = 8;
 /// Requests until its hours are known.
 const HOURS_MIN: u64 = 50;
 
-/// One caller.
+/// One caller. Most come once or twice: what only the others need is kept apart.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Habit {
     requests: u64,
+    first: Option<First>,
+    more: Option<Box<More>>,
+}
+
+/// The first request.
+#[derive(Debug, Serialize, Deserialize)]
+struct First {
+    at: Timestamp,
+    network: IpAddr,
+    make: u64,
+}
+
+/// All requests, from the second on.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct More {
     hours: [u32; 24],
-    first: Option<Timestamp>,
     networks: BTreeSet<IpAddr>,
     makes: BTreeSet<u64>,
+}
+
+impl More {
+    fn see(&mut self, at: Timestamp, network: IpAddr, make: u64) {
+        let hour = usize::try_from(at.secs().rem_euclid(86_400) / 3600).unwrap_or(0);
+        if let Some(count) = self.hours.get_mut(hour) {
+            *count = count.saturating_add(1);
+        }
+        if self.networks.len() <= PLACES_MAX {
+            self.networks.insert(network);
+        }
+        if self.makes.len() <= PLACES_MAX {
+            self.makes.insert(make);
+        }
+    }
 }
 
 /// The network of an address: 24 bits, or 48.
@@ -39,19 +68,19 @@ fn network(ip: IpAddr) -> IpAddr {
 impl Habit {
     /// Takes a request in.
     pub(super) fn see(&mut self, context: &Context<'_>) {
-        let now = context.at();
-        self.first.get_or_insert(now);
+        let (now, network) = (context.at(), network(context.seen.client_ip));
+        let make = context.seen.cluster.0;
         self.requests = self.requests.saturating_add(1);
-        let hour = usize::try_from(now.secs().rem_euclid(86_400) / 3600).unwrap_or(0);
-        if let Some(count) = self.hours.get_mut(hour) {
-            *count = count.saturating_add(1);
-        }
-        if self.networks.len() <= PLACES_MAX {
-            self.networks.insert(network(context.seen.client_ip));
-        }
-        if self.makes.len() <= PLACES_MAX {
-            self.makes.insert(context.seen.cluster.0);
-        }
+        let Some(first) = &self.first else {
+            self.first = Some(First { at: now, network, make });
+            return;
+        };
+        let more = self.more.get_or_insert_with(|| {
+            let mut more = Box::<More>::default();
+            more.see(first.at, first.network, first.make);
+            more
+        });
+        more.see(now, network, make);
     }
 
     pub(super) fn requests(&self) -> u64 {
@@ -59,19 +88,26 @@ impl Habit {
     }
 
     pub(super) fn places(&self) -> u64 {
-        self.networks.len() as u64
+        let first = u64::from(self.first.is_some());
+        self.more.as_ref().map_or(first, |more| more.networks.len() as u64)
     }
 
     /// It never came within an hour of this time of day.
     pub(super) fn is_odd_hour(&self, now: Timestamp) -> bool {
-        odd_hour(&self.hours, self.first, now, HOURS_MIN)
+        let first = self.first.as_ref().map(|first| first.at);
+        self.more.as_ref().is_some_and(|more| odd_hour(&more.hours, first, now, HOURS_MIN))
     }
 
     /// It never came from this network, nor with this make of client.
     pub(super) fn is_elsewhere(&self, context: &Context<'_>) -> bool {
-        let rooted = self.networks.len() < PLACES_MAX && self.makes.len() < PLACES_MAX;
-        rooted
-            && !self.networks.contains(&network(context.seen.client_ip))
-            && !self.makes.contains(&context.seen.cluster.0)
+        let (network, make) = (network(context.seen.client_ip), context.seen.cluster.0);
+        match (&self.more, &self.first) {
+            (Some(more), _) => {
+                let rooted = more.networks.len() < PLACES_MAX && more.makes.len() < PLACES_MAX;
+                rooted && !more.networks.contains(&network) && !more.makes.contains(&make)
+            }
+            (None, Some(first)) => first.network != network && first.make != make,
+            (None, None) => true,
+        }
     }
 }

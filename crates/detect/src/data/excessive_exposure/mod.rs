@@ -93,6 +93,11 @@ fn read(context: &Context<'_>) -> Exposed {
                 if mark.kind == kind && mark.digest == digest)
         })
     };
+    let secret =
+        |value: &Value| matches!(value, Value::Masked { mark, .. } if is_secret(mark.kind));
+    if !response.leaves.iter().any(|leaf| secret(&leaf.value)) {
+        return exposed;
+    }
     let mut records: BTreeMap<u32, (BTreeSet<SecretKind>, BTreeSet<ActorId>)> = BTreeMap::new();
     for leaf in &response.leaves {
         if let Value::Masked { mark, .. } = leaf.value

@@ -17,11 +17,11 @@ use crate::tale::{Tale, counted};
 use crate::tell::signal;
 use core::hash::Hasher;
 use core::time::Duration;
-use foldhash::fast::FixedState;
+use foldhash::fast::{FixedState, RandomState};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::BuildHasher;
-use stilt_model::saved::Keyed;
+use stilt_model::saved::{self, Keyed};
 use stilt_model::{
     ActorId, EndpointId, Finding, Outcome, Rule, Sensitive, SensitiveClass, Severity, Timestamp,
     Value,
@@ -81,7 +81,10 @@ impl Default for Limits {
 struct Drawer {
     since: Timestamp,
     records: u64,
-    seen: BTreeSet<u64>,
+    #[serde(serialize_with = "saved::sorted")]
+    seen: HashSet<u64, RandomState>,
+    /// Answers with records not drawn before.
+    draws: u64,
     /// Most on an earlier day.
     most: u64,
     /// Kinds of sensitive data in them.
@@ -103,13 +106,20 @@ impl Drawer {
 struct Life {
     changes: u32,
     plain: u32,
-    /// The first few; what all callers have is kept small.
-    endpoints: [Option<EndpointId>; PLAIN_ENDPOINTS],
+    /// Short forms of the first few, not 0; what all callers have is kept small.
+    endpoints: [u32; PLAIN_ENDPOINTS],
+}
+
+/// An endpoint, short: two that look alike only make a caller look less ordinary.
+#[expect(clippy::cast_possible_truncation, reason = "the id is a hash: half of it will do")]
+fn short(EndpointId(id): EndpointId) -> u32 {
+    (id as u32).max(1)
 }
 
 impl Life {
     fn is_ordinary(&self) -> bool {
-        self.changes > 0 || (self.plain >= PLAIN_MIN && self.endpoints.iter().all(Option::is_some))
+        self.changes > 0
+            || (self.plain >= PLAIN_MIN && self.endpoints.iter().all(|known| *known != 0))
     }
 }
 
@@ -124,8 +134,11 @@ struct Exfiltration {
 
 /// Sensitive records of others in one answer: a key of each, and what they hold.
 fn read(context: &Context<'_>) -> (BTreeSet<u64>, BTreeSet<Sensitive>) {
-    let mut records: BTreeMap<u32, (u64, bool, BTreeSet<Sensitive>)> = BTreeMap::new();
-    let leaves = context.tx.response.iter().flat_map(|response| &response.leaves);
+    let mut records: BTreeMap<u32, (u64, bool, Vec<Sensitive>)> = BTreeMap::new();
+    let leaves = context.tx.response.as_ref().map_or(&[][..], |response| &response.leaves);
+    if leaves.iter().all(|leaf| leaf.sensitive.is_none()) {
+        return Default::default();
+    }
     for leaf in leaves {
         let own = context.objects.person_named(leaf).is_some_and(|person| {
             context.seen.principal == Some(person) || context.seen.actor.id == person
@@ -143,10 +156,13 @@ fn read(context: &Context<'_>) -> (BTreeSet<u64>, BTreeSet<Sensitive>) {
             Value::Masked { mark, .. } => {
                 mark.digest.iter().for_each(|part| hasher.write_u64(*part))
             }
+            Value::Text(text) => hasher.write(text.as_bytes()),
             other => hasher.write(other.as_key().unwrap_or_default().as_bytes()),
         }
         record.0 = hasher.finish();
-        record.2.insert(kind);
+        if !record.2.contains(&kind) {
+            record.2.push(kind);
+        }
     }
     let others = records.into_values().filter(|(_, own, kinds)| !own && !kinds.is_empty());
     let (mut keys, mut kinds) = (BTreeSet::new(), BTreeSet::new());
@@ -183,9 +199,9 @@ impl Exfiltration {
             life.changes = life.changes.saturating_add(u32::from(sighting.changes_state));
             if records.is_empty() {
                 life.plain = life.plain.saturating_add(1);
-                let here = Some(sighting.endpoint);
+                let here = short(sighting.endpoint);
                 if !life.endpoints.contains(&here)
-                    && let Some(free) = life.endpoints.iter_mut().find(|slot| slot.is_none())
+                    && let Some(free) = life.endpoints.iter_mut().find(|slot| **slot == 0)
                 {
                     *free = here;
                 }
@@ -203,7 +219,7 @@ impl Exfiltration {
             return;
         }
         let drawer = drawers.entry(actor).or_default();
-        drawer.take(context, &records, &kinds);
+        drawer.take(context, &records, &kinds, self.limits.records_min);
         if drawer.records < self.limits.records_min {
             return;
         }
@@ -232,6 +248,7 @@ impl Drawer {
         context: &Context<'_>,
         records: &BTreeSet<u64>,
         kinds: &BTreeSet<Sensitive>,
+        records_min: u64,
     ) {
         let now = context.at();
         if self.records == 0 || now.since(self.since) > DAY {
@@ -251,9 +268,19 @@ impl Drawer {
             return;
         }
         self.records = self.records.saturating_add(new);
-        self.kinds.extend(kinds.iter().map(|kind| kind.name().to_owned()));
-        self.grave |= kinds.iter().any(|kind| kind.class() != SensitiveClass::Personal);
-        self.tale.add(context, format!("{} not drawn before", counted(new, "record")), false);
+        self.draws = self.draws.saturating_add(1);
+        for kind in kinds {
+            if !self.kinds.contains(kind.name()) {
+                self.kinds.insert(kind.name().to_owned());
+            }
+            self.grave |= kind.class() != SensitiveClass::Personal;
+        }
+        // Most never draw much: evidence is gathered once it begins to look like it.
+        if self.records.saturating_mul(4) >= records_min {
+            self.tale.add(context, format!("{} not drawn before", counted(new, "record")), false);
+            self.tale.count = self.draws;
+            self.tale.start = self.tale.start.min(self.since);
+        }
     }
 
     fn tell(&mut self, context: &Context<'_>, busiest: u64, others: usize, out: &mut Vec<Finding>) {
