@@ -15,7 +15,7 @@ use core::cmp::Reverse;
 use core::time::Duration;
 use std::collections::BTreeMap;
 use stilt_model::{
-    Finding, Key, Rule, Severity, Timestamp,
+    Asset, Finding, Key, Rule, Severity, Timestamp,
     saved::{self, Unfit},
 };
 
@@ -141,6 +141,12 @@ impl Alerts {
     pub fn configure(&mut self, suppress: Vec<Suppress>, config_digest: String) {
         self.expiry_told = vec![false; suppress.len()];
         (self.config.suppress, self.config.config_digest) = (suppress, config_digest);
+    }
+
+    /// What is known of a service beside its traffic.
+    #[must_use]
+    pub fn asset(&self, service: &str) -> Option<&Asset> {
+        self.config.assets.of(service)
     }
 
     /// How names may be shown, for the records that are built elsewhere.
@@ -302,6 +308,7 @@ impl Alerts {
             finding: told,
             also: &story.also,
             rule,
+            asset: self.asset(&told.service),
             observer_name: &self.config.observer_name,
             interface: self.config.interface.as_deref(),
             config_digest: &self.config.config_digest,

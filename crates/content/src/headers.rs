@@ -149,8 +149,8 @@ pub(crate) fn forwarded(head: &Head, max: usize) -> Vec<IpAddr> {
     found
 }
 
-/// Whether a proxy says that the client's own leg is encrypted (RFC 7239 §5.4 and the names that are
-/// older).
+/// Whether a proxy says that the client's own leg is encrypted (RFC 7239 §5.4 and the names that
+/// are older).
 pub(crate) fn encrypted_before(head: &Head) -> bool {
     const SCHEMES: &[&str] =
         &["x-forwarded-proto", "x-forwarded-scheme", "cloudfront-forwarded-proto"];

@@ -10,6 +10,7 @@ pub mod doctor;
 mod documents;
 mod error;
 mod front;
+mod given;
 pub mod guard;
 mod intake;
 mod key;

@@ -1,7 +1,9 @@
 //! One session while it is open.
 
 use crate::identity::Identity;
+use core::hash::BuildHasher;
 use core::net::IpAddr;
+use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -53,6 +55,11 @@ pub(crate) struct Open {
     endpoints: Vec<(EndpointId, Arc<str>, u64)>,
     steps: Vec<OpenStep>,
     steps_cut: bool,
+    /// Whom somebody tried to sign in as, and whether it was more than one.
+    #[serde(default)]
+    tried: Option<u64>,
+    #[serde(default)]
+    several: bool,
     anomaly: f64,
     #[serde(deserialize_with = "saved::words")]
     alerts: Vec<Word>,
@@ -78,6 +85,8 @@ impl Open {
             endpoints: Vec::new(),
             steps: Vec::new(),
             steps_cut: false,
+            tried: None,
+            several: false,
             anomaly: 0.0,
             alerts: Vec::new(),
             observed: Observed { complete: true, ..Observed::default() },
@@ -91,6 +100,16 @@ impl Open {
         }
     }
 
+    /// Nobody else than `name` tried to sign in so far.
+    pub(crate) fn is_of_one(&self, name: &str) -> bool {
+        !self.several && self.tried.is_none_or(|tried| tried == key_of(name))
+    }
+
+    /// The one who began it has a name from now on.
+    pub(crate) fn goes_on_as(&mut self, actor: &Arc<Actor>) {
+        self.actor = Arc::clone(actor);
+    }
+
     /// Adds a transaction.
     pub(crate) fn add(
         &mut self,
@@ -101,6 +120,12 @@ impl Open {
     ) {
         if !Arc::ptr_eq(&self.actor, actor) {
             self.actor = Arc::clone(actor);
+        }
+        if let Some(login) = &sighting.login {
+            let given = tx.request.as_ref().and_then(|request| request.login_name.as_ref());
+            let tried = key_of(given.map_or(login.user.as_str(), |name| &name.0));
+            self.several |= self.tried.is_some_and(|known| known != tried);
+            self.tried = Some(tried);
         }
         self.requests = self.requests.saturating_add(1);
         self.last = self.last.max(tx.end);
@@ -227,6 +252,10 @@ impl Open {
             observed: self.observed,
         }
     }
+}
+
+fn key_of(name: &str) -> u64 {
+    FixedState::with_seed(13).hash_one(name)
 }
 
 /// Makes room for one more: exactly, as long as there is no other.

@@ -3,7 +3,7 @@
 use crate::signatures::Signature;
 use core::net::IpAddr;
 use std::sync::Arc;
-use stilt_model::{Actor, ActorId, Pseudonym, SessionRef};
+use stilt_model::{Actor, ActorId, Origin, Pseudonym, SessionRef};
 
 /// Who a transaction belongs to, on every level that is known.
 #[derive(Clone, Debug)]
@@ -14,6 +14,8 @@ pub struct Seen {
     pub client: ActorId,
     /// Client address after trusted-proxy resolution.
     pub client_ip: IpAddr,
+    /// Where that address is, as enrichment says.
+    pub origin: Option<Arc<Origin>>,
     /// A trusted proxy stood between: `client_ip` is a forwarded address.
     pub forwarded: bool,
     /// Clients that look alike (header order, user-agent family).
@@ -22,6 +24,10 @@ pub struct Seen {
     pub principal: Option<ActorId>,
     /// The named principal as records show it.
     pub person: Option<Arc<Actor>>,
+    /// Whom records say it is of: the actor, but a sign-in that succeeded is of the one who signs
+    /// in, and a request without a credential of the one who uses its connection. Nothing is
+    /// concluded from it.
+    pub shown: Arc<Actor>,
     /// Everything this principal is known to be called: name, JWT subject, ids and addresses from
     /// its
     /// claims and from answers to its login, as leaf values would show them. Sorted.

@@ -2,7 +2,9 @@
 
 use crate::defaults::Defaults;
 use crate::identity::{Identity, Who};
+use crate::links::{From, Links};
 use crate::open::Open;
+use crate::origins::Origins;
 use crate::proxy::Proxies;
 use crate::seen::Seen;
 use crate::signatures::{Signature, Signatures};
@@ -12,10 +14,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
-use stilt_inventory::Sighting;
+use stilt_inventory::{EndpointKind, Sighting};
 use stilt_model::{
-    Actor, ActorId, Closed, IdBuilder, Key, Pseudonym, SessionId, SessionRecord, SessionRef,
-    SigningKey, Timestamp, Transaction, Value,
+    Actor, ActorId, Closed, IdBuilder, Key, Outcome, Pseudonym, SessionId, SessionRecord,
+    SessionRef, SigningKey, Timestamp, Transaction, Value,
     saved::{self, Unfit},
 };
 
@@ -70,6 +72,10 @@ pub struct Sessions {
     config: Config,
     #[serde(skip)]
     defaults: Defaults,
+    #[serde(skip)]
+    links: Links,
+    #[serde(skip)]
+    origins: Origins,
     proxies: Proxies,
     identity: Identity,
     signatures: Signatures,
@@ -91,6 +97,8 @@ impl Sessions {
     pub fn new(config: &Config, key: &Key) -> Self {
         Self {
             defaults: Defaults::new(key),
+            links: Links::default(),
+            origins: Origins::default(),
             proxies: Proxies::new(&config.trusted_proxies),
             config: config.clone(),
             identity: Identity::default(),
@@ -112,6 +120,7 @@ impl Sessions {
         let mut before = core::mem::replace(self, saved::read(memory)?);
         self.config = before.config;
         self.defaults = before.defaults;
+        self.origins = before.origins;
         self.proxies.configure(&mut before.proxies);
         self.signatures.keep_configured(before.signatures);
         // What is held once while it runs is held once again.
@@ -125,6 +134,11 @@ impl Sessions {
     /// Takes keys that tokens are signed with, as configured.
     pub fn trust(&mut self, keys: &[SigningKey]) {
         self.signatures.learn(keys, None);
+    }
+
+    /// Takes files that say where addresses are.
+    pub fn enrich(&mut self, origins: Origins) {
+        self.origins = origins;
     }
 
     /// Sessions that are open.
@@ -147,8 +161,9 @@ impl Sessions {
 
     /// Files a transaction under its actor and session.
     ///
-    /// A sign-in is the client's act: it belongs to the client's session, and names the principal
-    /// that came of it; what follows with the new credential belongs to the principal's.
+    /// A sign-in is the client's act, and names the principal that came of it. Its session is the
+    /// principal's where it succeeded: what the client did before it without a name, what follows
+    /// with the new credential, and what comes on the same connection without one are one story.
     pub fn observe(&mut self, tx: &Transaction, sighting: &Sighting) -> Seen {
         let peer = tx.source().ip();
         let (client_ip, forwarded) = match &tx.request {
@@ -175,14 +190,24 @@ impl Sessions {
             (None, None) => Arc::clone(&client.actor),
         };
         let authenticated = !matches!(who, Who::Nobody) && tx.status() != Some(401);
-        let session = self.file(tx, sighting, &actor, client_ip);
+        let person = known.as_ref().map(|principal| Arc::clone(&principal.actor));
+        let from =
+            From { flow: tx.order.flow, peer, client: client.actor.id, forwarded, at: tx.start };
+        let shown = self.shown(tx, sighting, (&who, signed_in), (&client.actor, &actor), from);
+        let session = self.file(tx, sighting, &shown, client_ip);
+        if sighting.kind == EndpointKind::Logout && sighting.outcome == Outcome::Success {
+            self.end(shown.id, Closed::Logout);
+            self.links.left(from);
+        }
         Seen {
             client: client.actor.id,
             client_ip,
+            origin: self.origins.of(client_ip),
             forwarded,
             cluster: client.cluster,
             principal,
-            person: known.as_ref().map(|p| Arc::clone(&p.actor)),
+            person,
+            shown,
             aliases: known.as_ref().map(|p| Arc::clone(&p.aliases)).unwrap_or_default(),
             roles: known.as_ref().map(|p| Arc::clone(&p.roles)).unwrap_or_default(),
             told_roles: known.as_ref().map(|p| Arc::clone(&p.told)).unwrap_or_default(),
@@ -193,6 +218,36 @@ impl Sessions {
             session,
             actor,
         }
+    }
+
+    /// Whom a request is told to be of, beyond what its credential proves.
+    fn shown(
+        &mut self,
+        tx: &Transaction,
+        sighting: &Sighting,
+        (who, signed_in): (&Who, Option<ActorId>),
+        (client, actor): (&Arc<Actor>, &Arc<Actor>),
+        from: From,
+    ) -> Arc<Actor> {
+        let named = |id: Option<ActorId>| Some(Arc::clone(self.identity.actor(id?)?));
+        let idle = Duration::from_secs(self.config.session_idle_secs);
+        let shown = match who {
+            _ if signed_in.is_some() => named(signed_in),
+            Who::Nobody if sighting.login.is_none() => {
+                let user = self.links.user(from, idle);
+                return user.unwrap_or_else(|| Arc::clone(actor));
+            }
+            Who::Nobody => return Arc::clone(actor),
+            // The answer may just have told whose it is.
+            Who::Credential(_) => named(self.identity.by_credential(tx)),
+            Who::Principal(_) => None,
+        };
+        let shown = shown.unwrap_or_else(|| Arc::clone(actor));
+        if signed_in.is_some() {
+            self.adopt(tx, client, &shown);
+        }
+        self.links.used(from, &shown);
+        shown
     }
 
     /// Learns keys, and judges the signatures of the tokens that a request carries.
@@ -253,6 +308,29 @@ impl Sessions {
             }
             None => SessionRef { id: SessionId(0), start: tx.start, requests: 0 },
         }
+    }
+
+    /// Who signs in goes on with the session that the client has begun without a name, where it is
+    /// one person's: nobody else tried to sign in from it.
+    fn adopt(&mut self, tx: &Transaction, client: &Arc<Actor>, person: &Arc<Actor>) {
+        let idle = Duration::from_secs(self.config.session_idle_secs);
+        if self.open.contains_key(&person.id) {
+            return;
+        }
+        let name = tx.request.as_ref().and(person.user.as_deref()).unwrap_or_default();
+        let begun = self
+            .open
+            .get(&client.id)
+            .filter(|open| tx.start.since(open.last) <= idle && open.is_of_one(name));
+        if begun.is_none() {
+            return;
+        }
+        let Some(mut open) = self.open.remove(&client.id) else { return };
+        self.due.remove(&(open.due, open.id, client.id));
+        self.due.insert((open.due, open.id, person.id));
+        self.by_session.insert(open.id, person.id);
+        open.goes_on_as(person);
+        self.open.insert(person.id, open);
     }
 
     fn begin(&mut self, tx: &Transaction, actor: &Arc<Actor>, wait: Duration) {

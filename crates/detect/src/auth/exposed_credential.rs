@@ -4,8 +4,9 @@
 //! of a URL end in logs, histories and referrers. One key that callers of several tenants share is
 //! nobody's. A name that gets in with the password its maker gave it lets anybody in. Credentials
 //! over HTTP in clear are the rule behind a proxy that ends TLS, so they are told once per service,
-//! as low, and only where no proxy says that the client's own leg is encrypted. Links that are made to be opened once (to reset a password, to confirm an address) and
-//! signed links to files are meant to hold a secret.
+//! as low, and only where no proxy says that the client's own leg is encrypted. Links that are made
+//! to be opened once (to reset a password, to confirm an address) and signed links to files are
+//! meant to hold a secret.
 
 use crate::context::{Context, Observation};
 use crate::keep::Keep;

@@ -5,7 +5,7 @@ use super::Config;
 use serde_json::{Map, Value, json};
 
 /// Keys whose entries the user names.
-const MAPS: &[&str] = &["services.names", "detections"];
+const MAPS: &[&str] = &["services.names", "detections", "assets.services"];
 
 /// The schema (draft 2020-12).
 #[must_use]
@@ -16,6 +16,7 @@ pub fn schema() -> Value {
     shown.sandbox.user = Some("nobody".into());
     shown.metrics.listen = Some("9464".into());
     shown.ai.prices = Some("prices.toml".into());
+    shown.assets.file = Some("assets.csv".into());
     let defaults = serde_json::to_value(&shown).unwrap_or_default();
     let mut schema = of(&defaults, "");
     if let Value::Object(root) = &mut schema {
@@ -33,7 +34,8 @@ pub fn schema() -> Value {
             );
             privacy.insert("key_file".into(), json!({"type": "string"}));
         }
-        let texts = [("sandbox", "user"), ("metrics", "listen"), ("ai", "prices")];
+        let texts =
+            [("sandbox", "user"), ("metrics", "listen"), ("ai", "prices"), ("assets", "file")];
         for (section, key) in texts {
             if let Some(schema) = schema_of(root, section, key) {
                 *schema = json!({"type": "string"});

@@ -147,8 +147,8 @@ impl Signatures {
         }
     }
 
-    /// A token that `service` itself hands out: where the keys that are known don't fit, they are old,
-    /// and nothing is called forged by them any more.
+    /// A token that `service` itself hands out: where the keys that are known don't fit, they are
+    /// old, and nothing is called forged by them any more.
     pub(crate) fn handed_out(&mut self, jwt: &Jwt, service: &str) {
         if jwt.signature.is_some() && self.check(jwt, service) == Check::Bad {
             self.proven.remove(&(jwt.iss.clone(), jwt.kid.clone()));
