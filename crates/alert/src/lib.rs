@@ -26,5 +26,5 @@ pub use assets::Assets;
 pub use config::{Config, Identities};
 pub use identity::Names;
 pub use network::Network;
-pub use stories::{Alerts, Counts};
+pub use stories::{Alerts, Counts, Told};
 pub use suppress::{Expiry, Suppress, names_rule};

@@ -14,6 +14,7 @@ use crate::table::Table;
 use core::cmp::Reverse;
 use core::time::Duration;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use stilt_model::{
     Asset, Finding, Key, Rule, Severity, Timestamp,
     saved::{self, Unfit},
@@ -77,6 +78,46 @@ fn add<K: Ord>(counts: &mut BTreeMap<K, u64>, key: K) {
     *count = count.saturating_add(1);
 }
 
+/// An alert that was told, or told again, for who keeps what it rests on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// `event.id`.
+    pub id: String,
+    /// `rule.id`.
+    pub rule: &'static str,
+    /// `stilt.actor.id`.
+    pub actor: String,
+    /// `stilt.service`.
+    pub service: String,
+    /// `stilt.endpoint`.
+    pub endpoint: String,
+    /// Addresses in it, those of its evidence first.
+    pub addresses: Vec<IpAddr>,
+    /// Its first act.
+    pub first: Timestamp,
+    /// When it was told.
+    pub at: Timestamp,
+}
+
+impl Told {
+    fn of(story: &Story, names: &Names) -> Self {
+        let told = &story.told;
+        let own = told.evidence.iter().map(|one| one.source.ip());
+        let own = own.chain([told.subject.source.ip()]);
+        let times = told.evidence.iter().map(|one| one.time);
+        Self {
+            id: format!("{:016x}", story.id),
+            rule: told.rule,
+            actor: names.actor(&told.actor),
+            service: told.service.clone(),
+            endpoint: told.endpoint.clone(),
+            addresses: own.chain(told.related_ips.iter().copied()).collect(),
+            first: times.fold(told.start, Timestamp::min),
+            at: told.at.max(told.end),
+        }
+    }
+}
+
 /// Turns findings into alert and posture records.
 pub struct Alerts {
     config: Config,
@@ -88,6 +129,8 @@ pub struct Alerts {
     counts: Counts,
     expiry_told: Vec<bool>,
     warnings: Vec<String>,
+    /// What was told since it was asked for last, where it is asked for.
+    told: Option<Vec<Told>>,
 }
 
 impl Alerts {
@@ -116,8 +159,19 @@ impl Alerts {
             counts: Counts::default(),
             expiry_told: vec![false; config.suppress.len()],
             warnings,
+            told: None,
             config,
         }
+    }
+
+    /// What is told from here on can be asked for.
+    pub fn note_told(&mut self) {
+        self.told.get_or_insert_default();
+    }
+
+    /// Takes what alerts were told since the last call, where [`Alerts::note_told`] was called.
+    pub fn take_told(&mut self) -> Vec<Told> {
+        self.told.as_mut().map(core::mem::take).unwrap_or_default()
     }
 
     /// What was told, to be remembered: what is told again raises nothing.
@@ -234,6 +288,9 @@ impl Alerts {
         add(&mut self.counts.raised, (story.told.rule.to_owned(), story.told.severity));
         self.counts.moved(None, story.told.severity);
         self.write(Act::Create, &story, out);
+        if let Some(told) = &mut self.told {
+            told.push(Told::of(&story, &self.names));
+        }
         self.alerts.open(key, story);
     }
 
@@ -258,6 +315,9 @@ impl Alerts {
         if grown {
             self.counts.updates = self.counts.updates.saturating_add(1);
             self.write_open(number, false, out);
+            if let (Some(told), Some(story)) = (&mut self.told, self.alerts.get(number)) {
+                told.push(Told::of(story, &self.names));
+            }
         }
     }
 

@@ -132,6 +132,9 @@ pub struct Baseline {
     windows: Vec<Features>,
     windows_seen: u64,
     fitted_at: u64,
+    /// When the model was fitted; since when it is known, where it was loaded.
+    #[serde(default)]
+    fitted: Option<Timestamp>,
     model: Option<Model>,
     counts: HashMap<u64, u64, RandomState>,
     total: u64,
@@ -159,6 +162,7 @@ impl Baseline {
             windows: Vec::new(),
             windows_seen: 0,
             fitted_at: 0,
+            fitted: None,
             model: None,
             counts: HashMap::default(),
             total: 0,
@@ -410,7 +414,17 @@ impl Baseline {
         if self.windows_seen >= (self.config.windows_min as u64).max(due.saturating_add(1)) {
             self.fitted_at = self.windows_seen;
             self.model = Model::fit(&self.windows, self.config.seed).or(self.model.take());
+            self.fitted = None;
         }
+        if self.model.is_some() {
+            self.fitted.get_or_insert(now);
+        }
+    }
+
+    /// When the model in use was fitted, or loaded; none where there is no model yet.
+    #[must_use]
+    pub fn fitted(&self) -> Option<Timestamp> {
+        self.fitted
     }
 }
 

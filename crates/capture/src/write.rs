@@ -64,6 +64,16 @@ impl<W: Write> Writer<W> {
         self.written
     }
 
+    /// Link types written so far; packets refer to them.
+    pub fn links(&self) -> usize {
+        self.links.len()
+    }
+
+    /// What it is written to.
+    pub fn get_mut(&mut self) -> &mut W {
+        &mut self.to
+    }
+
     /// Gives the output back.
     pub fn into_inner(self) -> W {
         self.to

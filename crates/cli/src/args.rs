@@ -215,7 +215,8 @@ pub(crate) struct Output {
     /// Write what was learned at the end
     #[arg(long, value_name = "FILE")]
     pub(crate) save_baseline: Option<PathBuf>,
-    /// A folder in which what is remembered is kept over restarts
+    /// A folder in which what is remembered is kept over restarts; a state file is begun with and
+    /// stays as it is
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
     /// The documented API (OpenAPI 3.0 or 3.1, JSON or YAML); what departs from it is told
@@ -232,6 +233,7 @@ pub(crate) struct Output {
     pub(crate) skip: Vec<String>,
 }
 
+/// CAPTURE may be the folder in which a live run keeps packets ([evidence])
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Carve {
     #[command(flatten)]

@@ -23,6 +23,10 @@ pub(crate) fn carve(asked: &Carve) -> Done {
         let text = "a capture is written to a file: name one with -o";
         return Err(Failure::Usage(text.to_owned()));
     }
+    if asked.output.extension().is_some_and(|extension| extension == "state") {
+        let text = "a state has that ending; name the output FILE.pcapng";
+        return Err(Failure::Usage(text.to_owned()));
+    }
     let used = captures.iter().map(|path| ("a capture", path));
     let used = used.chain(common.config.iter().map(|path| ("the configuration", path)));
     let used = used.chain(asked.baseline.iter().map(|path| ("the baseline", path)));
@@ -42,7 +46,7 @@ pub(crate) fn carve(asked: &Carve) -> Done {
     let wanted = (asked.alert.as_str(), asked.output.as_path());
     let done = carving::carve(&config, &key, &options, wanted, &stop.asked, &mut talk);
     talk.end();
-    let Carved { rule, packets, of, scope } = done?;
+    let Carved { rule, id, packets, of, scope, state } = done?;
     if !common.quiet {
         let what = match scope {
             Scope::Addresses => "the connections of its addresses".to_owned(),
@@ -54,7 +58,19 @@ pub(crate) fn carve(asked: &Carve) -> Done {
         };
         let out = asked.output.display();
         say::line(&format!("{out}: {packets} of {of} packets, {what}"));
-        say::line(&format!("replayed, it raises {rule} {} again", asked.alert));
+        if let Some(state) = state {
+            let state = state.display();
+            say::line(&format!("{state}: what was known before; replay {out} --state {state}"));
+        }
+        if id == asked.alert {
+            say::line(&format!("replayed, it raises {rule} {id} again"));
+        } else {
+            say::line(&format!(
+                "replayed, it raises {rule} {} again, as {id}: its connections began before what \
+                 is kept",
+                asked.alert
+            ));
+        }
     }
     Ok(0)
 }

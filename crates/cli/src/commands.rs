@@ -163,6 +163,11 @@ fn lines(target: Option<String>) -> Target {
 fn told(output: Output, options: Options) -> Result<Options, Failure> {
     let format: &'static dyn Format =
         format::by_name(&output.format).map_err(|error| Failure::Usage(error.to_string()))?;
+    // A state that was cut out with packets is a file, not the folder of a run.
+    let (begin_with, state) = match output.state {
+        Some(place) if place.is_file() => (Some(place), None),
+        place => (None, place),
+    };
     Ok(Options {
         only: output.only,
         skip: output.skip,
@@ -173,7 +178,8 @@ fn told(output: Output, options: Options) -> Result<Options, Failure> {
         baseline: output.baseline,
         openapi: output.openapi,
         save_baseline: output.save_baseline,
-        state: output.state,
+        state,
+        begin_with,
         policy: output.policy,
         ..options
     })
@@ -208,6 +214,10 @@ pub(crate) fn watch(watch: Watch) -> Done {
     live.promiscuous &= !watch.no_promiscuous;
     let ports = [live.interfaces.as_slice(), &live.listen].concat().join(", ");
     let options = told(watch.output, Options { live: Some(live), ..Options::default() })?;
+    if let Some(file) = &options.begin_with {
+        let text = format!("{}: a file; --state takes the folder to keep it in", file.display());
+        return Err(Failure::Usage(text));
+    }
     let sandbox = sandbox_of(&common, &config)?.map(not_as_root).transpose()?;
     let options = Options { threads: threads(&common, &config), sandbox, ..options };
     refuse_overwriting(&common, &options)?;

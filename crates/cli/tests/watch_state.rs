@@ -77,13 +77,78 @@ fn a_killed_run_is_gone_on_with_from_what_it_saved_last() {
     assert_eq!(fs::read_dir(scratch.path("s")).unwrap().count(), 2, "a draft was left");
 }
 
+/// Packet time of the last transaction told, in whole seconds.
+fn last_second(scratch: &Scratch) -> i64 {
+    let text = fs::read_to_string(scratch.path("t")).unwrap_or_default();
+    let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+    let Some(line) = whole.lines().last() else { return 0 };
+    let at = records(line)[0]["@timestamp"].as_str().unwrap().to_owned();
+    let part = |from: usize| at[from..from + 2].parse::<i64>().unwrap();
+    // Of the day; no test goes on over midnight twice.
+    part(11) * 3600 + part(14) * 60 + part(17)
+}
+
+#[test]
+fn a_run_killed_in_full_flight_has_lost_no_more_than_an_interval() {
+    let Some(lab) = Lab::new("flight", &["far", "tap"]) else { return };
+    lab.join(("far", "span"), ("tap", "mon0"));
+    let scratch = Scratch::new("flight");
+    let file = scratch.write("seen.pcap", &shop::lively().pcap(Ticks::Nano));
+    let config = scratch.write("stilt.toml", b"[state]\nsave_secs = 1\n");
+    fs::create_dir(scratch.path("s")).unwrap();
+    chown(scratch.path("s"), Some(NOBODY), Some(NOBODY)).unwrap();
+    let args = ["-i", "mon0", "--config", &config, "--state", "s", "--ring", "128"];
+    let args = [&args[..], &["--alerts", "a", "--transactions", "t"]].concat();
+    let send = || lab.part("far", "send", &["span", &file, "plain", "1"]).done();
+    let stuffed = || {
+        let text = fs::read_to_string(scratch.path("a")).unwrap_or_default();
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        let told = records(whole).into_iter();
+        told.filter(|one| one["rule"]["id"] == "ato.credential_stuffing")
+            .map(|one| one["event"]["id"].to_string())
+            .collect::<std::collections::BTreeSet<_>>()
+    };
+    let mut running = lab.watch("tap", &scratch, &args);
+    let told = (0..20).any(|_| {
+        send();
+        !stuffed().is_empty()
+    });
+    assert!(told, "{}", running.said());
+    let known = stuffed();
+    // A few intervals of packet time go by, with packets all the while.
+    let from = last_second(&scratch);
+    assert!((0..60).any(|_| {
+        send();
+        (last_second(&scratch) - from).rem_euclid(86_400) > 8
+    }));
+    let mut sender = lab.part("far", "send", &["span", &file, "plain", "1"]);
+    let before = fs::metadata(scratch.path("t")).unwrap().len();
+    assert!(wait_until(|| fs::metadata(scratch.path("t")).unwrap().len() > before + 10_000));
+    signal(&running, "KILL");
+    let _ = running.child.wait();
+    sender.done();
+
+    let mut running = lab.watch("tap", &scratch, &args);
+    let lines = || scratch.read("t").lines().count();
+    let before = lines();
+    send();
+    assert!(wait_until(|| lines() > before + 100), "{}", running.said());
+    let ran = interrupt(&mut running);
+    assert!(!ran.err.contains("begin anew"), "{}", ran.err);
+    // What was told intervals ago is known, every line is whole, and nothing begins a new story.
+    assert_eq!(stuffed(), known, "{}", scratch.read("a"));
+    assert_eq!(records(&scratch.read("t")).len(), lines());
+    assert!(scratch.read("a").ends_with('\n') && scratch.read("t").ends_with('\n'));
+}
+
 #[test]
 fn how_it_stands_is_shown_from_within_the_sandbox() {
     let Some(lab) = Lab::new("metrics", &["far", "tap"]) else { return };
     lab.join(("far", "span"), ("tap", "mon0"));
     let scratch = Scratch::new("metrics");
     let file = scratch.write("seen.pcap", &shop::lively().pcap(Ticks::Nano));
-    let config = scratch.write("stilt.toml", b"[metrics]\nlisten = \"9464\"\n");
+    let text = b"[metrics]\nlisten = \"9464\"\n[[suppress]]\nrule = \"surface\"\nreason = \"x\"\n";
+    let config = scratch.write("stilt.toml", text);
     let mut running = lab.watch("tap", &scratch, &["-i", "mon0", "--config", &config]);
     let get = |path: &str| {
         let ask = format!("GET {path} HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n");
@@ -106,6 +171,20 @@ fn how_it_stands_is_shown_from_within_the_sandbox() {
             && value(&text, "stilt_memory_bytes{pool=\"process\"}") > 1 << 20
     });
     assert!(shown, "{text}\n{}", running.said());
+    for (series, least) in [
+        ("stilt_tcp_flows{state=\"closed\"}", 100),
+        ("stilt_tcp_flows{state=\"open\"}", 0),
+        ("stilt_tcp_oneway_flows_total{dir=\"request\"}", 0),
+        ("stilt_decap_total{proto=\"vxlan\"}", 0),
+        ("stilt_tls_flows_total{status=\"unsupported\"}", 0),
+        ("stilt_redactions_total{kind=\"token\"}", 100),
+        ("stilt_redactions_total{kind=\"password\"}", 10),
+        ("stilt_detector_eval_seconds_count{detector=\"ato.credential_stuffing\"}", 1),
+        ("stilt_endpoints_known{state=\"known\"}", 2),
+    ] {
+        let there = text.lines().any(|line| line.starts_with(series));
+        assert!(there && value(&text, series) >= least, "{series}: {text}");
+    }
     interrupt(&mut running);
 
     // An address that can't be had is told before anything is begun.

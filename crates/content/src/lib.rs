@@ -30,4 +30,4 @@ mod tree;
 
 pub use config::Config;
 pub use mask::{Masker, What};
-pub use reader::Reader;
+pub use reader::{Counts, Reader};

@@ -27,7 +27,28 @@ pub struct Reader {
     names: HeaderNames,
     config: Config,
     /// User agents as masked before: few, long, and in every request.
-    agents: HashMap<Vec<u8>, String>,
+    agents: HashMap<Vec<u8>, Arc<str>>,
+    /// Requests and responses whose body was kept in part.
+    cut: [u64; 2],
+}
+
+/// What a reader counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Marks that stand for secrets and personal data, in the order of [`SecretKind::ALL`].
+    pub marks: [u64; SecretKind::ALL.len()],
+    /// Requests and responses with a body of which a part only was kept.
+    pub cut: [u64; 2],
+}
+
+impl Counts {
+    /// Adds what another reader counted.
+    pub fn add(&mut self, other: &Self) {
+        let marks = self.marks.iter_mut().zip(other.marks);
+        for (to, from) in marks.chain(self.cut.iter_mut().zip(other.cut)) {
+            *to = to.saturating_add(from);
+        }
+    }
 }
 
 /// User agents remembered, and bytes of one that is.
@@ -45,7 +66,14 @@ impl Reader {
             names: HeaderNames::default(),
             config: config.clone(),
             agents: HashMap::new(),
+            cut: [0; 2],
         }
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        Counts { marks: self.masker.made(), cut: self.cut }
     }
 
     /// What `exchange` means, with nothing secret left in it.
@@ -54,7 +82,14 @@ impl Reader {
         let first = messages().next();
         let start = first.map_or(exchange.completed.time, |message| message.start.time);
         let mut flags = exchange.flags;
-        flags.body_cut |= messages().any(|message| cut(message) && message.body.bytes > 0);
+        let is_cut = |message: &Option<Message>| {
+            message.as_ref().is_some_and(|message| cut(message) && message.body.bytes > 0)
+        };
+        let were_cut = [is_cut(&exchange.request), is_cut(&exchange.response)];
+        for (count, cut) in self.cut.iter_mut().zip(were_cut) {
+            *count = count.saturating_add(u64::from(cut));
+            flags.body_cut |= cut;
+        }
         let mut anomalies: Vec<_> =
             messages().flat_map(|message| message.anomalies.iter().copied()).collect();
         anomalies.sort_unstable();
@@ -194,14 +229,14 @@ impl Reader {
         }
     }
 
-    fn agent(&mut self, raw: &[u8]) -> String {
+    fn agent(&mut self, raw: &[u8]) -> Arc<str> {
         if let Some(known) = self.agents.get(raw) {
-            return known.clone();
+            return Arc::clone(known);
         }
         let text = crate::bytes::lossy(raw);
-        let shown = self.masker.text_max(text.trim(), self.config.header_max).into_owned();
+        let shown: Arc<str> = self.masker.text_max(text.trim(), self.config.header_max).into();
         if raw.len() <= AGENT_BYTES_MAX && self.agents.len() < AGENTS_MAX {
-            self.agents.insert(raw.to_vec(), shown.clone());
+            self.agents.insert(raw.to_vec(), Arc::clone(&shown));
         }
         shown
     }

@@ -81,7 +81,9 @@ impl Context<'_> {
             target: request.map(|request| request.target.clone()).unwrap_or_default(),
             path: request.map(|request| request.path.clone()).unwrap_or_default(),
             status: self.tx.status(),
-            user_agent: request.and_then(|request| request.user_agent.clone()),
+            user_agent: request
+                .and_then(|request| request.user_agent.as_deref())
+                .map(str::to_owned),
             request_id: request.and_then(|request| request.request_id.clone()),
             trace_id: request.and_then(|request| request.trace_id.clone()),
             vlan: self.tx.flow.vlan.clone(),

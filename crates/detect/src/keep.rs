@@ -19,7 +19,9 @@ const GRAIN: Duration = Duration::from_secs(30);
     bound = "K: Copy + Ord + Hash + DeserializeOwned, V: DeserializeOwned"
 )]
 pub(crate) struct Keep<K, V> {
-    values: HashMap<K, (Timestamp, V), RandomState>,
+    /// In boxes: a table that grows moves all it holds and has room to spare, and values of
+    /// kilobytes would hold a live run up for tens of milliseconds.
+    values: HashMap<K, (Timestamp, Box<V>), RandomState>,
     order: BTreeSet<(Timestamp, K)>,
     max: usize,
 }
@@ -72,7 +74,7 @@ impl<K: Copy + Ord + Hash, V> Keep<K, V> {
                 self.order.insert((now, key));
             }
         }
-        &mut self.values.entry(key).or_insert_with(|| (now, make())).1
+        &mut self.values.entry(key).or_insert_with(|| (now, Box::new(make()))).1
     }
 
     /// Holds at most so many from now on.
@@ -86,19 +88,19 @@ impl<K: Copy + Ord + Hash, V> Keep<K, V> {
 
     /// The value of a key, where it is there.
     pub(crate) fn get(&self, key: &K) -> Option<&V> {
-        self.values.get(key).map(|(_, value)| value)
+        self.values.get(key).map(|(_, value)| value.as_ref())
     }
 
     /// The same, to be changed; the order stays.
     pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        self.values.get_mut(key).map(|(_, value)| value)
+        self.values.get_mut(key).map(|(_, value)| value.as_mut())
     }
 
     /// Takes a value out.
     pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
         let (last, value) = self.values.remove(key)?;
         self.order.remove(&(last, *key));
-        Some(value)
+        Some(*value)
     }
 
     /// Values there are.

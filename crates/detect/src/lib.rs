@@ -35,6 +35,6 @@ pub use agents::{
     Prices, PricesError,
 };
 pub use context::{Context, Observation};
-pub use registry::{DETECTORS, Detectors, Unknown};
+pub use registry::{DETECTORS, Detectors, TOOK_MAX, Took, Unknown};
 pub use settings::{Config, SettingsError};
 pub use spec::{Detector, NotEvaluated, Spec, Tuning};

@@ -79,6 +79,30 @@ pub enum Unknown {
 struct Running {
     settings: Settings,
     detector: Box<dyn Detector>,
+    took: Took,
+}
+
+/// Upper ends of the classes of [`Took`], in nanoseconds.
+pub const TOOK_MAX: [u64; 7] =
+    [1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000];
+
+/// How long a detection took to judge, of those times that were measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Took {
+    /// Times in each class of [`TOOK_MAX`], and those beyond the last.
+    pub classes: [u64; TOOK_MAX.len() + 1],
+    /// All of them together, in nanoseconds.
+    pub nanos: u64,
+}
+
+impl Took {
+    fn add(&mut self, nanos: u64) {
+        let class = TOOK_MAX.partition_point(|max| *max < nanos);
+        if let Some(count) = self.classes.get_mut(class) {
+            *count = count.saturating_add(1);
+        }
+        self.nanos = self.nanos.saturating_add(nanos);
+    }
 }
 
 /// The detections that take part in a run.
@@ -111,7 +135,7 @@ impl Detectors {
             // Built even when it does not take part, so that a wrong setting is told.
             let detector = (spec.build)(&settings)?;
             if settings.enabled && wanted && !skipped {
-                running.push(Running { settings, detector });
+                running.push(Running { settings, detector, took: Took::default() });
             }
         }
         Ok(Self { running, only: only.to_vec(), skip: skip.to_vec() })
@@ -154,9 +178,36 @@ impl Detectors {
 
     /// Shows an observation to each detection in turn.
     pub fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
-        for Running { settings, detector } in &mut self.running {
-            let before = findings.len();
+        self.show(observation, findings, None);
+    }
+
+    /// The same, and measures how long each takes. `clock` gives nanoseconds since any moment.
+    pub fn observe_by(
+        &mut self,
+        observation: &Observation<'_>,
+        findings: &mut Vec<Finding>,
+        clock: &dyn Fn() -> u64,
+    ) {
+        self.show(observation, findings, Some(clock));
+    }
+
+    /// How long each detection took, by its id, where it was measured.
+    pub fn took(&self) -> impl Iterator<Item = (&'static str, &Took)> {
+        self.running.iter().map(|running| (running.settings.id(), &running.took))
+    }
+
+    fn show(
+        &mut self,
+        observation: &Observation<'_>,
+        findings: &mut Vec<Finding>,
+        clock: Option<&dyn Fn() -> u64>,
+    ) {
+        for Running { settings, detector, took } in &mut self.running {
+            let (before, begun) = (findings.len(), clock.map(|clock| clock()));
             detector.observe(observation, findings);
+            if let (Some(begun), Some(clock)) = (begun, clock) {
+                took.add(clock().saturating_sub(begun));
+            }
             if findings.len() == before {
                 continue;
             }
@@ -190,7 +241,7 @@ impl Detectors {
         same_documents: bool,
     ) -> Vec<&'static str> {
         let mut anew = Vec::new();
-        for Running { settings, detector } in &mut self.running {
+        for Running { settings, detector, .. } in &mut self.running {
             let Some(memory) = memories.remove(settings.id()) else { continue };
             if detector.rests_on_documents() && !same_documents {
                 continue;

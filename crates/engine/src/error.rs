@@ -48,6 +48,14 @@ pub enum Error {
         /// What is wrong, and what to do.
         why: String,
     },
+    /// The folder in which packets are kept.
+    #[error("{}: {why}", path.display())]
+    Evidence {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        why: String,
+    },
     /// A memory that can't be written down.
     #[error("internal error: the state can't be saved: {0}; please report this")]
     Unsaved(String),
@@ -78,6 +86,7 @@ impl Error {
             | Self::Usage(_)
             | Self::Document { .. }
             | Self::State { .. }
+            | Self::Evidence { .. }
             | Self::Policy(_) => true,
             Self::Source(error) => error.is_usage(),
             _ => false,

@@ -4,7 +4,7 @@ use crate::load::{Event, Load};
 use crate::shard::{SHARDS, worker};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use stilt_capture::assembler::{Assembler, Counters, Limits};
-use stilt_content::Reader;
+use stilt_content::{Counts, Reader};
 use stilt_model::{Exchange, Key, Mark, Transaction};
 
 /// One in so many connections is given up at once where memory is short.
@@ -19,10 +19,34 @@ pub(crate) struct Front {
     reader: Reader,
     exchanges: Vec<Exchange>,
     /// Work that ended in a panic; its flow or exchange was dropped.
-    pub(crate) panics: u64,
+    panics: u64,
     key: Key,
     content: stilt_content::Config,
     lost: Counters,
+    /// What readers counted that ended in a panic.
+    lost_counts: Counts,
+}
+
+/// What a worker counted.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counted {
+    pub(crate) flows: Counters,
+    pub(crate) content: Counts,
+    /// Work that ended in a panic.
+    pub(crate) panics: u64,
+}
+
+impl Counted {
+    /// The same of all workers.
+    pub(crate) fn sum(all: &[Self]) -> Self {
+        let mut sum = Self::default();
+        for one in all {
+            sum.flows.add(&one.flows);
+            sum.content.add(&one.content);
+            sum.panics = sum.panics.saturating_add(one.panics);
+        }
+        sum
+    }
 }
 
 impl Front {
@@ -45,6 +69,7 @@ impl Front {
             key: key.clone(),
             content: content.clone(),
             lost: Counters::default(),
+            lost_counts: Counts::default(),
         }
     }
 
@@ -102,13 +127,14 @@ impl Front {
         self.read(out);
     }
 
-    /// What the shards counted.
-    pub(crate) fn counters(&self) -> Counters {
-        let mut sum = self.lost;
+    /// What the shards and the reader counted.
+    pub(crate) fn counted(&self) -> Counted {
+        let (mut flows, mut content) = (self.lost, self.lost_counts);
         for shard in &self.shards {
-            sum.add(shard.counters());
+            flows.add(&shard.standing());
         }
-        sum
+        content.add(&self.reader.counts());
+        Counted { flows, content, panics: self.panics }
     }
 
     /// A shard that panics all the same is begun anew; the run goes on.
@@ -129,6 +155,7 @@ impl Front {
                 Ok(transaction) => out.push(transaction),
                 Err(_) => {
                     self.panics = self.panics.saturating_add(1);
+                    self.lost_counts.add(&self.reader.counts());
                     self.reader = Reader::new(self.key.clone(), &self.content);
                 }
             }

@@ -20,8 +20,52 @@ pub enum Target {
     Lines(String),
     /// It is kept and given with the summary (sessions only).
     Kept,
-    /// What is told of the alert of this `event.id` is kept, all else is not (alerts only).
-    Alert(String),
+    /// What is told of one alert is kept, all else is not (alerts only).
+    Alert(Sought),
+}
+
+/// Which alert is meant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sought {
+    /// `event.id`.
+    pub id: String,
+    /// What names its story, where it may come back under another id: a connection that is joined
+    /// later than the run did gives its transactions, and so alerts, other ids.
+    pub story: Option<StoryName>,
+}
+
+/// One actor at one endpoint, as one rule sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoryName {
+    /// `rule.id`.
+    pub rule: String,
+    /// `stilt.actor.id`.
+    pub actor: String,
+    /// `stilt.service`.
+    pub service: String,
+    /// `stilt.endpoint`.
+    pub endpoint: String,
+}
+
+impl Sought {
+    /// Whether a record is of that alert.
+    fn is(&self, line: &str) -> bool {
+        let words = [Some(&self.id), self.story.as_ref().map(|story| &story.rule)];
+        // Few lines hold one of them; that it is not another thing's is seen by reading the record.
+        if !words.into_iter().flatten().any(|word| line.contains(word.as_str())) {
+            return false;
+        }
+        let Ok(record) = serde_json::from_str::<serde_json::Value>(line) else { return false };
+        let known = &record["stilt"];
+        record["event"]["id"] == self.id.as_str()
+            || self.story.as_ref().is_some_and(|story| {
+                record["event"]["kind"] == "alert"
+                    && record["rule"]["id"] == story.rule.as_str()
+                    && known["actor"]["id"] == story.actor.as_str()
+                    && known["service"] == story.service.as_str()
+                    && known["endpoint"] == story.endpoint.as_str()
+            })
+    }
 }
 
 /// What was kept rather than written.
@@ -52,7 +96,7 @@ pub(crate) struct Outputs {
     sessions: Option<usize>,
     keep_sessions: bool,
     /// The alert that is kept.
-    keep_alert: Option<String>,
+    keep_alert: Option<Sought>,
     pub(crate) collected: Collected,
 }
 
@@ -96,13 +140,6 @@ impl Opened {
     }
 }
 
-/// Whether a record is of that alert.
-fn is_alert(line: &str, id: &str) -> bool {
-    // Few lines hold the id; that it is not another thing's is seen by reading the record.
-    let named = |record: serde_json::Value| record["event"]["id"] == id;
-    line.contains(id) && serde_json::from_str(line).is_ok_and(named)
-}
-
 /// Where a target leads: `-` is no path.
 fn place(name: &str) -> PathBuf {
     let path = PathBuf::from(name);
@@ -124,7 +161,7 @@ impl Outputs {
             sinks: opened.sinks,
             keep_sessions: *sessions == Target::Kept,
             keep_alert: match alerts {
-                Target::Alert(id) => Some(id.clone()),
+                Target::Alert(sought) => Some(sought.clone()),
                 _ => None,
             },
             collected: Collected::default(),
@@ -141,10 +178,10 @@ impl Outputs {
     }
 
     /// Lets threads of their own write, so that no output holds the run up.
-    pub(crate) fn pump(&mut self) -> Result<(), Error> {
+    pub(crate) fn pump(&mut self, waiting_max: usize) -> Result<(), Error> {
         for out in &mut self.sinks {
             *out = match core::mem::replace(out, Out::Gone) {
-                Out::Direct(target, sink) => Out::Pumped(Pump::start(&target, sink)?),
+                Out::Direct(target, sink) => Out::Pumped(Pump::start(&target, sink, waiting_max)?),
                 other => other,
             };
         }
@@ -195,7 +232,7 @@ impl Outputs {
             if let Some(sink) = self.sink(self.alerts) {
                 sink.write(&line)?;
             }
-            if self.keep_alert.as_ref().is_some_and(|id| is_alert(&line, id)) {
+            if self.keep_alert.as_ref().is_some_and(|alert| alert.is(&line)) {
                 self.collected.alerts.push(line);
             }
         }

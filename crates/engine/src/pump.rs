@@ -11,8 +11,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use stilt_alert::sink::{Sink, SinkError};
 
-/// Bytes of records that may wait for one output.
-const WAITING_MAX: usize = 32 << 20;
 /// How long a failing output is left alone before it is tried again.
 const RETRY: Duration = Duration::from_millis(500);
 /// How long the end of a run waits for an output to take what is left.
@@ -56,6 +54,8 @@ pub(crate) struct Pump {
     orders: Option<Sender<Order>>,
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
+    /// Bytes of records that may wait.
+    waiting_max: usize,
     /// Records lost when their number was told last.
     told: u64,
     /// It was told that records are being lost.
@@ -63,8 +63,12 @@ pub(crate) struct Pump {
 }
 
 impl Pump {
-    /// Starts the thread.
-    pub(crate) fn start(target: &str, sink: Box<dyn Sink>) -> Result<Self, Error> {
+    /// Starts the thread; so many bytes of records may wait for it.
+    pub(crate) fn start(
+        target: &str,
+        sink: Box<dyn Sink>,
+        waiting_max: usize,
+    ) -> Result<Self, Error> {
         let (orders, taken) = unbounded();
         let shared = Arc::new(Shared::default());
         let (of_thread, name) = (Arc::clone(&shared), target.to_owned());
@@ -77,6 +81,7 @@ impl Pump {
             orders: Some(orders),
             shared,
             thread: Some(thread),
+            waiting_max,
             told: 0,
             losing: false,
         })
@@ -91,12 +96,12 @@ impl Pump {
         if lost > 0 && !self.losing {
             self.losing = true;
             notices.push(format!(
-                "{}: takes no more records; {} MiB of them wait, and further ones are lost",
+                "{}: takes no more records; {} KiB of them wait, and further ones are lost",
                 self.target,
-                WAITING_MAX >> 20
+                self.waiting_max >> 10
             ));
         }
-        let room = self.shared.waiting.load(Ordering::Relaxed) < WAITING_MAX / 2;
+        let room = self.shared.waiting.load(Ordering::Relaxed) < self.waiting_max / 2;
         if self.losing && (room || self.orders.is_none()) {
             self.losing = false;
             self.told = self.told.saturating_add(lost);
@@ -153,7 +158,7 @@ impl Sink for Pump {
     fn write(&mut self, line: &str) -> Result<(), SinkError> {
         let Some(orders) = &self.orders else { return Ok(()) };
         let waiting = self.shared.waiting.load(Ordering::Relaxed);
-        if waiting.saturating_add(line.len()) > WAITING_MAX {
+        if waiting.saturating_add(line.len()) > self.waiting_max {
             self.shared.lost.fetch_add(1, Ordering::Relaxed);
             return Ok(());
         }
@@ -264,7 +269,7 @@ mod tests {
     #[test]
     fn a_reader_that_stops_is_waited_for_within_bounds_and_what_is_lost_is_counted() {
         let gate = Gate::default();
-        let mut pump = Pump::start("x", Box::new(gate.clone())).unwrap();
+        let mut pump = Pump::start("x", Box::new(gate.clone()), 32 << 20).unwrap();
         let line = "y".repeat(1 << 20);
         for _ in 0..40 {
             pump.write(&line).unwrap();
@@ -297,7 +302,7 @@ mod tests {
 
     #[test]
     fn what_a_full_disk_never_took_is_counted_at_the_end() {
-        let mut pump = Pump::start("x", Box::new(Full)).unwrap();
+        let mut pump = Pump::start("x", Box::new(Full), 1 << 20).unwrap();
         for _ in 0..3 {
             pump.write("line").unwrap();
         }

@@ -1,6 +1,7 @@
 //! The work that needs memory of other transactions, done in the capture's order: endpoint, actor
 //! and session, score, detection, alert; and only then learning, so that nothing flagged teaches.
 
+mod keep;
 mod remember;
 #[cfg(test)]
 mod tests;
@@ -8,11 +9,13 @@ mod tests;
 use crate::config::Config;
 use crate::documents;
 use crate::error::Error;
+use crate::evidence::{Evidence, Marks};
 use crate::metrics::Standing;
 use crate::outputs::{Collected, Outputs, Target};
 use crate::run::Options;
 use crate::shed::Shed;
 use crate::state::{Parts, Store};
+use crate::stopwatch;
 use crate::summary::Summary;
 use crate::ticks::Tick;
 use core::time::Duration;
@@ -20,6 +23,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 use stilt_alert::record::TransactionContext;
 use stilt_alert::sink::Begin;
 use stilt_alert::{Alerts, record};
@@ -60,10 +64,22 @@ pub(crate) struct Round {
     saves: Option<Saves>,
     /// Where all that is remembered is kept.
     store: Option<Store>,
+    /// Packets that are kept, where some are, and what this batch gave beside them.
+    evidence: Option<Evidence>,
+    marks: Marks,
+    /// When the state may be given for them again.
+    next_cut: Timestamp,
+    /// The state that it began with was taken among packets: what was told of those before that
+    /// time is in it, and the tick of it has not come yet.
+    within: Option<Timestamp>,
     /// What was remembered of detections that do not take part.
     unused: Parts,
     /// What the user should know.
     told: Vec<String>,
+    /// Bytes of records that wait for an output.
+    waiting_max: usize,
+    /// How long detections take is measured, for the metrics: since when the run goes on.
+    measure: Option<Instant>,
     /// Alerts are ECS, so that other records may stand among them.
     plain: bool,
 }
@@ -97,6 +113,9 @@ fn ai_of(config: &Config) -> Result<Ai, Error> {
     }
     Ok(ai)
 }
+
+/// One in so many transactions is measured.
+const MEASURED: u64 = 64;
 
 /// Bytes read of a file of keys.
 const JWKS_MAX: u64 = 1 << 20;
@@ -176,15 +195,27 @@ impl Round {
                 last: None,
             }),
             store: None,
+            evidence: None,
+            marks: Marks::default(),
+            next_cut: Timestamp::ZERO,
+            within: None,
             unused: Parts::new(),
             told: Vec::new(),
+            waiting_max: config.alerts.waiting_max,
+            measure: (options.live.as_ref().and(config.metrics.listen.as_ref()))
+                .map(|_| stopwatch::now()),
             plain: options.format.name() == stilt_alert::format::DEFAULT.name(),
         };
-        if let Some(folder) = &options.begin_with {
-            round.recall(Store::peek(folder, key)?);
+        if options.live.is_some() {
+            let links = config.capture.link_limits();
+            round.evidence = Evidence::open(&config.evidence, &links, key)?;
+            round.evidence.iter().for_each(|_| round.alerts.note_told());
+        }
+        if let Some(place) = &options.begin_with {
+            round.recall(Store::peek(place, key)?);
         }
         if let Some((store, parts)) = kept.transpose()? {
-            round.keep(store, parts);
+            round.keep_state(store, parts);
         }
         Ok(round)
     }
@@ -199,12 +230,14 @@ impl Round {
         let mut ticks = ticks.peekable();
         for tx in transactions.drain(..) {
             while let Some(tick) = ticks.next_if(|tick| tick.packet <= tx.order.packet) {
-                self.tick(tick.time)?;
+                self.tick(tick)?;
             }
-            self.transaction(&tx)?;
+            if self.within.is_none_or(|within| tx.end >= within) {
+                self.transaction(&tx)?;
+            }
         }
         for tick in ticks {
-            self.tick(tick.time)?;
+            self.tick(tick)?;
         }
         Ok(())
     }
@@ -287,7 +320,14 @@ impl Round {
             decision: decision.as_deref(),
             agent,
         };
-        self.detectors.observe(&Observation::Transaction(&context), &mut self.findings);
+        let seen_now = Observation::Transaction(&context);
+        match &self.measure {
+            Some(since) if self.transactions.is_multiple_of(MEASURED) => {
+                let clock = || u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX);
+                self.detectors.observe_by(&seen_now, &mut self.findings, &clock);
+            }
+            _ => self.detectors.observe(&seen_now, &mut self.findings),
+        }
         let flagged = self.findings.iter().any(|finding| !finding.posture);
         self.study(tx, sighting, seen);
         if let Some(anomaly) = score.anomaly {
@@ -328,7 +368,16 @@ impl Round {
         self.outputs.alerts(&mut self.lines)
     }
 
-    fn tick(&mut self, now: Timestamp) -> Result<(), Error> {
+    fn tick(&mut self, tick: Tick) -> Result<(), Error> {
+        let now = tick.time;
+        if let Some(within) = self.within {
+            if now >= within {
+                self.within = None;
+            }
+            if now <= within {
+                return Ok(());
+            }
+        }
         self.sessions.tick(now, &mut self.closed);
         self.outputs.sessions(&mut self.closed, self.alerts.names())?;
         if self.learns {
@@ -339,6 +388,7 @@ impl Round {
         self.alerts.tick(now, &mut self.lines);
         self.save(now);
         self.save_state(now);
+        self.cut(tick);
         self.outputs.alerts(&mut self.lines)
     }
 
@@ -360,11 +410,13 @@ impl Round {
         if let Some(store) = &mut self.store {
             store.start()?;
         }
-        self.outputs.pump()
+        self.keep_packets()?;
+        self.outputs.pump(self.waiting_max)
     }
 
     /// What there is to tell of outputs, and how many records were lost since the last call.
     pub(crate) fn output_news(&mut self, notices: &mut Vec<String>) -> u64 {
+        self.evidence.iter_mut().for_each(|evidence| evidence.news(notices));
         self.outputs.news(notices)
     }
 
@@ -408,19 +460,23 @@ impl Round {
     }
 
     /// How things stand here; what the reader and the flow workers know is left open.
-    pub(crate) fn standing(&self, show: impl FnOnce(Standing<'_>)) {
+    pub(crate) fn standing(&self, now: Timestamp, show: impl FnOnce(Standing<'_>)) {
+        let took: Vec<_> = self.detectors.took().collect();
         show(Standing {
             source: "",
             losses: Losses::default(),
             shed: Shed::default(),
             links: &link::Counters::default(),
             flows: &assembler::Counters::default(),
+            content: &stilt_content::Counts::default(),
+            took: &took,
+            baseline_age: self.baseline.fitted().map(|fitted| now.since(fitted)),
+            evidence: self.evidence.as_ref().map(|evidence| evidence.kept()),
             alerts: self.alerts.counts(),
             transactions: self.transactions,
-            bodies_cut: self.bodies_cut,
             sessions: self.sessions.open(),
             sessions_evicted: self.sessions.evicted(),
-            endpoints: self.inventory.counters().endpoints,
+            endpoints: self.inventory.counters(),
             outputs: &self.outputs.standing(),
             memory: 0,
         });
@@ -467,6 +523,7 @@ impl Round {
         self.outputs.flush()?;
         let mut notices = Vec::new();
         let lost = self.outputs.end(&mut notices);
+        summary.packets_not_kept = self.end_evidence(last, &mut notices);
         kept?;
         if let Some(path) = &options.save_baseline {
             self.baseline.tick(last);

@@ -2,10 +2,12 @@
 
 use crate::config::Config;
 use crate::error::Error;
-use crate::front::Front;
+use crate::evidence::Evidence;
+use crate::front::{Counted, Front};
 use crate::guard::{self, Plan, Sandbox};
 use crate::intake::Intake;
 use crate::load::Load;
+use crate::memory;
 use crate::metrics::Metrics;
 use crate::outputs::{Collected, Target};
 use crate::round::Round;
@@ -65,7 +67,7 @@ pub struct Options {
     pub save_baseline: Option<PathBuf>,
     /// A folder in which what is remembered is kept over restarts.
     pub state: Option<PathBuf>,
-    /// A folder with the state that it begins with, which stays as it is.
+    /// A folder with the state that it begins with, or the state file, which stays as it is.
     pub begin_with: Option<PathBuf>,
     /// Policies that transactions are held against: a file, or a folder of them.
     pub policy: Option<PathBuf>,
@@ -152,6 +154,7 @@ pub fn run(
     watcher: &mut dyn Watcher,
 ) -> Result<(Summary, Collected), Error> {
     Keyed::begin(key.hash("tables", b"seed"));
+    memory::spare_for(&config.capture);
     let source = open(options)?;
     let intake = Intake::new(config, key, source, options.live.is_some())?;
     let mut round = Round::new(config, options, key)?;
@@ -159,7 +162,9 @@ pub fn run(
     let metrics = listen.map(|listen| Metrics::open(listen)).transpose()?;
     watcher.opened();
     // Devices, captures and outputs are open, and no thread was started yet.
-    let unguarded = enter_sandbox(options, intake.source(), metrics.is_some())?;
+    let kept = config.evidence.bounds().map(|(folder, _)| folder);
+    let kept = kept.filter(|_| options.live.is_some());
+    let unguarded = enter_sandbox(options, intake.source(), metrics.is_some(), kept)?;
     if options.live.is_some() {
         unguarded.iter().for_each(|shortfall| watcher.warn(&format!("sandbox: {shortfall}")));
         round.pump()?;
@@ -187,6 +192,7 @@ fn enter_sandbox(
     options: &Options,
     source: &dyn Source,
     answers: bool,
+    kept: Option<PathBuf>,
 ) -> Result<Vec<String>, Error> {
     let Some(sandbox) = &options.sandbox else { return Ok(Vec::new()) };
     // What SIGHUP opens again, each by the folder in which it may have been replaced.
@@ -204,6 +210,7 @@ fn enter_sandbox(
             .collect(),
         writes: (options.save_baseline.iter().map(|path| replaced_in(path)))
             .chain(options.state.clone())
+            .chain(kept.clone())
             .chain(files)
             .collect(),
         sockets_from: source.sockets_from(),
@@ -217,6 +224,9 @@ fn enter_sandbox(
     }
     if let Some(folder) = &options.state {
         Store::check(folder)?;
+    }
+    if let Some(folder) = &kept {
+        Evidence::check(folder)?;
     }
     Ok(shortfalls)
 }
@@ -257,10 +267,11 @@ fn alone(
         let more = intake.next(&mut load)?;
         front.take(&load, &mut transactions);
         round.take(&mut transactions, load.ticks())?;
-        teller.batch(&load, &mut round, || front.counters());
+        teller.batch(&load, &mut round, || front.counted());
         if load.position.1.is_none() {
             round.flush()?;
         }
+        load = round.keep(Arc::new(load)).unwrap_or_default();
         if !more {
             break;
         }
@@ -272,8 +283,8 @@ fn alone(
     }
     let mut summary = Summary {
         links: intake.links(),
-        flows: front.counters(),
-        panics: front.panics,
+        flows: front.counted().flows,
+        panics: front.counted().panics,
         ..teller.summary()
     };
     finish(round, options, end, &mut summary, teller)
@@ -312,19 +323,6 @@ struct Done {
     counted: Option<Counted>,
 }
 
-/// Counters of a worker, and how often its work ended in a panic.
-type Counted = (stilt_capture::assembler::Counters, u64);
-
-/// The same of all workers.
-fn sum(counted: &[Counted]) -> Counted {
-    let mut sum = Counted::default();
-    for (counters, panics) in counted {
-        sum.0.add(counters);
-        sum.1 = sum.1.saturating_add(*panics);
-    }
-    sum
-}
-
 fn work(mut front: Front, orders: &Receiver<Order>, done: &Sender<Done>) {
     for order in orders {
         let mut transactions = Vec::new();
@@ -338,7 +336,7 @@ fn work(mut front: Front, orders: &Receiver<Order>, done: &Sender<Done>) {
                 shards().last() == Some(shard)
             }
         };
-        let counted = last.then(|| (front.counters(), front.panics));
+        let counted = last.then(|| front.counted());
         if done.send(Done { transactions, counted }).is_err() {
             return;
         }
@@ -439,17 +437,17 @@ fn together(
                 Read::Shard => round.take(&mut transactions, core::iter::empty())?,
                 Read::Batch(load) => {
                     round.take(&mut transactions, load.ticks())?;
-                    teller.batch(&load, &mut round, || sum(&counted).0);
+                    teller.batch(&load, &mut round, || Counted::sum(&counted));
                     if load.position.1.is_none() {
                         round.flush()?;
                     }
-                    if let Some(load) = Arc::into_inner(load) {
+                    if let Some(load) = round.keep(load) {
                         let _ = give_back.try_send(load);
                     }
                 }
                 Read::End(end, intake) => {
                     round.take(&mut transactions, core::iter::empty())?;
-                    let (flows, panics) = sum(&counted);
+                    let Counted { flows, panics, .. } = Counted::sum(&counted);
                     let links = intake.links();
                     let mut summary = Summary { links, flows, panics, ..teller.summary() };
                     return finish(round, options, end, &mut summary, teller);

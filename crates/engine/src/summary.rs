@@ -19,6 +19,8 @@ pub struct Summary {
     pub shed: Shed,
     /// Records that an output did not take.
     pub records_lost: u64,
+    /// Packets that were to be kept (`[evidence]`) and were not.
+    pub packets_not_kept: u64,
     /// Why a live run ended early.
     pub failed: Option<String>,
     /// Packets read.
@@ -195,6 +197,7 @@ impl Summary {
             (self.shed.flows, "flows left out, as more came than could be analysed"),
             (self.shed.packets, "packets of them"),
             (self.records_lost, "records lost, which an output did not take"),
+            (self.packets_not_kept, "packets not kept as evidence"),
             (live.outages, "times that an interface was away"),
             (streams.lost_bytes, "bytes lost"),
             (self.flows.streams.out_of_window, "segments outside any window"),

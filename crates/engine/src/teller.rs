@@ -1,6 +1,7 @@
 //! What a run tells while it goes on, and what it does when it is asked to from outside.
 
 use crate::config::Config;
+use crate::front::Counted;
 use crate::load::Load;
 use crate::metrics::{Board, Standing};
 use crate::round::Round;
@@ -12,7 +13,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use stilt_capture::assembler;
 use stilt_capture::source::{Losses, Warning};
 use stilt_model::Timestamp;
 
@@ -101,7 +101,7 @@ impl<'a> Teller<'a> {
         &mut self,
         load: &Load,
         round: &mut Round,
-        flows: impl FnOnce() -> assembler::Counters,
+        counted: impl FnOnce() -> Counted,
     ) {
         self.warn(&load.warnings);
         for text in load.notices.iter().cloned().chain(round.warnings()) {
@@ -113,7 +113,7 @@ impl<'a> Teller<'a> {
         self.progress.alerts = round.alerts();
         if let Some(live) = &mut self.live {
             live.look(load, round, self.watcher, self.progress);
-            live.show(load, round, flows);
+            live.show(load, round, counted);
             if live.failed.is_some() {
                 self.stop.store(true, Ordering::Relaxed);
             }
@@ -179,18 +179,19 @@ impl Live {
     }
 
     /// Shows how things stand, once a second.
-    fn show(&self, load: &Load, round: &Round, flows: impl FnOnce() -> assembler::Counters) {
+    fn show(&self, load: &Load, round: &Round, counted: impl FnOnce() -> Counted) {
         let Some(board) = &self.board else { return };
         board.beat();
         if load.ticks().next().is_some() {
-            let flows = flows();
-            round.standing(|standing| {
+            let counted = counted();
+            round.standing(load.now, |standing| {
                 board.show(&Standing {
                     source: &self.source,
                     losses: self.losses,
                     shed: self.shed,
                     links: &load.links,
-                    flows: &flows,
+                    flows: &counted.flows,
+                    content: &counted.content,
                     memory: load.memory,
                     ..standing
                 });

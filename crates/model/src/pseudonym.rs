@@ -49,6 +49,28 @@ pub enum SecretKind {
 }
 
 impl SecretKind {
+    /// Every kind, in the order of their numbers.
+    pub const ALL: [Self; 18] = [
+        Self::Password,
+        Self::Token,
+        Self::Jwt,
+        Self::Cookie,
+        Self::ApiKey,
+        Self::PrivateKey,
+        Self::Code,
+        Self::Email,
+        Self::Phone,
+        Self::Card,
+        Self::Iban,
+        Self::NationalId,
+        Self::BirthDate,
+        Self::Address,
+        Self::PasswordHash,
+        Self::ConnectionString,
+        Self::User,
+        Self::Secret,
+    ];
+
     /// The word used inside the mark.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -283,7 +283,7 @@ pub struct Request {
     /// Query of the target, secrets masked.
     pub query: Option<String>,
     /// `User-Agent`.
-    pub user_agent: Option<String>,
+    pub user_agent: Option<Arc<str>>,
     /// Hash of the header names in wire order, those that vary per request left out
     /// (content-*, cookie, authorization, if-*, range, x-forwarded-*, traceparent, …).
     pub header_order: u64,

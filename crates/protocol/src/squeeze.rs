@@ -12,6 +12,8 @@ use zstd::bulk::{Compressor, Decompressor};
 const WAITING_MIN: usize = 1 << 20;
 /// Shorter texts gain nothing.
 const TEXT_MIN: usize = 96;
+/// Longest text that is compressed.
+pub(crate) const TEXT_MAX: usize = 2048;
 /// Speed before size: the dictionary does most of it.
 const LEVEL: i32 = 1;
 
@@ -61,13 +63,9 @@ thread_local! {
     static WAITING: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Bytes in their small form.
+/// Bytes in their small form; the last one says whether they are compressed.
 #[derive(Debug)]
-pub(crate) struct Squeezed {
-    bytes: Box<[u8]>,
-    /// Length before it was compressed; 0 where it was not.
-    length: u16,
-}
+pub(crate) struct Squeezed(Box<[u8]>);
 
 /// What the thread's machine makes of something; `None` where there is none.
 fn with<T>(use_it: impl FnOnce(&mut Machine) -> Option<T>) -> Option<T> {
@@ -79,38 +77,39 @@ fn with<T>(use_it: impl FnOnce(&mut Machine) -> Option<T>) -> Option<T> {
     })
 }
 
-/// Holds bytes in as few as is worth it.
-pub(crate) fn squeeze(bytes: Vec<u8>) -> Squeezed {
+/// Holds bytes, at most [`TEXT_MAX`] of them, in as few as is worth it.
+pub(crate) fn squeeze(mut bytes: Vec<u8>) -> Squeezed {
     let waiting = WAITING.get();
-    let length = u16::try_from(bytes.len()).unwrap_or(0);
-    let small: Option<Box<[u8]>> =
-        (waiting >= WAITING_MIN && bytes.len() >= TEXT_MIN && length > 0)
-            .then(|| with(|machine| machine.compress(&bytes).map(Box::from)))
-            .flatten();
-    let squeezed = match small {
-        Some(small) if small.len() < bytes.len() => Squeezed { bytes: small, length },
-        _ => Squeezed { bytes: bytes.into_boxed_slice(), length: 0 },
-    };
-    WAITING.set(waiting.saturating_add(squeezed.bytes.len()));
-    squeezed
+    let worth = waiting >= WAITING_MIN && (TEXT_MIN..=TEXT_MAX).contains(&bytes.len());
+    let small: Option<Vec<u8>> = worth
+        .then(|| with(|machine| machine.compress(&bytes).map(|small| [small, &[1]].concat())))
+        .flatten()
+        .filter(|small| small.len() < bytes.len());
+    let held = small.unwrap_or_else(|| {
+        bytes.reserve_exact(1);
+        bytes.push(0);
+        bytes
+    });
+    WAITING.set(waiting.saturating_add(held.len()));
+    Squeezed(held.into_boxed_slice())
 }
 
 impl Squeezed {
     /// The bytes as they were.
     pub(crate) fn into_bytes(mut self) -> Vec<u8> {
-        let bytes = core::mem::take(&mut self.bytes);
+        let mut bytes = core::mem::take(&mut self.0).into_vec();
         WAITING.set(WAITING.get().saturating_sub(bytes.len()));
-        if self.length == 0 {
-            return bytes.into_vec();
+        match bytes.pop() {
+            Some(0) | None => bytes,
+            Some(_) => with(|machine| machine.release.decompress(&bytes, TEXT_MAX).ok())
+                .unwrap_or_default(),
         }
-        let length = usize::from(self.length);
-        with(|machine| machine.release.decompress(&bytes, length).ok()).unwrap_or_default()
     }
 }
 
 impl Drop for Squeezed {
     fn drop(&mut self) {
-        WAITING.set(WAITING.get().saturating_sub(self.bytes.len()));
+        WAITING.set(WAITING.get().saturating_sub(self.0.len()));
     }
 }
 

@@ -32,6 +32,10 @@ struct OpenStep {
     times: u32,
 }
 
+/// Detections that told of a session; most have none.
+#[derive(Default, Serialize, Deserialize)]
+struct Alerts(#[serde(deserialize_with = "saved::words")] Vec<Word>);
+
 /// What is known of a session so far. There may be half a million of them, most of one request: its
 /// lists are short ones, and have no room to spare at first.
 #[derive(Serialize, Deserialize)]
@@ -40,31 +44,30 @@ pub(crate) struct Open {
     pub(crate) start: Timestamp,
     /// End of the last transaction.
     pub(crate) last: Timestamp,
-    pub(crate) requests: u64,
+    pub(crate) requests: u32,
     /// When it is looked at next.
     pub(crate) due: Timestamp,
     actor: Arc<Actor>,
-    end: Timestamp,
-    failures: u64,
+    failures: u32,
     bytes_in: u64,
     bytes_out: u64,
     services: Vec<(Arc<str>, u64)>,
     addresses: Vec<IpAddr>,
-    agents: Vec<Box<str>>,
+    agents: Vec<Arc<str>>,
     /// With their requests, in the order of their ids.
     endpoints: Vec<(EndpointId, Arc<str>, u64)>,
     steps: Vec<OpenStep>,
     steps_cut: bool,
-    /// Whom somebody tried to sign in as, and whether it was more than one.
+    /// Whom somebody tried to sign in as: [`NONE_TRIED`], a hash, or [`SEVERAL_TRIED`].
     #[serde(default)]
-    tried: Option<u64>,
-    #[serde(default)]
-    several: bool,
+    tried: u32,
     anomaly: f64,
-    #[serde(deserialize_with = "saved::words")]
-    alerts: Vec<Word>,
+    alerts: Option<Box<Alerts>>,
     observed: Observed,
 }
+
+/// A step of the allocator: one byte more costs 32.
+const _: () = assert!(size_of::<Open>() <= 224);
 
 impl Open {
     pub(crate) fn new(id: SessionId, actor: Arc<Actor>, start: Timestamp, due: Timestamp) -> Self {
@@ -75,7 +78,6 @@ impl Open {
             requests: 0,
             due,
             actor,
-            end: start,
             failures: 0,
             bytes_in: 0,
             bytes_out: 0,
@@ -85,10 +87,9 @@ impl Open {
             endpoints: Vec::new(),
             steps: Vec::new(),
             steps_cut: false,
-            tried: None,
-            several: false,
+            tried: NONE_TRIED,
             anomaly: 0.0,
-            alerts: Vec::new(),
+            alerts: None,
             observed: Observed { complete: true, ..Observed::default() },
         }
     }
@@ -102,7 +103,7 @@ impl Open {
 
     /// Nobody else than `name` tried to sign in so far.
     pub(crate) fn is_of_one(&self, name: &str) -> bool {
-        !self.several && self.tried.is_none_or(|tried| tried == key_of(name))
+        self.tried == NONE_TRIED || self.tried == key_of(name)
     }
 
     /// The one who began it has a name from now on.
@@ -124,23 +125,22 @@ impl Open {
         if let Some(login) = &sighting.login {
             let given = tx.request.as_ref().and_then(|request| request.login_name.as_ref());
             let tried = key_of(given.map_or(login.user.as_str(), |name| &name.0));
-            self.several |= self.tried.is_some_and(|known| known != tried);
-            self.tried = Some(tried);
+            let same = self.tried == NONE_TRIED || self.tried == tried;
+            self.tried = if same { tried } else { SEVERAL_TRIED };
         }
         self.requests = self.requests.saturating_add(1);
         self.last = self.last.max(tx.end);
-        self.end = self.end.max(tx.end);
         self.failures =
-            self.failures.saturating_add(u64::from(sighting.outcome == Outcome::Failure));
+            self.failures.saturating_add(u32::from(sighting.outcome == Outcome::Failure));
         let request = tx.request.as_ref();
         self.bytes_in = self.bytes_in.saturating_add(request.map_or(0, |r| r.body_bytes));
         let out = tx.response.as_ref().map_or(0, |response| response.body_bytes);
         self.bytes_out = self.bytes_out.saturating_add(out);
         note(&mut self.addresses, ip, ADDRESSES_MAX);
-        if let Some(agent) = request.and_then(|request| request.user_agent.as_deref())
-            && !self.agents.iter().any(|known| **known == *agent)
+        if let Some(agent) = request.and_then(|request| request.user_agent.as_ref())
+            && !self.agents.contains(agent)
         {
-            note(&mut self.agents, agent.into(), AGENTS_MAX);
+            note(&mut self.agents, Arc::clone(agent), AGENTS_MAX);
         }
         let known = self.services.iter_mut().find(|(name, _)| *name == sighting.service);
         if let Some((_, count)) = known {
@@ -201,7 +201,7 @@ impl Open {
     pub(crate) fn annotate(&mut self, anomaly: f64, alert: Option<&'static str>) {
         self.anomaly = self.anomaly.max(anomaly);
         if let Some(alert) = alert {
-            note(&mut self.alerts, alert, ALERTS_MAX);
+            note(&mut self.alerts.get_or_insert_default().0, alert, ALERTS_MAX);
         }
     }
 
@@ -209,7 +209,8 @@ impl Open {
     pub(crate) fn close(mut self, closed: Closed) -> SessionRecord {
         self.addresses.sort_unstable();
         self.agents.sort_unstable();
-        self.alerts.sort_unstable();
+        let mut alerts = self.alerts.take().unwrap_or_default().0;
+        alerts.sort_unstable();
         let service = self
             .services
             .iter()
@@ -226,14 +227,14 @@ impl Open {
             actor: (*self.actor).clone(),
             service,
             start: self.start,
-            end: self.end,
+            end: self.last,
             closed,
-            requests: self.requests,
-            failures: self.failures,
+            requests: u64::from(self.requests),
+            failures: u64::from(self.failures),
             bytes_in: self.bytes_in,
             bytes_out: self.bytes_out,
             addresses: self.addresses,
-            user_agents: self.agents.into_iter().map(String::from).collect(),
+            user_agents: self.agents.iter().map(|agent| agent.to_string()).collect(),
             endpoints,
             sequence: self
                 .steps
@@ -248,15 +249,21 @@ impl Open {
                 .collect(),
             sequence_cut: self.steps_cut,
             anomaly: self.anomaly,
-            alerts: self.alerts.into_iter().map(str::to_owned).collect(),
+            alerts: alerts.into_iter().map(str::to_owned).collect(),
             observed: self.observed,
         }
     }
 }
 
-fn key_of(name: &str) -> u64 {
-    FixedState::with_seed(13).hash_one(name)
+/// A hash of a name, neither of the two words below.
+fn key_of(name: &str) -> u32 {
+    let hash = FixedState::with_seed(13).hash_one(name) >> 32;
+    u32::try_from(hash).unwrap_or(1).clamp(NONE_TRIED + 1, SEVERAL_TRIED - 1)
 }
+
+/// Nobody tried to sign in, or as several.
+const NONE_TRIED: u32 = 0;
+const SEVERAL_TRIED: u32 = u32::MAX;
 
 /// Makes room for one more: exactly, as long as there is no other.
 fn spare<T>(list: &mut Vec<T>) {

@@ -170,7 +170,7 @@ mod tests {
     fn asks(proxies: &mut Proxies, peer: &str, forwarded: &[&str], agent: &str) -> String {
         let request = Request {
             forwarded: forwarded.iter().map(|ip| ip.parse().unwrap()).collect(),
-            user_agent: Some(agent.to_owned()),
+            user_agent: Some(agent.into()),
             ..Request::default()
         };
         proxies.client(peer.parse().unwrap(), &request).0.to_string()

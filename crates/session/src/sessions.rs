@@ -304,7 +304,7 @@ impl Sessions {
         match self.open.get_mut(&actor.id) {
             Some(open) => {
                 open.add(tx, sighting, actor, ip);
-                SessionRef { id: open.id, start: open.start, requests: open.requests }
+                SessionRef { id: open.id, start: open.start, requests: u64::from(open.requests) }
             }
             None => SessionRef { id: SessionId(0), start: tx.start, requests: 0 },
         }

@@ -397,7 +397,7 @@ mod tests {
         let record = told(|tx| {
             let request = tx.request.as_mut().unwrap();
             request.target = "/".to_owned() + &"a".repeat(100_000);
-            request.user_agent = Some("evil\n\u{1b}[31m\"".to_owned());
+            request.user_agent = Some("evil\n\u{1b}[31m\"".into());
         });
         assert_eq!(record["url"]["original"].as_str().unwrap().chars().count(), 2048);
         assert_eq!(record["user_agent"]["original"], "evil\n\u{1b}[31m\"");

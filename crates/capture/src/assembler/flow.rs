@@ -172,6 +172,9 @@ impl Flow {
             return;
         }
         if self.talk.is_none() && (!segment.payload.is_empty() || head.missing > 0) {
+            if matches!(segment.payload, [0x14..=0x17, 3, 0..=4, ..]) {
+                work.counters.tls = work.counters.tls.saturating_add(1);
+            }
             let talk = Conversation::new(head, self.opened, self.midstream);
             self.talk = Some(Box::new(talk));
         }
@@ -192,6 +195,20 @@ impl Flow {
         if !was_closed && own.is_closed() {
             talk.close(side, head.mark, work);
         }
+    }
+
+    /// Counts a connection of which one direction alone was seen. Who the client is is known where
+    /// HTTP was read.
+    fn count_one_way(&self, counters: &mut Counters) {
+        let side = match self.streams.each_ref().map(Stream::is_seen) {
+            [true, false] => 0,
+            [false, true] => 1,
+            _ => return,
+        };
+        let Some(client) = self.talk.as_ref().and_then(|talk| talk.client()) else { return };
+        let only =
+            if client == side { &mut counters.only_client } else { &mut counters.only_server };
+        *only = only.saturating_add(1);
     }
 
     /// Time passes: holes may have been waited for long enough.
@@ -217,6 +234,7 @@ impl Flow {
 
     /// Nothing more will come: holes are passed over, what is open is handed over.
     pub(super) fn finish(&mut self, mark: Mark, work: &mut Work<'_>) {
+        self.count_one_way(work.counters);
         let mut counters = core::mem::take(&mut work.counters.streams);
         for side in [0, 1] {
             let [low, high] = &mut self.streams;

@@ -198,6 +198,19 @@ pub struct Counters {
     pub handed_over: u64,
     /// Bytes of them that were not read, being no HTTP/1.
     pub handed_over_bytes: u64,
+    /// Connections that began with TLS.
+    pub tls: u64,
+    /// Connections of which, when they were over, bytes of the client alone had been seen.
+    pub only_client: u64,
+    /// The same, of the server alone.
+    pub only_server: u64,
+    /// At present: connections that have said nothing, those that have, and closed ones that are
+    /// remembered.
+    pub opening_now: u64,
+    /// See [`Counters::opening_now`].
+    pub open_now: u64,
+    /// See [`Counters::opening_now`].
+    pub closed_now: u64,
     /// What the streams counted.
     pub streams: StreamCounters,
 }
@@ -224,6 +237,12 @@ impl Counters {
             (&mut self.bodies_shed, other.bodies_shed),
             (&mut self.handed_over, other.handed_over),
             (&mut self.handed_over_bytes, other.handed_over_bytes),
+            (&mut self.tls, other.tls),
+            (&mut self.only_client, other.only_client),
+            (&mut self.only_server, other.only_server),
+            (&mut self.opening_now, other.opening_now),
+            (&mut self.open_now, other.open_now),
+            (&mut self.closed_now, other.closed_now),
             (&mut self.streams.retransmitted_bytes, other.streams.retransmitted_bytes),
             (&mut self.streams.out_of_order, other.streams.out_of_order),
             (&mut self.streams.overlaps_differing, other.streams.overlaps_differing),
@@ -289,6 +308,18 @@ impl Assembler {
     #[must_use]
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// What was counted, with how many connections there are at present.
+    #[must_use]
+    pub fn standing(&self) -> Counters {
+        let count = |held: usize| u64::try_from(held).unwrap_or(u64::MAX);
+        Counters {
+            opening_now: count(self.opening.len()),
+            open_now: count(self.flows.len()),
+            closed_now: count(self.closed.len()),
+            ..self.counters
+        }
     }
 
     /// Connections being followed.

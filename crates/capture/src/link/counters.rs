@@ -1,5 +1,6 @@
 //! What the links counted: each frame ends in exactly one of the outcomes.
 
+use super::TUNNELS;
 use serde::Serialize;
 
 /// What the links counted.
@@ -38,6 +39,8 @@ pub struct Counters {
     pub cut: u64,
     /// Frames with more layers than are followed.
     pub too_deep: u64,
+    /// Tunnels undone, by their place in [`TUNNELS`].
+    pub tunnels: [u64; TUNNELS.len()],
 }
 
 impl Counters {
@@ -61,6 +64,9 @@ impl Counters {
             (&mut self.cut, other.cut),
             (&mut self.too_deep, other.too_deep),
         ] {
+            *to = to.saturating_add(from);
+        }
+        for (to, from) in self.tunnels.iter_mut().zip(other.tunnels) {
             *to = to.saturating_add(from);
         }
     }

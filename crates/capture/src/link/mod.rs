@@ -365,6 +365,7 @@ impl Decoder {
         match protocol {
             17 => match udp(rest) {
                 Some((spec, layer, skip)) => {
+                    self.undone(spec);
                     path.enter(spec, rest.get(8..).unwrap_or_default());
                     ip::Ip::Next(layer, skip)
                 }
@@ -378,6 +379,7 @@ impl Decoder {
             _ if v6 && ip::is_extension(protocol) => ip::extensions(protocol, rest, 0, at, path),
             _ => match TUNNELS.iter().find(|spec| spec.protocol == Some(protocol)) {
                 Some(spec) => {
+                    self.undone(spec);
                     path.enter(spec, rest);
                     next((spec.decode)(rest))
                 }
@@ -387,6 +389,12 @@ impl Decoder {
                 }
             },
         }
+    }
+
+    /// Counts a tunnel.
+    fn undone(&mut self, spec: &TunnelSpec) {
+        let known = TUNNELS.iter().zip(&mut self.counters.tunnels);
+        known.filter(|(one, _)| one.name == spec.name).for_each(|(_, count)| one(count));
     }
 
     fn tcp(&mut self, frame: &Frame, rest: &[u8], at: usize, path: &Path) -> Option<Decoded> {

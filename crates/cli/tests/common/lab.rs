@@ -126,6 +126,42 @@ impl Lab {
     }
 }
 
+/// A folder with a little room of its own, which is given back.
+pub struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    /// Makes one of that size (`2m`), owned by a user; `None`, loudly, where that can't be done.
+    #[allow(clippy::print_stderr, reason = "a skipped test says so")]
+    pub fn mount(scratch: &Scratch, name: &str, size: &str, owner: u32) -> Option<Self> {
+        let path = scratch.path(name);
+        std::fs::create_dir_all(&path).unwrap();
+        let options = format!("size={size},uid={owner},gid={owner},mode=700");
+        let made = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
+            .arg(&path)
+            .output();
+        if made.as_ref().is_ok_and(|output| output.status.success()) {
+            return Some(Self(path));
+        }
+        assert!(std::env::var_os("STILT_NEED_NETNS").is_none(), "no mount: {made:?}");
+        eprintln!("SKIPPED: no tmpfs can be mounted here: {made:?}");
+        None
+    }
+
+    /// Gives it more room.
+    pub fn grow(&mut self, size: &str) {
+        let options = format!("remount,size={size}");
+        let done = Command::new("mount").args(["-o", &options]).arg(&self.0).status().unwrap();
+        assert!(done.success());
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
 /// A part that another process of the test plays.
 pub struct Part(Child);
 

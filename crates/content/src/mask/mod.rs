@@ -16,7 +16,7 @@ mod tests;
 mod what;
 
 use crate::bytes::{self, byte, is_uuid, length, part, prefix};
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::hash::BuildHasher;
 use foldhash::fast::RandomState;
 use keys::Keys;
@@ -103,6 +103,8 @@ pub struct Masker {
     hasher: RandomState,
     /// Marks and claims of credentials by seeded hash: a client sends the same one every time.
     credentials: HashMap<u64, (Pseudonym, Option<Arc<Jwt>>), RandomState>,
+    /// Marks made, by kind.
+    made: [Cell<u64>; SecretKind::ALL.len()],
 }
 
 /// Credentials whose mark and claims are remembered.
@@ -130,6 +132,18 @@ impl Masker {
             clean: RefCell::default(),
             hasher: RandomState::default(),
             credentials: HashMap::default(),
+            made: Default::default(),
+        }
+    }
+
+    /// Marks made so far, in the order of [`SecretKind::ALL`].
+    pub(crate) fn made(&self) -> [u64; SecretKind::ALL.len()] {
+        self.made.each_ref().map(Cell::get)
+    }
+
+    fn count_mark(&self, kind: SecretKind) {
+        if let Some(made) = self.made.get(kind as usize) {
+            made.set(made.get().saturating_add(1));
         }
     }
 
@@ -142,6 +156,7 @@ impl Masker {
     pub(crate) fn known(&mut self, value: &str, jwt_max: usize) -> (Pseudonym, Option<Arc<Jwt>>) {
         let hash = self.hasher.hash_one(value);
         if let Some(known) = self.credentials.get(&hash) {
+            self.count_mark(known.0.kind);
             return known.clone();
         }
         let claims = crate::jwt::decode(self, value, jwt_max).map(Arc::new);
@@ -172,6 +187,7 @@ impl Masker {
     /// The mark for `secret`, brought to the form in which equal secrets are equal.
     #[must_use]
     pub fn mark(&self, kind: SecretKind, secret: &str) -> Pseudonym {
+        self.count_mark(kind);
         let canonical: Cow<'_, str> = match kind {
             SecretKind::Email => {
                 let decoded = bytes::percent_decode(secret, false);

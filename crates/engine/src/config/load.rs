@@ -270,6 +270,24 @@ mod tests {
     }
 
     #[test]
+    fn packets_are_kept_only_where_place_size_and_time_are_given() {
+        let all = "[evidence]\nfolder = \"e\"\nsize_max = 1048576\nkeep_secs = 60\n";
+        assert!(Config::parse(Path::new("x"), all).unwrap().evidence.bounds().is_some());
+        for (text, expected) in [
+            ("folder = \"e\"", "stilt.toml:2:1: `evidence.folder` is given without `evidence.size"),
+            ("keep_secs = 9", "stilt.toml:2:1: `evidence.keep_secs` is given without `evidence.fo"),
+            (
+                "keep_secs = 9\nsize_max = 9\nfolder = \"e\"",
+                "stilt.toml:3:1: `evidence.size_max` must be at least 1048576 (bytes)",
+            ),
+            ("keep_secs = 0", "stilt.toml:2:1: `evidence.keep_secs` must be at least 1"),
+            ("sizemax = 9", "stilt.toml:2:1: unknown key `sizemax`; did you mean `size_max`?"),
+        ] {
+            check(&format!("[evidence]\n{text}\n"), expected);
+        }
+    }
+
+    #[test]
     fn a_dismissal_of_an_unknown_rule_is_placed() {
         check(
             "[[suppress]]\nrule = \"ato\"\nreason = \"r\"\n[[suppress]]\nrule = \"atto.x\"\n\

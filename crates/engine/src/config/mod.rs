@@ -7,6 +7,8 @@ mod validate;
 pub use load::ConfigError;
 pub use schema::schema;
 
+use crate::evidence::Bounds;
+use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
@@ -48,6 +50,8 @@ pub struct Config {
     pub metrics: MetricsSettings,
     /// What is kept over restarts, where `--state` says where.
     pub state: StateSettings,
+    /// Packets that a live run keeps.
+    pub evidence: EvidenceSettings,
     /// What a run gives up once everything is open.
     pub sandbox: SandboxSettings,
 }
@@ -82,12 +86,15 @@ pub struct AlertSettings {
     pub quiet_secs: u64,
     /// Open stories kept at most.
     pub stories_max: usize,
+    /// Bytes of records that wait for each output of a live run while it takes none.
+    pub waiting_max: usize,
 }
 
 impl Default for AlertSettings {
     fn default() -> Self {
         let of = stilt_alert::Config::default();
-        Self { quiet_secs: of.alert_quiet_secs, stories_max: of.stories_max }
+        let stories_max = of.stories_max;
+        Self { quiet_secs: of.alert_quiet_secs, stories_max, waiting_max: 32 << 20 }
     }
 }
 
@@ -124,6 +131,50 @@ pub struct StateSettings {
 impl Default for StateSettings {
     fn default() -> Self {
         Self { save_secs: 60 }
+    }
+}
+
+/// `[evidence]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EvidenceSettings {
+    /// Folder in which `watch` keeps packets. Default: none are kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folder: Option<PathBuf>,
+    /// Bytes on disk at most, but for what alerts hold. There is no default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size_max: Option<u64>,
+    /// Seconds that packets are kept at most, but for what alerts hold. There is no default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_secs: Option<u64>,
+    /// Bytes on disk at most of what alerts hold beyond that.
+    pub pinned_max: u64,
+    /// Seconds that it is held after an alert was told last.
+    pub pinned_keep_secs: u64,
+}
+
+impl Default for EvidenceSettings {
+    fn default() -> Self {
+        Self {
+            folder: None,
+            size_max: None,
+            keep_secs: None,
+            pinned_max: 1 << 30,
+            pinned_keep_secs: 30 * 24 * 3600,
+        }
+    }
+}
+
+impl EvidenceSettings {
+    /// The folder and how much is kept there; `None` where nothing is.
+    pub(crate) fn bounds(&self) -> Option<(PathBuf, Bounds)> {
+        let bounds = Bounds {
+            size_max: self.size_max?,
+            keep: Duration::from_secs(self.keep_secs?),
+            pinned_max: self.pinned_max,
+            pinned_keep: Duration::from_secs(self.pinned_keep_secs),
+        };
+        Some((self.folder.clone()?, bounds))
     }
 }
 
@@ -188,14 +239,15 @@ impl Config {
             .collect()
     }
 
-    /// `stilt.config`: digest of all that can change a verdict; the place of the key, the sandbox
-    /// when the state is saved and who is shown the metrics can't.
+    /// `stilt.config`: digest of all that can change a verdict; the place of the key, the sandbox,
+    /// when the state is saved, which packets are kept and who is shown the metrics can't.
     #[must_use]
     pub fn digest(&self) -> String {
         let mut shown = self.clone();
         shown.privacy.key_file = None;
         shown.sandbox = SandboxSettings::default();
         shown.state = StateSettings::default();
+        shown.evidence = EvidenceSettings::default();
         shown.metrics = MetricsSettings::default();
         let digest = Sha256::digest(shown.to_toml().as_bytes());
         let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -223,6 +275,7 @@ mod tests {
         assert_eq!(of(""), of("[privacy]\nkey_file = \"/elsewhere/key\"\n"));
         assert_eq!(of(""), of("[sandbox]\nenabled = false\nuser = \"nobody\"\n"));
         assert_eq!(of(""), of("[state]\nsave_secs = 5\n"));
+        assert_eq!(of(""), of("[evidence]\npinned_keep_secs = 5\n"));
         assert_ne!(of(""), of("[identity]\nsession_idle_secs = 60\n"));
         assert!(of("").starts_with("sha256:") && of("").len() == 71);
     }

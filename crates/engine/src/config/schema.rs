@@ -15,6 +15,8 @@ pub fn schema() -> Value {
     shown.privacy.key_file = Some("key".into());
     shown.sandbox.user = Some("nobody".into());
     shown.metrics.listen = Some("9464".into());
+    (shown.evidence.folder, shown.evidence.size_max) = (Some("evidence".into()), Some(1 << 30));
+    shown.evidence.keep_secs = Some(86_400);
     shown.ai.prices = Some("prices.toml".into());
     shown.assets.file = Some("assets.csv".into());
     let defaults = serde_json::to_value(&shown).unwrap_or_default();
@@ -34,11 +36,18 @@ pub fn schema() -> Value {
             );
             privacy.insert("key_file".into(), json!({"type": "string"}));
         }
-        let texts =
-            [("sandbox", "user"), ("metrics", "listen"), ("ai", "prices"), ("assets", "file")];
-        for (section, key) in texts {
-            if let Some(schema) = schema_of(root, section, key) {
-                *schema = json!({"type": "string"});
+        // What is shown of them is no default.
+        for (section, key) in [
+            ("sandbox", "user"),
+            ("metrics", "listen"),
+            ("ai", "prices"),
+            ("assets", "file"),
+            ("evidence", "folder"),
+            ("evidence", "size_max"),
+            ("evidence", "keep_secs"),
+        ] {
+            if let Some(schema) = schema_of(root, section, key).and_then(Value::as_object_mut) {
+                schema.remove("default");
             }
         }
     }

@@ -30,6 +30,7 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
         }
         return Err(Wrong { key, message: error.to_string() });
     }
+    evidence(config)?;
     if let Some(Err(text)) = config.metrics.listen.as_deref().map(crate::metrics::parse) {
         return Err(wrong(&["metrics", "listen"], &format!(": {text}")));
     }
@@ -52,6 +53,34 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
     }
     Ok(())
 }
+
+/// Packets are kept only where it is said where, how many and for how long.
+fn evidence(config: &Config) -> Result<(), Wrong> {
+    let kept = &config.evidence;
+    let given = [
+        ("folder", kept.folder.is_some()),
+        ("size_max", kept.size_max.is_some()),
+        ("keep_secs", kept.keep_secs.is_some()),
+    ];
+    let missing = given.iter().find(|(_, given)| !given);
+    if let (Some((missing, _)), Some((given, _))) = (missing, given.iter().find(|one| one.1)) {
+        return Err(wrong(
+            &["evidence", given],
+            &format!(
+                "is given without `evidence.{missing}`; packets are kept where there are \
+                 `folder`, `size_max` (bytes) and `keep_secs`"
+            ),
+        ));
+    }
+    if kept.size_max.is_some_and(|size| size < EVIDENCE_MIN) {
+        let text = format!("must be at least {EVIDENCE_MIN} (bytes)");
+        return Err(wrong(&["evidence", "size_max"], &text));
+    }
+    Ok(())
+}
+
+/// Bytes below which a ring would hold next to nothing.
+const EVIDENCE_MIN: u64 = 1 << 20;
 
 fn wrong(key: &[&str], message: &str) -> Wrong {
     Wrong {

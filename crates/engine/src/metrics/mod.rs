@@ -5,6 +5,7 @@
 //! connection, of bounded size and time. What it shows is made once a second of packet time; a
 //! scrape looks at nothing else. Answers are written by `write`: what sends is forbidden here.
 
+mod histogram;
 mod text;
 
 pub(crate) use text::Standing;

@@ -3,10 +3,17 @@
 //! No label names a user, a client or anything else that traffic chooses: what the labels can be
 //! is bounded by configuration and program.
 
+use super::histogram;
+use crate::evidence::Kept;
 use core::fmt::Write;
+use core::time::Duration;
 use stilt_alert::Counts;
+use stilt_capture::link::TUNNELS;
 use stilt_capture::source::Losses;
 use stilt_capture::{assembler, link};
+use stilt_detect::Took;
+use stilt_inventory as inventory;
+use stilt_model::SecretKind;
 
 /// How things stand.
 pub(crate) struct Standing<'a> {
@@ -16,12 +23,17 @@ pub(crate) struct Standing<'a> {
     pub(crate) shed: crate::shed::Shed,
     pub(crate) links: &'a link::Counters,
     pub(crate) flows: &'a assembler::Counters,
+    pub(crate) content: &'a stilt_content::Counts,
+    /// How long each detection took.
+    pub(crate) took: &'a [(&'static str, &'a Took)],
+    pub(crate) baseline_age: Option<Duration>,
+    /// Packets that are kept, where some are.
+    pub(crate) evidence: Option<Kept>,
     pub(crate) alerts: &'a Counts,
     pub(crate) transactions: u64,
-    pub(crate) bodies_cut: u64,
     pub(crate) sessions: u64,
     pub(crate) sessions_evicted: u64,
-    pub(crate) endpoints: u64,
+    pub(crate) endpoints: inventory::Counters,
     /// Of each output: where it goes, bytes that wait, records that were lost.
     pub(crate) outputs: &'a [(String, u64, u64)],
     pub(crate) memory: u64,
@@ -37,9 +49,16 @@ impl Standing<'_> {
     /// All figures.
     pub(crate) fn text(&self) -> String {
         let mut out = String::with_capacity(8192);
-        for family in [self.capture(), self.protocols(), self.judged()].into_iter().flatten() {
+        let families = [self.capture(), self.flows(), self.protocols(), self.judged()];
+        for family in families.into_iter().flatten() {
             family.write(&mut out);
         }
+        histogram::write(
+            &mut out,
+            "stilt_detector_eval_seconds",
+            "Time that detections take for a transaction; one in 64 is measured.",
+            self.took,
+        );
         out
     }
 
@@ -91,6 +110,16 @@ impl Standing<'_> {
                 ],
             ),
             Family(
+                "stilt_decap_total",
+                "counter",
+                "Tunnels undone.",
+                TUNNELS
+                    .iter()
+                    .zip(self.links.tunnels)
+                    .map(|(spec, count)| (vec![("proto", spec.name)], count))
+                    .collect(),
+            ),
+            Family(
                 "stilt_memory_bytes",
                 "gauge",
                 "Memory in use.",
@@ -99,12 +128,37 @@ impl Standing<'_> {
         ]
     }
 
-    fn protocols(&self) -> Vec<Family<'_>> {
+    fn flows(&self) -> Vec<Family<'_>> {
         let flows = self.flows;
-        let messages = |dir, count| (vec![("version", "1"), ("dir", dir)], count);
         let one = |value| vec![(Vec::new(), value)];
         let by = |reason, count| (vec![("reason", reason)], count);
+        let state = |state, count| (vec![("state", state)], count);
+        let way = |dir, count| (vec![("dir", dir)], count);
         vec![
+            Family(
+                "stilt_tcp_flows",
+                "gauge",
+                "Connections at present: of which the handshake alone was seen, that have said \
+                 something, and that were closed a short while ago.",
+                vec![
+                    state("opening", flows.opening_now),
+                    state("open", flows.open_now),
+                    state("closed", flows.closed_now),
+                ],
+            ),
+            Family(
+                "stilt_tcp_oneway_flows_total",
+                "counter",
+                "Connections with HTTP of which one direction alone was seen, by that direction.",
+                vec![way("request", flows.only_client), way("response", flows.only_server)],
+            ),
+            // Nothing is decrypted yet.
+            Family(
+                "stilt_tls_flows_total",
+                "counter",
+                "Connections that began with TLS.",
+                vec![(vec![("status", "unsupported")], flows.tls)],
+            ),
             Family("stilt_tcp_flows_total", "counter", "Connections seen.", one(flows.flows)),
             Family(
                 "stilt_tcp_flows_evicted_total",
@@ -128,6 +182,15 @@ impl Standing<'_> {
                 "Copies of segments, made by mirroring.",
                 one(flows.duplicates),
             ),
+        ]
+    }
+
+    fn protocols(&self) -> Vec<Family<'_>> {
+        let flows = self.flows;
+        let messages = |dir, count| (vec![("version", "1"), ("dir", dir)], count);
+        let by = |reason, count| (vec![("reason", reason)], count);
+        let [requests, responses] = self.content.cut;
+        vec![
             Family(
                 "stilt_http_messages_total",
                 "counter",
@@ -149,8 +212,18 @@ impl Standing<'_> {
             Family(
                 "stilt_body_truncated_total",
                 "counter",
-                "Transactions with a body of which a part only was kept.",
-                one(self.bodies_cut),
+                "Messages with a body of which a part only was kept.",
+                vec![(vec![("dir", "request")], requests), (vec![("dir", "response")], responses)],
+            ),
+            Family(
+                "stilt_redactions_total",
+                "counter",
+                "Marks made in place of secrets and personal data.",
+                SecretKind::ALL
+                    .iter()
+                    .zip(self.content.marks)
+                    .map(|(kind, count)| (vec![("kind", kind.name())], count))
+                    .collect(),
             ),
         ]
     }
@@ -173,7 +246,39 @@ impl Standing<'_> {
                 "Sessions ended because the table was full.",
                 vec![(vec![("reason", "full")], self.sessions_evicted)],
             ),
-            Family("stilt_endpoints_known", "gauge", "Endpoints known.", one(self.endpoints)),
+            Family(
+                "stilt_endpoints_known",
+                "gauge",
+                "Endpoints that are known, and those that went into the template of another.",
+                vec![
+                    (vec![("state", "known")], self.endpoints.endpoints),
+                    (vec![("state", "merged")], self.endpoints.merged),
+                ],
+            ),
+            Family(
+                "stilt_baseline_age_seconds",
+                "gauge",
+                "Packet time since the model of sessions was fitted or loaded.",
+                self.baseline_age
+                    .iter()
+                    .map(|age| (vec![("endpoint_class", "all")], age.as_secs()))
+                    .collect(),
+            ),
+            Family(
+                "stilt_evidence_bytes",
+                "gauge",
+                "Packets that are kept, with states: in the ring, and for alerts beyond it.",
+                (self.evidence.iter())
+                    .flat_map(|kept| [("ring", kept.ring), ("pinned", kept.pinned)])
+                    .map(|(pool, bytes)| (vec![("pool", pool)], bytes))
+                    .collect(),
+            ),
+            Family(
+                "stilt_evidence_dropped_total",
+                "counter",
+                "Packets that were to be kept and were not.",
+                self.evidence.iter().map(|kept| (Vec::new(), kept.lost)).collect(),
+            ),
             Family(
                 "stilt_alerts_total",
                 "counter",
@@ -249,14 +354,18 @@ mod tests {
             }
             if let Some(head) = line.strip_prefix("# TYPE ") {
                 let kind = head.strip_prefix(&family).unwrap().trim();
-                assert!(["counter", "gauge"].contains(&kind), "{line}");
+                assert!(["counter", "gauge", "histogram"].contains(&kind), "{line}");
                 assert_eq!(kind == "counter", family.ends_with("_total"), "{line}");
                 continue;
             }
             let (series, value) = line.rsplit_once(' ').unwrap();
-            value.parse::<u64>().unwrap();
+            value.parse::<f64>().unwrap();
             assert!(seen.insert(series.to_owned()), "twice: {line}");
             let labels = series.strip_prefix(&family).unwrap();
+            let labels = ["_bucket", "_sum", "_count"]
+                .iter()
+                .find_map(|part| labels.strip_prefix(part))
+                .unwrap_or(labels);
             let inside = labels.strip_prefix('{').map(|rest| rest.strip_suffix('}').unwrap());
             // What is between quotes, escapes apart, holds no quote.
             let plain = inside.unwrap_or_default().replace("\\\\", "").replace("\\\"", "");
@@ -269,12 +378,43 @@ mod tests {
         seen.len()
     }
 
+    const CONTRACT: &[(&str, &str)] = &[
+        ("stilt_capture_packets_total", "source"),
+        ("stilt_capture_dropped_total", "stage"),
+        ("stilt_decap_total", "proto"),
+        ("stilt_decap_errors_total", "reason"),
+        ("stilt_tcp_flows", "state"),
+        ("stilt_tcp_gap_bytes_total", ""),
+        ("stilt_tcp_duplicate_segments_total", ""),
+        ("stilt_tcp_oneway_flows_total", "dir"),
+        ("stilt_tls_flows_total", "status"),
+        ("stilt_http_messages_total", "version"),
+        ("stilt_http_unpaired_total", "reason"),
+        ("stilt_http_bypassed_total", "reason"),
+        ("stilt_body_truncated_total", "dir"),
+        ("stilt_sessions_active", ""),
+        ("stilt_sessions_evicted_total", "reason"),
+        ("stilt_endpoints_known", "state"),
+        ("stilt_detector_eval_seconds", "detector"),
+        ("stilt_alerts_total", "detector"),
+        ("stilt_alerts_suppressed_total", "reason"),
+        ("stilt_baseline_age_seconds", "endpoint_class"),
+        ("stilt_output_queue_depth", "sink"),
+        ("stilt_output_failures_total", "sink"),
+        ("stilt_shed_total", "class"),
+        ("stilt_redactions_total", "kind"),
+        ("stilt_memory_bytes", "pool"),
+        ("stilt_build_info", "version"),
+    ];
+
     #[test]
     fn the_text_is_one_that_prometheus_reads_whatever_a_user_wrote() {
         let mut alerts = Counts::default();
         alerts.raised.insert(("ato.brute_force".to_owned(), Severity::High), 3);
         alerts.suppressed.insert("our \"own\" scanner\\\nreally".to_owned(), 2);
         let outputs = [("/var/log/a b".to_owned(), 7, 0)];
+        let mut took = Took { nanos: 1_500_000, ..Took::default() };
+        (took.classes[0], took.classes[3], took.classes[7]) = (5, 2, 1);
         let text = Standing {
             source: "eth1,eth2",
             losses: Losses { packets: 9, kernel: 1, ..Losses::default() },
@@ -283,10 +423,13 @@ mod tests {
             flows: &assembler::Counters::default(),
             alerts: &alerts,
             transactions: 4,
-            bodies_cut: 0,
             sessions: 1,
             sessions_evicted: 0,
-            endpoints: 2,
+            endpoints: inventory::Counters::default(),
+            content: &stilt_content::Counts::default(),
+            took: &[("ato.brute_force", &took)],
+            baseline_age: Some(Duration::from_secs(90)),
+            evidence: Some(Kept::default()),
             outputs: &outputs,
             memory: 1 << 20,
         }
@@ -299,8 +442,26 @@ mod tests {
             "stilt_alerts_total{detector=\"ato.brute_force\",severity=\"high\"} 3",
             "stilt_alerts_suppressed_total{reason=\"our \\\"own\\\" scanner\\\\\\nreally\"} 2",
             "stilt_output_queue_depth{sink=\"/var/log/a b\"} 7",
+            "stilt_baseline_age_seconds{endpoint_class=\"all\"} 90",
+            "stilt_detector_eval_seconds_bucket{detector=\"ato.brute_force\",le=\"0.0001\"} 5",
+            "stilt_detector_eval_seconds_bucket{detector=\"ato.brute_force\",le=\"0.001\"} 7",
+            "stilt_detector_eval_seconds_bucket{detector=\"ato.brute_force\",le=\"+Inf\"} 8",
+            "stilt_detector_eval_seconds_sum{detector=\"ato.brute_force\"} 0.0015",
+            "stilt_detector_eval_seconds_count{detector=\"ato.brute_force\"} 8",
         ] {
             assert!(text.lines().any(|one| one == line), "{line}\n{text}");
+        }
+        // What scripts and dashboards are written against.
+        for (family, label) in CONTRACT {
+            let series = text.lines().filter(|line| !line.starts_with('#')).any(|line| {
+                let rest = line.strip_prefix(family);
+                let rest = rest.map(|rest| rest.strip_prefix("_bucket").unwrap_or(rest));
+                rest.is_some_and(|rest| match *label {
+                    "" => rest.starts_with([' ', '{']),
+                    label => rest.starts_with('{') && rest.contains(&format!("{label}=\"")),
+                })
+            });
+            assert!(series, "{family}{{{label}}}\n{text}");
         }
     }
 }

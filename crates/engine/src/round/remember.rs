@@ -2,6 +2,7 @@
 
 use super::Round;
 use crate::error::Error;
+use crate::evidence::WITHIN;
 use crate::state::{Parts, Store};
 use stilt_model::Timestamp;
 use stilt_model::saved::{Remember, Unfit};
@@ -32,6 +33,8 @@ impl Round {
 
     /// Takes what was remembered. A part that this version can't read is begun anew, and told.
     pub(super) fn recall(&mut self, mut parts: Parts) {
+        let within = parts.remove(WITHIN).and_then(|bytes| bytes.try_into().ok());
+        self.within = within.map(|nanos| Timestamp::from_nanos(i64::from_le_bytes(nanos)));
         let mut anew = Vec::new();
         let mut take = |name: &'static str, read: &mut dyn FnMut(&[u8]) -> Result<(), Unfit>| {
             if parts.remove(name).is_some_and(|memory| read(&memory).is_err()) {
@@ -66,7 +69,7 @@ impl Round {
         let Some(mut store) = self.store.take() else { return };
         if store.is_due(now) {
             let told = match self.memory() {
-                Ok(parts) => store.save(now, &parts),
+                Ok(parts) => store.save(now, parts),
                 Err(error) => Some(format!("the state can't be saved: {error}; please report it")),
             };
             self.told.extend(told);
@@ -83,7 +86,7 @@ impl Round {
     }
 
     /// The folder of the state, with what is in it.
-    pub(super) fn keep(&mut self, store: Store, parts: Option<Parts>) {
+    pub(super) fn keep_state(&mut self, store: Store, parts: Option<Parts>) {
         self.store = Some(store);
         if let Some(parts) = parts {
             self.recall(parts);

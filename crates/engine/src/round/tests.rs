@@ -2,6 +2,7 @@
 
 use super::Round;
 use crate::config::Config;
+use crate::evidence::WITHIN;
 use crate::front::Front;
 use crate::intake::Intake;
 use crate::load::Load;
@@ -89,6 +90,56 @@ fn run(told: &Told, restarts: &[usize]) -> [String; 3] {
         }
     }
     written
+}
+
+/// What a run tells that begins at `from`: with all before it, passed over by the state of then.
+fn after(told: &Told, from: Tick) -> (String, String) {
+    let scratch = Scratch::new("within");
+    let begin = |alerts: &str| {
+        let lines = |name: &str| Target::Lines(scratch.path(name).to_str().unwrap().to_owned());
+        let options =
+            Options { alerts: lines(alerts), transactions: lines("t"), ..Options::default() };
+        (Round::new(&Config::default(), &options, &Key::new(KEY)).unwrap(), options)
+    };
+    let go = |round: &mut Round, upto: Option<Tick>| {
+        let early = |tick: &&Tick| upto.is_none_or(|upto| tick.time <= upto.time);
+        let mut ticks = told.ticks.iter().take_while(early).copied().peekable();
+        for tx in &told.transactions {
+            if upto.is_some_and(|upto| tx.order.packet >= upto.packet) {
+                break;
+            }
+            let due = core::iter::from_fn(|| ticks.next_if(|tick| tick.packet <= tx.order.packet));
+            round.take(&mut vec![tx.clone()], due).unwrap();
+        }
+        round.take(&mut Vec::new(), ticks).unwrap();
+    };
+    let (mut round, _) = begin("first");
+    go(&mut round, Some(from));
+    let mut parts = round.memory().unwrap();
+    parts.insert(WITHIN.to_owned(), from.time.nanos().to_le_bytes().to_vec());
+    round.flush().unwrap();
+    let before = std::fs::read_to_string(scratch.path("first")).unwrap();
+    let (mut round, options) = begin("second");
+    round.recall(parts);
+    go(&mut round, None);
+    round.finish(&options, told.end.time, &mut Summary::default()).unwrap();
+    (before, std::fs::read_to_string(scratch.path("second")).unwrap())
+}
+
+#[test]
+fn what_a_state_holds_of_the_packets_before_it_is_passed_over() {
+    let mut second = 0;
+    for fixture in fixtures() {
+        let told = told(&fixture);
+        let whole = &run(&told, &[])[0];
+        for part in [1, 2] {
+            let from = told.ticks[told.ticks.len() * part / 3];
+            let (before, after) = after(&told, from);
+            assert_eq!(&format!("{before}{after}"), whole, "{}: {from:?}", fixture.display());
+            second += after.lines().count();
+        }
+    }
+    assert!(second > 0);
 }
 
 fn fixtures() -> Vec<PathBuf> {

@@ -6,12 +6,13 @@
 
 mod file;
 
-pub(crate) use file::Parts;
+pub(crate) use file::{Parts, encode};
 
 use crate::error::{Error, plain};
+use crate::private;
 use core::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
@@ -36,10 +37,10 @@ pub(crate) struct Store {
     _lock: File,
 }
 
-/// Writes states as they come.
+/// Seals and writes states as they come.
 struct Writer {
-    orders: Sender<Vec<u8>>,
-    done: Receiver<io::Result<()>>,
+    orders: Sender<(Timestamp, Parts)>,
+    done: Receiver<Result<(), String>>,
     thread: JoinHandle<()>,
 }
 
@@ -54,13 +55,11 @@ impl Store {
         every: Duration,
     ) -> Result<(Self, Option<Parts>), Error> {
         let wrong = |path: &Path, why: String| Error::State { path: path.to_owned(), why };
-        make_folder(folder).map_err(|error| wrong(folder, plain(&error)))?;
+        private::make_folder(folder).map_err(|error| wrong(folder, plain(&error)))?;
         let path = folder.join(LOCK);
-        let lock = private().create(true).truncate(false).open(&path);
-        let lock = lock.map_err(|error| wrong(&path, plain(&error)))?;
-        if !hold(&lock) {
-            return Err(wrong(folder, "in use by another run; name another folder".to_owned()));
-        }
+        let lock = private::hold(&path).map_err(|error| wrong(&path, plain(&error)))?;
+        let in_use = || wrong(folder, "in use by another run; name another folder".to_owned());
+        let lock = lock.ok_or_else(in_use)?;
         let path = folder.join(FILE);
         let parts = match read(&path) {
             Ok(bytes) => Some(file::decode(key, bytes).map_err(|why| wrong(&path, why))?.1),
@@ -71,12 +70,12 @@ impl Store {
         Ok((Self { folder, key, every, last: None, writer: None, _lock: lock }, parts))
     }
 
-    /// Reads the state in a folder, which stays as it is.
+    /// Reads the state in a folder, or a state file, which stays as it is.
     ///
     /// # Errors
     /// There is none, or it is damaged or of another make.
-    pub(crate) fn peek(folder: &Path, key: &Key) -> Result<Parts, Error> {
-        let path = folder.join(FILE);
+    pub(crate) fn peek(place: &Path, key: &Key) -> Result<Parts, Error> {
+        let path = if place.is_file() { place.to_owned() } else { place.join(FILE) };
         let wrong = |why: String| Error::State { path: path.clone(), why };
         let bytes = read(&path).map_err(|error| wrong(plain(&error)))?;
         file::decode(key, bytes).map(|(_, parts)| parts).map_err(wrong)
@@ -88,21 +87,21 @@ impl Store {
     /// It could not.
     pub(crate) fn check(folder: &Path) -> Result<(), Error> {
         let draft = folder.join(DRAFT);
-        let tried = private().create(true).truncate(true).open(&draft);
+        let tried = private::file().create(true).truncate(true).open(&draft);
         let tried = tried.and_then(|_| fs::remove_file(&draft));
         tried.map_err(|error| Error::State { path: folder.to_owned(), why: plain(&error) })
     }
 
     /// Lets states be written by a thread of its own.
     pub(crate) fn start(&mut self) -> Result<(), Error> {
-        let (orders, taken) = bounded::<Vec<u8>>(0);
+        let (orders, taken) = bounded::<(Timestamp, Parts)>(0);
         let (told, done) = bounded(1);
-        let folder = self.folder.clone();
+        let (folder, key) = (self.folder.clone(), self.key.clone());
         let thread = thread::Builder::new()
             .name("state".to_owned())
             .spawn(move || {
-                for bytes in taken {
-                    if told.send(write(&folder, &bytes)).is_err() {
+                for (at, parts) in taken {
+                    if told.send(seal_and_write(&folder, &key, at, &parts)).is_err() {
                         return;
                     }
                 }
@@ -122,22 +121,18 @@ impl Store {
         due
     }
 
-    /// Saves, as far as it can be done; gives what there is to tell.
-    pub(crate) fn save(&mut self, now: Timestamp, parts: &Parts) -> Option<String> {
+    /// Saves, as far as it can be done; gives what there is to tell. Only what is remembered is
+    /// written down by who calls: it is sealed where it is written.
+    pub(crate) fn save(&mut self, now: Timestamp, parts: Parts) -> Option<String> {
         let path = self.folder.join(FILE);
-        let failed = |error: io::Error| {
-            format!("{}: {}; the state is saved again later", path.display(), plain(&error))
-        };
-        let bytes = match file::encode(&self.key, now, parts) {
-            Ok(bytes) => bytes,
-            Err(why) => return Some(format!("{}: {why}", path.display())),
-        };
+        let failed =
+            |why: String| format!("{}: {why}; the state is saved again later", path.display());
         let Some(writer) = &self.writer else {
-            return write(&self.folder, &bytes).err().map(failed);
+            return seal_and_write(&self.folder, &self.key, now, &parts).err().map(failed);
         };
         let before = writer.done.try_recv().ok().and_then(Result::err).map(failed);
         // The thread waits for what is next unless it is still at what was before.
-        let late = writer.orders.try_send(bytes).is_err();
+        let late = writer.orders.try_send((now, parts)).is_err();
         before.or_else(|| {
             late.then(|| {
                 format!("{}: the disk is slow; a save of the state is left out", path.display())
@@ -155,36 +150,13 @@ impl Store {
             let _ = thread.join();
         }
         let failed = |why: String| Error::State { path: self.folder.join(FILE), why };
-        let bytes = file::encode(&self.key, now, parts).map_err(failed)?;
-        write(&self.folder, &bytes).map_err(|error| failed(plain(&error)))
+        seal_and_write(&self.folder, &self.key, now, parts).map_err(failed)
     }
 }
 
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-}
-
-fn make_folder(folder: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
-}
-
-/// Whether the folder is ours now: two that write one state would undo each other's.
-fn hold(lock: &File) -> bool {
-    #[cfg(target_os = "linux")]
-    return rustix::fs::flock(lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_ok();
-    #[cfg(not(target_os = "linux"))]
-    {
-        let _ = lock;
-        true
-    }
+fn seal_and_write(folder: &Path, key: &Key, at: Timestamp, parts: &Parts) -> Result<(), String> {
+    let bytes = encode(key, at, parts)?;
+    write(folder, &bytes).map_err(|error| plain(&error))
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
@@ -207,7 +179,7 @@ fn write(folder: &Path, bytes: &[u8]) -> io::Result<()> {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let mut file = private().create_new(true).open(&draft)?;
+        let mut file = private::file().create_new(true).open(&draft)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&draft, folder.join(FILE))?;
@@ -243,12 +215,12 @@ mod tests {
         let at = Timestamp::from_secs;
         let due: Vec<bool> = [0, 59, 60, 61, 120].map(|now| store.is_due(at(now))).into();
         assert_eq!(due, [false, false, true, false, true]);
-        assert_eq!(store.save(at(0), &parts(1)), None);
+        assert_eq!(store.save(at(0), parts(1)), None);
         store.start().unwrap();
         // The thread may not have come round to wait yet.
         let begun = (0..2000).any(|_| {
             thread::sleep(Duration::from_millis(1));
-            store.save(at(60), &parts(2)).is_none()
+            store.save(at(60), parts(2)).is_none()
         });
         assert!(begun);
         store.finish(at(90), &parts(3)).unwrap();

@@ -5,7 +5,7 @@ use crate::squeeze::{self, Squeezed};
 use stilt_model::{Mark, Message};
 
 /// Longest beginning of a head that is packed.
-const PACKED_MAX: usize = 2048;
+const PACKED_MAX: usize = squeeze::TEXT_MAX;
 
 /// What is known of a head that has begun, and no more.
 #[derive(Debug)]
@@ -20,6 +20,9 @@ pub struct Packed {
     loose: bool,
     known: bool,
 }
+
+/// A step of the allocator: one byte more costs 16.
+const _: () = assert!(size_of::<Packed>() <= 64);
 
 impl Parser {
     /// The parser in its small form, where it is in the middle of a head; it is used up then.

@@ -112,6 +112,11 @@ pub(super) struct Conversation {
 }
 
 impl Conversation {
+    /// The side that asks, where it is known.
+    pub(super) fn client(&self) -> Option<usize> {
+        self.client
+    }
+
     pub(super) fn new(head: &SegmentHead, opened: Timestamp, midstream: bool) -> Self {
         let around = (head.vlan_count > 0 || head.tunnel.is_some())
             .then(|| Box::new((head.vlan_tags().to_vec(), head.tunnel)));

@@ -34,8 +34,9 @@ const PATIENCE: Duration = Duration::from_millis(100);
 const CHECK: Duration = Duration::from_millis(250);
 /// What may still be on its way when a port was found empty.
 const SLACK: Duration = Duration::from_millis(500);
-/// Packets that are read so late are as bad as a buffer that is full.
-const LATE: Duration = Duration::from_secs(2);
+/// Packets that are read so late are as bad as a buffer that is full. A busy machine, or a large
+/// state that is being saved, makes them late by a second or two while there is room for many more.
+const LATE: Duration = Duration::from_secs(10);
 /// Packets taken of one port at a time.
 const TAKE: usize = 256;
 /// Packets handed over at once, and their bytes, about: enough to be worth its cost, little

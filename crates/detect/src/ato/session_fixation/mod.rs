@@ -14,7 +14,7 @@ use crate::tale::{Tale, lasting};
 use crate::tell::{self, signal};
 use crate::tokens::let_through;
 use serde::{Deserialize, Serialize};
-use stilt_model::{ActorId, CredentialKind, Evidence, Finding, Outcome, Rule, Severity, Timestamp};
+use stilt_model::{ActorId, CredentialKind, Evidence, Finding, Outcome, Rule, Severity};
 
 pub(crate) const SPEC: Spec = Spec {
     rule: Rule {
@@ -50,8 +50,8 @@ impl Default for Limits {
 #[derive(Serialize, Deserialize)]
 struct Early {
     place: Place,
-    at: Timestamp,
     client: ActorId,
+    /// Without its note: there are many of these, and few are ever told.
     first: Evidence,
 }
 
@@ -140,9 +140,8 @@ impl SessionFixation {
 fn early(context: &Context<'_>) -> Box<Early> {
     Box::new(Early {
         place: Place::of(context),
-        at: context.at(),
         client: context.seen.client,
-        first: context.evidence("the session before anybody signed in"),
+        first: context.evidence(""),
     })
 }
 
@@ -160,10 +159,11 @@ impl Fixed {
             tell::client_at(self.early.client, self.early.place.ip),
         );
         let mut tale = Tale::default();
-        for (evidence, ip) in
-            [(&self.early.first, self.early.place.ip), (&self.login, self.place.ip)]
-        {
-            tale.add_evidence(evidence.clone(), ip, context.observed(), evidence.time, true);
+        let mut first = self.early.first.clone();
+        first.note = "the session before anybody signed in".to_owned();
+        for (evidence, ip) in [(first, self.early.place.ip), (self.login.clone(), self.place.ip)] {
+            let time = evidence.time;
+            tale.add_evidence(evidence, ip, context.observed(), time, true);
         }
         tale.add(context, "the same session opens a guarded endpoint".to_owned(), true);
         tale.user(&self.user);
@@ -172,7 +172,7 @@ impl Fixed {
         finding.session = None;
         finding.outcome = Outcome::Success;
         finding.confidence = 0.85;
-        let age = lasting(self.login.time.since(self.early.at));
+        let age = lasting(self.login.time.since(self.early.first.time));
         finding.message = if planted {
             format!(
                 "{} signed in with a session that {} had {age} before",

@@ -4,16 +4,22 @@
 //! do usually. So whole connections are taken, of the alert's addresses first; what was carved is
 //! replayed at once, and where the same alert (`event.id`) does not come back, more is taken: of
 //! what others asked the same servers until then a sixteenth, a quarter, all; at last everything.
+//!
+//! Of the folder in which a live run keeps packets, those are looked through that it keeps for the
+//! alert, from the state that was saved with them ([`kept`]).
+
+mod kept;
 
 use crate::config::Config;
 use crate::error::{Error, plain};
 use crate::guard::{self, Plan, Sandbox};
-use crate::outputs::Target;
+use crate::outputs::{Sought, Target};
+use crate::private;
 use crate::run::{Options, Watcher, run};
 use foldhash::fast::FixedState;
 use serde_json::Value;
 use std::collections::{BTreeSet, HashSet};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::hash::BuildHasher;
 use std::io::{self, BufWriter, Write};
 use std::net::{IpAddr, SocketAddr};
@@ -42,15 +48,31 @@ pub enum Scope {
 pub struct Carved {
     /// `rule.id` of the alert.
     pub rule: String,
+    /// `event.id` that it comes back under.
+    pub id: String,
     /// Packets written.
     pub packets: u64,
     /// Packets that were looked through.
     pub of: u64,
     /// How much had to be taken.
     pub scope: Scope,
+    /// The state that they follow on, written beside them.
+    pub state: Option<PathBuf>,
 }
 
-/// Carves the alert `id` out of the captures of `options` into `out`.
+/// Captures in which an alert may be found, and the state before them.
+struct Case {
+    captures: Vec<PathBuf>,
+    begin_with: Option<PathBuf>,
+    sought: Sought,
+    /// The state is to be written beside what is carved.
+    with_state: bool,
+    /// Files that are kept open, so that a run that goes on can't take them away.
+    _held: Vec<File>,
+}
+
+/// Carves the alert `id` out of the captures of `options`, or out of the folder in which a live
+/// run keeps packets, into `out`.
 ///
 /// # Errors
 /// No such alert comes of these captures; it does not come back even of all packets; the run or
@@ -67,40 +89,113 @@ pub fn carve(
     if let Some(sandbox) = &options.sandbox {
         enter(options, sandbox, out)?;
     }
-    let mut find = |captures: Vec<PathBuf>, filter: Option<String>| {
-        let alerts = Target::Alert(id.to_owned());
-        let options = Options { alerts, captures, filter, sandbox: None, ..options.clone() };
-        let (summary, mut collected) = run(config, key, &options, stop, watcher)?;
+    let cases = match options.captures.as_slice() {
+        [folder] if folder.is_dir() => kept::cases(folder, id, key)?,
+        captures => vec![Case {
+            captures: captures.to_vec(),
+            begin_with: options.begin_with.clone(),
+            sought: Sought { id: id.to_owned(), story: None },
+            with_state: false,
+            _held: Vec::new(),
+        }],
+    };
+    let mut work = Work { config, key, options, stop, watcher };
+    let mut found = false;
+    for case in &cases {
+        let Some((alert, of)) = work.find(case, case.captures.clone(), true)? else { continue };
+        found = true;
+        if let Some(carved) = work.cut(case, &alert, of, out)? {
+            return Ok(carved);
+        }
+    }
+    Err(Error::Carve(if found {
+        format!(
+            "alert `{id}` does not come back, even of all packets: it rests on what is in no \
+             capture; nothing was written"
+        )
+    } else {
+        format!(
+            "no alert `{id}` comes of these captures; name all of them, and the configuration, \
+             baseline, state and key of the run that raised it"
+        )
+    }))
+}
+
+/// What carving one alert goes by.
+struct Work<'a> {
+    config: &'a Config,
+    key: &'a Key,
+    options: &'a Options,
+    stop: &'a AtomicBool,
+    watcher: &'a mut dyn Watcher,
+}
+
+impl Work<'_> {
+    /// The alert as captures tell it, and how many packets there are.
+    fn find(
+        &mut self,
+        case: &Case,
+        captures: Vec<PathBuf>,
+        filtered: bool,
+    ) -> Result<Option<(Value, u64)>, Error> {
+        let options = Options {
+            alerts: Target::Alert(case.sought.clone()),
+            captures,
+            filter: self.options.filter.clone().filter(|_| filtered),
+            begin_with: case.begin_with.clone(),
+            sandbox: None,
+            ..self.options.clone()
+        };
+        let (summary, collected) =
+            run(self.config, self.key, &options, self.stop, &mut *self.watcher)?;
         if summary.interrupted {
             return Err(Error::Carve("stopped; nothing was written".to_owned()));
         }
-        // The last time it was told it knew the most.
-        Ok((collected.alerts.pop().and_then(|line| serde_json::from_str(&line).ok()), summary))
-    };
-    let (alert, summary) = find(options.captures.clone(), options.filter.clone())?;
-    let alert: Value = alert.ok_or_else(|| {
-        Error::Carve(format!(
-            "no alert `{id}` comes of these captures; name all of them, and the configuration, \
-             baseline, state and key of the run that raised it"
-        ))
-    })?;
-    let wanted = Wanted::of(&alert);
-    let draft = Draft::beside(out)?;
-    let others = [6, 25, 100].map(Scope::Others);
-    for scope in [Scope::Addresses].into_iter().chain(others).chain([Scope::Whole]) {
-        let packets = draft.fill(config, options, &wanted, scope, stop)?;
-        let (again, _) = find(vec![draft.path.clone()], None)?;
-        let again: Option<Value> = again;
-        if again.is_some_and(|again| again["rule"]["id"] == alert["rule"]["id"]) {
-            draft.place(out)?;
-            let rule = alert["rule"]["id"].as_str().unwrap_or_default().to_owned();
-            return Ok(Carved { rule, packets, of: summary.packets, scope });
-        }
+        // The last time it was told it knew the most; one of the same id comes before others.
+        let told = collected.alerts.iter().filter_map(|line| serde_json::from_str(line).ok());
+        let told: Vec<Value> = told.collect();
+        let same = told.iter().rfind(|alert| alert["event"]["id"] == case.sought.id.as_str());
+        Ok(same.or(told.last()).map(|alert| (alert.clone(), summary.packets)))
     }
-    Err(Error::Carve(format!(
-        "alert `{id}` does not come back, even of all packets: it rests on what is in no capture; \
-         nothing was written"
-    )))
+
+    /// Takes more and more until the alert comes back; `None` where it never does.
+    fn cut(
+        &mut self,
+        case: &Case,
+        alert: &Value,
+        of: u64,
+        out: &Path,
+    ) -> Result<Option<Carved>, Error> {
+        let wanted = Wanted::of(alert);
+        let draft = Draft::beside(out)?;
+        let options = Options { captures: case.captures.clone(), ..self.options.clone() };
+        let others = [6, 25, 100].map(Scope::Others);
+        for scope in [Scope::Addresses].into_iter().chain(others).chain([Scope::Whole]) {
+            let packets = draft.fill(self.config, &options, &wanted, scope, self.stop)?;
+            let again = self.find(case, vec![draft.path.clone()], false)?;
+            let Some((again, _)) = again else { continue };
+            if again["rule"]["id"] != alert["rule"]["id"] {
+                continue;
+            }
+            let state = case.begin_with.as_ref().filter(|_| case.with_state);
+            let state = state.map(|state| beside(state, out)).transpose()?;
+            draft.place(out)?;
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let (rule, id) = (text(&again["rule"]["id"]), text(&again["event"]["id"]));
+            return Ok(Some(Carved { rule, id, packets, of, scope, state }));
+        }
+        Ok(None)
+    }
+}
+
+/// Copies the state that a capture follows on to where it is found beside it.
+fn beside(state: &Path, out: &Path) -> Result<PathBuf, Error> {
+    let place = out.with_extension("state");
+    let draft = Draft::beside(&place)?;
+    let copied = fs::read(state).and_then(|bytes| draft.open()?.write_all(&bytes));
+    copied.map_err(|error| cannot(&place, &error))?;
+    draft.place(&place)?;
+    Ok(place)
 }
 
 /// Captures are read more than once, so that they are opened after the sandbox was entered.
@@ -214,11 +309,7 @@ impl Draft {
     fn open(&self) -> io::Result<File> {
         // What an earlier run left may have another owner or mode.
         let _ = fs::remove_file(&self.path);
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.open(&self.path)
+        private::file().create_new(true).open(&self.path)
     }
 
     /// Writes the packets that are wanted, and how many.
