@@ -1,5 +1,6 @@
 //! What a user may set about alerts, and what the engine adds.
 
+use crate::assets::Assets;
 use crate::format::{self, Format};
 use crate::suppress::Suppress;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,8 @@ pub struct Config {
     pub identities: Identities,
     /// Dismissals with scope, reason and expiry.
     pub suppress: Vec<Suppress>,
+    /// Owners of services, and how much depends on them.
+    pub assets: Assets,
     /// `observer.ingress.interface.name`, for live capture.
     #[serde(skip)]
     pub interface: Option<String>,
@@ -48,6 +51,7 @@ impl Default for Config {
             stories_max: 20_000,
             identities: Identities::Clear,
             suppress: Vec::new(),
+            assets: Assets::default(),
             interface: None,
             config_digest: String::new(),
             format: format::DEFAULT,

@@ -5,6 +5,7 @@
 //! records, [`schema`] says what each record holds, and [`sink`] takes the lines away. Nothing
 //! here reads a clock or draws a number: the same findings give the same bytes.
 
+mod assets;
 pub mod community_id;
 mod config;
 pub mod format;
@@ -21,6 +22,7 @@ mod table;
 #[cfg(test)]
 mod testing;
 
+pub use assets::Assets;
 pub use config::{Config, Identities};
 pub use identity::Names;
 pub use network::Network;

@@ -16,7 +16,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use stilt_model::{
-    Finding, Key, Rule, Severity, Timestamp,
+    Asset, Finding, Key, Rule, Severity, Timestamp,
     saved::{self, Unfit},
 };
 
@@ -197,6 +197,12 @@ impl Alerts {
         (self.config.suppress, self.config.config_digest) = (suppress, config_digest);
     }
 
+    /// What is known of a service beside its traffic.
+    #[must_use]
+    pub fn asset(&self, service: &str) -> Option<&Asset> {
+        self.config.assets.of(service)
+    }
+
     /// How names may be shown, for the records that are built elsewhere.
     #[must_use]
     pub fn names(&self) -> &Names {
@@ -362,6 +368,7 @@ impl Alerts {
             finding: told,
             also: &story.also,
             rule,
+            asset: self.asset(&told.service),
             observer_name: &self.config.observer_name,
             interface: self.config.interface.as_deref(),
             config_digest: &self.config.config_digest,

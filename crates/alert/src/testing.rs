@@ -95,6 +95,7 @@ pub(crate) fn finding(rule: &'static str) -> Finding {
             source: "10.0.0.66:40112".parse().unwrap(),
             destination: "10.0.1.10:8080".parse().unwrap(),
             client: None,
+            origin: None,
             version: "1.1",
             method: "POST".to_owned(),
             host: Some("shop.internal".to_owned()),

@@ -64,7 +64,7 @@ fn main() {
     let mut floors = Floors {
         world: World::new(),
         inventory: Inventory::new(&stilt_inventory::Config::default()),
-        sessions: Sessions::new(&stilt_session::Config::default(), Key::new([7; 32])),
+        sessions: Sessions::new(&stilt_session::Config::default(), &Key::new([7; 32])),
         baseline: Baseline::new(&Config::default()),
         count: 0,
     };

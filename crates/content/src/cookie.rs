@@ -41,7 +41,7 @@ pub(crate) fn set_cookie(header: &str, now: Timestamp) -> Option<SetCookie<'_>> 
 }
 
 /// Seconds of a date as RFC 6265 §5.1.1 reads it: tokens in any order.
-fn date(text: &str) -> Option<i64> {
+pub(crate) fn date(text: &str) -> Option<i64> {
     const MONTHS: [&str; 12] =
         ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
     let (mut day, mut month, mut year, mut time) = (None, None, None, None);

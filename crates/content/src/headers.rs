@@ -149,6 +149,32 @@ pub(crate) fn forwarded(head: &Head, max: usize) -> Vec<IpAddr> {
     found
 }
 
+/// Whether a proxy says that the client's own leg is encrypted (RFC 7239 §5.4 and the names that
+/// are older).
+pub(crate) fn encrypted_before(head: &Head) -> bool {
+    const SCHEMES: &[&str] =
+        &["x-forwarded-proto", "x-forwarded-scheme", "cloudfront-forwarded-proto"];
+    const FLAGS: &[&str] = &["x-forwarded-ssl", "front-end-https"];
+    head.headers().any(|(name, value)| {
+        let one_of =
+            |names: &[&str]| names.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()));
+        let starts = |word: &[u8]| {
+            value.trim_ascii().get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word))
+        };
+        match name.first() {
+            Some(b'x' | b'X' | b'c' | b'C') if one_of(SCHEMES) => {
+                starts(b"https") || starts(b"wss")
+            }
+            Some(b'x' | b'X' | b'f' | b'F') if one_of(FLAGS) => starts(b"on"),
+            Some(b'f' | b'F') if one_of(&["forwarded"]) => {
+                let value = value.to_ascii_lowercase();
+                memchr::memmem::find(&value, b"proto=https").is_some()
+            }
+            _ => false,
+        }
+    })
+}
+
 /// An address with or without quotes, brackets and port; `unknown` and hidden names give nothing.
 fn address(node: &str) -> Option<IpAddr> {
     let node = node.trim().trim_matches('"');
@@ -205,6 +231,16 @@ pub(crate) mod tests {
         check(&[("X-Real-IP", "192.0.2.1"), ("X-Forwarded-For", "192.0.2.9")], &["192.0.2.9"]);
         check(&[("X-Real-IP", "2001:db8::2")], &["2001:db8::2"]);
         check(&[("X-Forwarded-For", "nonsense")], &[]);
+    }
+
+    #[test]
+    fn a_proxy_says_that_the_leg_before_it_is_encrypted() {
+        let check = |name: &str, value: &str| {
+            encrypted_before(&head(("GET", "/"), 0, &[("Host", "a"), (name, value)]))
+        };
+        assert!(check("X-Forwarded-Proto", "https") && check("Front-End-Https", "on"));
+        assert!(check("Forwarded", "for=1.2.3.4;proto=https"));
+        assert!(!check("X-Forwarded-Proto", "http") && !check("X-Forwarded-For", "1.2.3.4"));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use stilt_model::{Jwt, Sealed, SecretKind};
 const SEALED_MAX: usize = 8192;
 const CLAIMS_MAX: usize = 32;
 const ROLES_MAX: usize = 32;
+const AUDIENCES_MAX: usize = 8;
 const SUBJECTS: &[&str] = &[
     "sub",
     "preferred_username",
@@ -138,6 +139,7 @@ pub(crate) fn decode(masker: &mut Masker, value: &str, max: usize) -> Option<Jwt
         iss: claims.get("iss").and_then(scalar).map(|iss| clean(&iss)),
         iat: seconds(claims.get("iat")),
         exp: seconds(claims.get("exp")),
+        nbf: seconds(claims.get("nbf")),
         sealed: signature.filter(|_| value.len() <= SEALED_MAX).map(|_| Sealed::new(value)),
         signature,
         own_key,
@@ -154,6 +156,7 @@ pub(crate) fn decode(masker: &mut Masker, value: &str, max: usize) -> Option<Jwt
     roles(masker, realm, &mut jwt.roles);
     jwt.roles.sort();
     jwt.roles.dedup();
+    jwt.aud = audiences(masker, claims.get("aud"));
     let known = |name: &str| {
         matches!(name, "iss" | "iat" | "exp")
             || ROLES.contains(&name)
@@ -181,6 +184,21 @@ pub(crate) fn user(masker: &Masker, name: &str) -> String {
     } else {
         prefix(name, 128).to_owned()
     }
+}
+
+/// Whom the token is for: one name or several (RFC 7519 §4.1.3).
+fn audiences(masker: &Masker, value: Option<&Value>) -> Vec<String> {
+    let list = match value {
+        Some(Value::Array(list)) => list.as_slice(),
+        Some(one) => core::slice::from_ref(one),
+        None => &[],
+    };
+    let names = list.iter().filter_map(scalar).take(AUDIENCES_MAX);
+    let mut names: Vec<String> =
+        names.map(|name| masker.text_max(&name, 128).into_owned()).collect();
+    names.sort();
+    names.dedup();
+    names
 }
 
 fn roles(masker: &Masker, value: Option<&Value>, out: &mut Vec<String>) {
@@ -242,12 +260,17 @@ mod tests {
         let mut masker = Masker::new(Key::new([1; 32]));
         let value = token(
             r#"{"alg":"HS256","kid":"k1"}"#,
-            r#"{"sub":"alice","iat":5,"exp":9.7,"role":"admin","scope":"a b","tid":7,
+            r#"{"sub":"alice","iat":5,"exp":9.7,"nbf":4,"aud":["shop","api"],"role":"admin",
+                "scope":"a b","tid":7,
                 "mail":"a@example.com","realm_access":{"roles":["r"]}}"#,
         );
         let jwt = decode(&mut masker, &value, 16_384).unwrap();
         assert_eq!((jwt.alg.as_str(), jwt.kid.as_deref()), ("HS256", Some("k1")));
         assert_eq!((jwt.iat, jwt.exp), (Some(5), Some(9)));
+        assert_eq!(
+            (jwt.nbf, jwt.aud.as_slice()),
+            (Some(4), &["api", "shop"].map(String::from)[..])
+        );
         assert_eq!(jwt.sub.as_deref(), Some("alice"));
         assert_eq!(jwt.tenant.as_deref(), Some("7"));
         assert_eq!(jwt.roles, ["a", "admin", "b", "r"]);

@@ -213,6 +213,7 @@ impl Reader {
             forwarded: headers::forwarded(head, self.config.forwarded_max),
             forwarded_host: headers::text(head, "x-forwarded-host")
                 .and_then(|host| target::host(&self.masker, host.trim(), max)),
+            encrypted_before: headers::encrypted_before(head),
             content_type: headers::media_type(head, max).map(|media| clean(&media, max)),
             body_bytes: message.body.bytes,
             as_sent: as_sent::read(message, &self.masker, &mut self.names, max),
@@ -286,6 +287,7 @@ impl Reader {
             body_bytes: message.body.bytes,
             as_sent: as_sent::read(message, &self.masker, &mut self.names, self.config.header_max),
             start: message.start.time,
+            date: headers::text(head, "date").and_then(|date| cookie::date(&date)),
             leaves,
             leaves_cut,
             sensitive,

@@ -74,6 +74,7 @@ impl Context<'_> {
             source: self.tx.source(),
             destination: self.tx.flow.server,
             client: self.client(),
+            origin: self.seen.origin.as_deref().cloned().map(Box::new),
             version: self.tx.version.name(),
             method: request.map(|request| request.method.clone()).unwrap_or_default(),
             host: request.and_then(|request| request.host.clone()),

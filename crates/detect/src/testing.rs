@@ -18,8 +18,8 @@ use stilt_model::{
     ActorId, Finding, IdBuilder, Key, Outcome, SessionRecord, Severity, Timestamp, Transaction,
 };
 use stilt_policy::{Gate, Policies};
-use stilt_session::Sessions;
 use stilt_session::objects::Objects;
+use stilt_session::{Origins, Sessions};
 
 pub(crate) const MINUTE: f64 = 60.0;
 pub(crate) const HOUR: f64 = 3600.0;
@@ -39,6 +39,7 @@ pub(crate) struct Town {
     plan: Vec<(f64, Tx)>,
     findings: Vec<Finding>,
     ticked: i64,
+    countries: Option<fn() -> Vec<u8>>,
 }
 
 /// What was told of one actor in the end.
@@ -58,7 +59,7 @@ impl Town {
         Self {
             world: World::new(),
             inventory: Inventory::new(&stilt_inventory::Config::default()),
-            sessions: Sessions::new(&stilt_session::Config::default(), Key::new([7; 32])),
+            sessions: Sessions::new(&stilt_session::Config::default(), &Key::new([7; 32])),
             objects: Objects::new(&stilt_session::objects::Config::default()),
             gate: None,
             baseline: Baseline::new(&stilt_baseline::Config::default()),
@@ -68,7 +69,16 @@ impl Town {
             plan: Vec::new(),
             findings: Vec::new(),
             ticked: 0,
+            countries: None,
         }
+    }
+
+    /// A file says where addresses are.
+    pub(crate) fn enriched_by(&mut self, file: fn() -> Vec<u8>) {
+        let mut origins = Origins::default();
+        origins.add(file()).unwrap();
+        self.sessions.enrich(origins);
+        self.countries = Some(file);
     }
 
     /// The API is documented so.
@@ -133,6 +143,9 @@ impl Town {
         self.inventory.restore(&inventory).unwrap();
         (self.sessions, self.objects, self.baseline) =
             (fresh.sessions, fresh.objects, fresh.baseline);
+        if let Some(file) = self.countries {
+            self.enriched_by(file);
+        }
         self.sessions.restore(&sessions).unwrap();
         self.objects.restore(&objects).unwrap();
         self.baseline.restore(&baseline).unwrap();

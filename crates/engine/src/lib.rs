@@ -11,6 +11,7 @@ mod documents;
 mod error;
 mod evidence;
 mod front;
+mod given;
 pub mod guard;
 mod intake;
 mod key;

@@ -142,15 +142,17 @@ impl Round {
             stories_max: config.alerts.stories_max,
             identities: config.privacy.identities,
             suppress: config.suppress.clone(),
+            assets: crate::given::assets(&config.assets)?,
             config_digest: config.digest(),
             interface: options.live.as_ref().map(|live| live.interfaces.join(",")),
             format: options.format,
         };
         let ai = ai_of(config)?;
-        let mut sessions = Sessions::new(&config.identity, key.clone());
+        let mut sessions = Sessions::new(&config.identity, key);
         if let Some(path) = &config.identity.jwks {
             sessions.trust(&signing_keys(path)?);
         }
+        sessions.enrich(crate::given::origins(&config.enrich)?);
         let mut inventory = Inventory::new(&config.services);
         inventory.document(documents::read(&options.openapi)?);
         // What was told before a restart is kept.
@@ -259,8 +261,8 @@ impl Round {
         };
         if let Some(sink) = self.outputs.transactions() {
             let names = self.alerts.names();
-            let actor = names.actor(&seen.actor);
-            let user = seen.actor.user.as_deref().and_then(|user| names.user(user));
+            let actor = names.actor(&seen.shown);
+            let user = seen.shown.user.as_deref().and_then(|user| names.user(user));
             let mut talk = tx.talk.as_deref().map(Talk::summary);
             if let (Some(talk), Some(agent)) = (&mut talk, &agent) {
                 agent.name_in(talk);
@@ -272,6 +274,8 @@ impl Round {
                 actor: &actor,
                 user: user.as_deref(),
                 client: (seen.client_ip != tx.source().ip()).then_some(seen.client_ip),
+                origin: seen.origin.as_deref(),
+                asset: self.alerts.asset(&sighting.service),
                 anomaly: score.anomaly,
                 talk: talk.as_ref(),
             };

@@ -3,6 +3,7 @@
 use crate::actor::Actor;
 use crate::flow::Tunnel;
 use crate::id::{SessionId, TransactionId};
+use crate::origin::Origin;
 use crate::saved::{self, Word};
 use crate::talk::Summary;
 use crate::time::Timestamp;
@@ -168,6 +169,9 @@ pub struct Subject {
     pub destination: SocketAddr,
     /// Forwarded client, where a trusted peer said so.
     pub client: Option<IpAddr>,
+    /// Where the client is, as enrichment says.
+    #[serde(default)]
+    pub origin: Option<Box<Origin>>,
     /// HTTP version name.
     #[serde(deserialize_with = "saved::word")]
     pub version: Word,

@@ -33,6 +33,8 @@ pub enum Closed {
     Absolute,
     /// The table was full and it was the longest idle.
     Evicted,
+    /// Its user signed out.
+    Logout,
     /// The capture ended.
     End,
 }

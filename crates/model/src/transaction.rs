@@ -138,6 +138,12 @@ pub struct Jwt {
     /// The header brings or names a key of its own (`jwk`, `jku`, `x5u`, `x5c`; RFC 7515 §4.1).
     #[serde(skip)]
     pub own_key: bool,
+    /// `nbf`, seconds.
+    #[serde(skip)]
+    pub nbf: Option<i64>,
+    /// `aud`, sorted; at most 8.
+    #[serde(skip)]
+    pub aud: Vec<String>,
     /// The token itself, where its signature can be checked.
     #[serde(skip)]
     pub sealed: Option<Sealed>,
@@ -286,6 +292,10 @@ pub struct Request {
     /// Host that a proxy says it was asked for (`X-Forwarded-Host`), lower case.
     #[serde(skip)]
     pub forwarded_host: Option<String>,
+    /// A proxy says that the client's own leg is encrypted (`X-Forwarded-Proto: https` and the
+    /// like).
+    #[serde(skip)]
+    pub encrypted_before: bool,
     /// Media type of the body, without parameters.
     pub content_type: Option<String>,
     /// Length of the body after decoding.
@@ -331,6 +341,9 @@ pub struct Response {
     pub as_sent: Option<Box<AsSent>>,
     /// First byte of the response.
     pub start: Timestamp,
+    /// The server's own clock (`Date`, RFC 9110 §6.6.1), seconds.
+    #[serde(skip)]
+    pub date: Option<i64>,
     /// What the body says; at most 2,048.
     pub leaves: Vec<Leaf>,
     /// There were more leaves than were kept, or the body was cut.

@@ -196,6 +196,57 @@ fn names_person(leaf: &Leaf) -> bool {
     about_person && (NAMES.contains(&name.as_str()) || matches!(name.as_str(), "id" | "uuid"))
 }
 
+/// The name of a session or key that is handed out to the one who asks.
+pub(crate) fn names_own_session(name: &str) -> bool {
+    let name = plain(name);
+    let other = ["csrf", "xsrf", "reset", "invite", "verif", "confirm", "upload", "page", "share"];
+    let own = ["accesstoken", "refreshtoken", "idtoken", "session", "apikey", "jwt", "bearer"];
+    !other.iter().any(|word| name.contains(word))
+        && (own.iter().any(|word| name.contains(word)) || matches!(name.as_str(), "token" | "key"))
+}
+
+/// Whether the last part of a path asks who one is.
+pub(crate) fn is_oneself(part: &str) -> bool {
+    let part = plain(part);
+    [
+        "me",
+        "whoami",
+        "userinfo",
+        "currentuser",
+        "self",
+        "myself",
+        "session",
+        "profile",
+        "myprofile",
+        "account",
+        "myaccount",
+        "viewer",
+    ]
+    .contains(&part.as_str())
+}
+
+/// What an answer about one person calls them, by the name they sign in with.
+pub(crate) fn first_name(leaves: &[Leaf]) -> Option<String> {
+    const ORDER: [&str; 9] = [
+        "username",
+        "login",
+        "loginname",
+        "preferredusername",
+        "email",
+        "mail",
+        "userid",
+        "uid",
+        "sub",
+    ];
+    if leaves.len() > 200 || leaves.iter().any(|leaf| leaf.path.starts_with("[]")) {
+        return None;
+    }
+    let rank = |leaf: &Leaf| ORDER.iter().position(|name| *name == plain(leaf.name()));
+    let named = leaves.iter().filter(|leaf| names_person(leaf));
+    let best = named.filter_map(|leaf| Some((rank(leaf)?, leaf))).min_by_key(|(rank, _)| *rank);
+    best.and_then(|(_, leaf)| leaf.value.as_key()).filter(|name| name.len() <= NAME_MAX)
+}
+
 /// Whether an answer is about the one who is called so: it names them as the person it is about.
 pub(crate) fn is_about(leaves: &[Leaf], aliases: &[String]) -> bool {
     if leaves.len() > 200 || leaves.iter().any(|leaf| leaf.path.starts_with("[]")) {

@@ -2,7 +2,9 @@
 //! sign-in.
 
 use crate::aliases;
+use crate::carried;
 use crate::delegates::{Delegates, For};
+use crate::signatures::Signature;
 use crate::told;
 use core::hash::{BuildHasher, Hasher};
 use core::net::IpAddr;
@@ -149,12 +151,12 @@ impl Identity {
         self.principals.get(&id)
     }
 
-    /// Who sends this request; `forged`: tokens that name nobody.
+    /// Who sends this request; `tokens`: what signatures are worth. A forged one names nobody.
     pub(crate) fn who(
         &mut self,
         tx: &Transaction,
         sighting: &Sighting,
-        forged: &[Pseudonym],
+        tokens: &[(Pseudonym, Signature)],
     ) -> Who {
         let Some(request) = &tx.request else { return Who::Nobody };
         let refused = tx.status() == Some(401);
@@ -191,7 +193,8 @@ impl Identity {
             return Who::Nobody;
         }
         let service = &sighting.service;
-        let mut tokens = request.credentials.iter().filter(|c| !forged.contains(&c.mark));
+        let forged = |mark: Pseudonym| tokens.contains(&(mark, Signature::Forged));
+        let mut tokens = request.credentials.iter().filter(|c| !forged(c.mark));
         if let Some(jwt) = tokens.find_map(|c| c.jwt.as_ref())
             && let Some(subject) = &jwt.sub
         {
@@ -214,7 +217,18 @@ impl Identity {
         // The session may be a parameter of the call.
         let given = masked(request.leaves.get(..LEAVES_MAX).unwrap_or(&request.leaves));
         let bound = given.filter_map(|mark| self.bound_to(mark)).find(|id| *id != NOBODY);
-        bound.map_or(Who::Nobody, Who::Principal)
+        bound.or_else(|| self.carried(request)).map_or(Who::Nobody, Who::Principal)
+    }
+
+    /// Whose session a request carries as a value that looks like none.
+    fn carried(&self, request: &Request) -> Option<ActorId> {
+        let leaves = request.leaves.get(..LEAVES_MAX).unwrap_or(&request.leaves);
+        let keys = leaves.iter().filter_map(carried::drawn).map(|text| self.value_key(text));
+        keys.filter_map(|key| self.bound_key(key)).find(|id| *id != NOBODY)
+    }
+
+    fn value_key(&self, text: &str) -> [u64; 2] {
+        [self.hasher.hash_one(text), 0]
     }
 
     /// A credential that says who somebody is, rather than carrying a preference.
@@ -258,15 +272,23 @@ impl Identity {
     }
 
     fn bound_to(&self, mark: Pseudonym) -> Option<ActorId> {
-        self.bound.iter().find_map(|half| half.get(&mark.digest).copied())
+        self.bound_key(mark.digest)
+    }
+
+    fn bound_key(&self, key: [u64; 2]) -> Option<ActorId> {
+        self.bound.iter().find_map(|half| half.get(&key).copied())
     }
 
     fn bind(&mut self, mark: Pseudonym, id: ActorId) {
+        self.bind_key(mark.digest, id);
+    }
+
+    fn bind_key(&mut self, key: [u64; 2], id: ActorId) {
         let [young, old] = &mut self.bound;
         if young.len() >= BOUND_MAX / 2 {
             *old = core::mem::take(young);
         }
-        young.insert(mark.digest, id);
+        young.insert(key, id);
     }
 
     /// The principal of a name at a service; made where it is new.
@@ -377,6 +399,12 @@ impl Identity {
             }
             let names = self.principals.get(&id).map(|own| Arc::clone(&own.aliases));
             let own = told::places(&response.leaves, &names.unwrap_or_default());
+            for text in carried::handed_out(&response.leaves) {
+                let key = self.value_key(text);
+                // What several are given says nothing of any of them.
+                let others = self.bound_key(key).is_some_and(|other| other != id);
+                self.bind_key(key, if others { NOBODY } else { id });
+            }
             let called = aliases::of_answer(&response.leaves, &own);
             let login = sighting.login.iter().map(|login| &login.user);
             for name in called.iter().chain(login) {
@@ -388,6 +416,7 @@ impl Identity {
             }
             return Some(id);
         }
+        let who = who.or_else(|| self.told_by_answer(tx, sighting));
         let Some(id) = who else {
             // A session that is given to everybody says who nobody is, until somebody signs in with
             // it.
@@ -404,8 +433,9 @@ impl Identity {
         };
         for issued in response.issued.iter().filter(|issued| !issued.cleared) {
             // A session that goes on under a new credential.
-            let goes_on =
-                issued.kind == CredentialKind::Cookie || sighting.kind == EndpointKind::Refresh;
+            let goes_on = issued.kind == CredentialKind::Cookie
+                || sighting.kind == EndpointKind::Refresh
+                || self.is_anew(issued, id, sighting);
             if goes_on {
                 self.bind(issued.mark, id);
             }
@@ -454,6 +484,54 @@ impl Identity {
         Some(id)
     }
 
+    /// The principal that a request's credentials are bound to by now.
+    pub(crate) fn by_credential(&self, tx: &Transaction) -> Option<ActorId> {
+        let credentials = &tx.request.as_ref()?.credentials;
+        credentials.iter().find_map(|own| self.bound_to(own.mark)).filter(|id| *id != NOBODY)
+    }
+
+    /// A session or key that is handed out to one who has one: renewed, stepped up, or made by its
+    /// user. What is for somebody else (an invitation, a link to reset) is called otherwise, and
+    /// the handle of a conversation (`Mcp-Session-Id`) goes beside its user's own credential.
+    fn is_anew(&self, issued: &Issued, id: ActorId, sighting: &Sighting) -> bool {
+        let name = issued.name.rsplit('.').next().unwrap_or_default();
+        let others = issued.jwt.as_ref().and_then(|jwt| jwt.sub.as_ref()).is_some_and(|sub| {
+            let known = self.subjects.get(&(Arc::clone(&sighting.service), sub.clone()));
+            let own = self.principals.get(&id);
+            known.is_none_or(|known| *known != id)
+                && own.is_none_or(|own| own.aliases.binary_search(sub).is_err())
+        });
+        sighting.changes_state
+            && sighting.outcome == Outcome::Success
+            && !issued.name.contains("[]")
+            && !issued.name.ends_with("-session-id")
+            && aliases::names_own_session(name)
+            && !others
+            && self.bound_to(issued.mark).is_none()
+    }
+
+    /// Whose credential this is, where an answer about oneself tells (`/me`): one that was in use
+    /// before the capture began is known from then on.
+    fn told_by_answer(&mut self, tx: &Transaction, sighting: &Sighting) -> Option<ActorId> {
+        let (request, response) = (tx.request.as_ref()?, tx.response.as_ref()?);
+        let last = request.path.trim_end_matches('/').rsplit('/').next()?;
+        let asks = sighting.outcome == Outcome::Success
+            && sighting.objects.is_empty()
+            && aliases::is_oneself(last);
+        if !asks || request.credentials.iter().any(|own| own.jwt.is_some()) {
+            return None;
+        }
+        let service = &sighting.service;
+        // Beside a token of one's own, a key is the application's.
+        let own = request.credentials.iter().filter(|own| self.speaks(own, service));
+        let mark = own.min_by_key(|own| own.kind).map(|own| own.mark)?;
+        let name = aliases::first_name(&response.leaves)?;
+        let known = self.subjects.get(&(Arc::clone(service), name.clone())).copied();
+        let id = known.or_else(|| self.name(service, &name, "answer about itself"))?;
+        self.bind(mark, id);
+        Some(id)
+    }
+
     fn cookie_name(&mut self, service: &Arc<str>, name: &str) {
         let names = self.cookies.entry(Arc::clone(service)).or_default();
         if names.len() < COOKIE_NAMES_MAX && !names.contains(name) {
@@ -477,73 +555,4 @@ fn name_given<'a>(tx: &'a Transaction, user: &'a str) -> &'a str {
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::{Config, Seen, Sessions};
-    use stilt_inventory::Inventory;
-    use stilt_inventory::test_support::{Tx, World, get, jwt, post};
-    use stilt_model::Key;
-
-    struct Town(World, Inventory, Sessions);
-
-    impl Town {
-        fn new() -> Self {
-            let inventory = Inventory::new(&stilt_inventory::Config::default());
-            Self(World::new(), inventory, Sessions::new(&Config::default(), Key::new([7; 32])))
-        }
-
-        fn see(&mut self, tx: Tx) -> Seen {
-            let tx = self.0.tx(tx);
-            let sighting = self.1.observe(&tx);
-            self.2.observe(&tx, &sighting)
-        }
-
-        fn sign_in(&mut self, user: &str, cookie: &str, answer: &str) -> Seen {
-            let body = format!(r#"{{"username":"{user}","password":"correct-horse"}}"#);
-            self.see(post("/login").json(&body).set_cookie("sid", cookie).answer(answer))
-        }
-    }
-
-    const MALLORY: &str = "0123456789abcdef0123456789abcdef";
-
-    #[test]
-    fn a_made_up_token_beside_a_session_says_nothing_of_its_bearer() {
-        let mut town = Town::new();
-        let mallory = town.sign_in("mallory", MALLORY, "{}").principal;
-        assert!(mallory.is_some());
-        let forged = jwt(r#"{"sub":"bob","user_id":"4209"}"#);
-        let seen = town.see(get("/orders").cookie("sid", MALLORY).bearer(&forged));
-        assert_eq!(seen.principal, mallory);
-        assert_eq!(*seen.aliases, ["mallory"]);
-        let bob = town.see(get("/orders").bearer(&jwt(r#"{"sub":"bob","iat":1}"#)));
-        assert!(bob.principal.is_some() && bob.principal != mallory);
-    }
-
-    #[test]
-    fn nobody_takes_the_name_of_another() {
-        let mut town = Town::new();
-        let bob = town.sign_in("bob", "b0b3456789abcdef0123456789abcdef", r#"{"user":{"id":42}}"#);
-        town.sign_in("mallory", MALLORY, r#"{"user":{"id":9,"nickname":"bob","userno":"42"}}"#);
-        for subject in ["bob", "42"] {
-            let token = jwt(&format!(r#"{{"sub":"{subject}"}}"#));
-            assert_eq!(town.see(get("/orders").bearer(&token)).principal, bob.principal);
-        }
-    }
-
-    #[test]
-    fn who_makes_an_account_and_gets_a_session_is_known_by_it() {
-        let mut town = Town::new();
-        let joins = |user: &str, cookie: &str| {
-            let body =
-                format!(r#"{{"username":"{user}","email":"{user}@x.test","password":"p1"}}"#);
-            post("/register").json(&body).set_cookie("sid", cookie).status(201)
-        };
-        town.see(joins("eve", MALLORY));
-        let eve = town.see(get("/orders").cookie("sid", MALLORY));
-        assert!(eve.principal.is_some() && eve.aliases.contains(&"eve".to_owned()));
-        let bob = town.sign_in("bob", "b0b3456789abcdef0123456789abcdef", "{}");
-        let other = "fedcba9876543210fedcba9876543210";
-        town.see(joins("bob", other));
-        let seen = town.see(get("/orders").cookie("sid", other));
-        assert_ne!(seen.principal, bob.principal, "nobody joins under the name of another");
-    }
-}
+mod tests;

@@ -1,16 +1,21 @@
 //! Who is it, and what did they do before: actors, sessions, and what each actor was shown.
 
 mod aliases;
+mod carried;
+mod defaults;
 mod delegates;
 mod identity;
+mod links;
 pub mod objects;
 mod open;
+pub mod origins;
 mod proxy;
 pub mod seen;
 mod sessions;
 mod signatures;
 mod told;
 
+pub use origins::Origins;
 pub use proxy::is_network;
 pub use seen::Seen;
 pub use sessions::{Config, Sessions};

@@ -1,7 +1,9 @@
 //! One session while it is open.
 
 use crate::identity::Identity;
+use core::hash::BuildHasher;
 use core::net::IpAddr;
+use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -56,6 +58,9 @@ pub(crate) struct Open {
     endpoints: Vec<(EndpointId, Arc<str>, u64)>,
     steps: Vec<OpenStep>,
     steps_cut: bool,
+    /// Whom somebody tried to sign in as: [`NONE_TRIED`], a hash, or [`SEVERAL_TRIED`].
+    #[serde(default)]
+    tried: u32,
     anomaly: f64,
     alerts: Option<Box<Alerts>>,
     observed: Observed,
@@ -82,6 +87,7 @@ impl Open {
             endpoints: Vec::new(),
             steps: Vec::new(),
             steps_cut: false,
+            tried: NONE_TRIED,
             anomaly: 0.0,
             alerts: None,
             observed: Observed { complete: true, ..Observed::default() },
@@ -95,6 +101,16 @@ impl Open {
         }
     }
 
+    /// Nobody else than `name` tried to sign in so far.
+    pub(crate) fn is_of_one(&self, name: &str) -> bool {
+        self.tried == NONE_TRIED || self.tried == key_of(name)
+    }
+
+    /// The one who began it has a name from now on.
+    pub(crate) fn goes_on_as(&mut self, actor: &Arc<Actor>) {
+        self.actor = Arc::clone(actor);
+    }
+
     /// Adds a transaction.
     pub(crate) fn add(
         &mut self,
@@ -105,6 +121,12 @@ impl Open {
     ) {
         if !Arc::ptr_eq(&self.actor, actor) {
             self.actor = Arc::clone(actor);
+        }
+        if let Some(login) = &sighting.login {
+            let given = tx.request.as_ref().and_then(|request| request.login_name.as_ref());
+            let tried = key_of(given.map_or(login.user.as_str(), |name| &name.0));
+            let same = self.tried == NONE_TRIED || self.tried == tried;
+            self.tried = if same { tried } else { SEVERAL_TRIED };
         }
         self.requests = self.requests.saturating_add(1);
         self.last = self.last.max(tx.end);
@@ -232,6 +254,16 @@ impl Open {
         }
     }
 }
+
+/// A hash of a name, neither of the two words below.
+fn key_of(name: &str) -> u32 {
+    let hash = FixedState::with_seed(13).hash_one(name) >> 32;
+    u32::try_from(hash).unwrap_or(1).clamp(NONE_TRIED + 1, SEVERAL_TRIED - 1)
+}
+
+/// Nobody tried to sign in, or as several.
+const NONE_TRIED: u32 = 0;
+const SEVERAL_TRIED: u32 = u32::MAX;
 
 /// Makes room for one more: exactly, as long as there is no other.
 fn spare<T>(list: &mut Vec<T>) {

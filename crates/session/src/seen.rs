@@ -3,7 +3,7 @@
 use crate::signatures::Signature;
 use core::net::IpAddr;
 use std::sync::Arc;
-use stilt_model::{Actor, ActorId, SessionRef};
+use stilt_model::{Actor, ActorId, Origin, Pseudonym, SessionRef};
 
 /// Who a transaction belongs to, on every level that is known.
 #[derive(Clone, Debug)]
@@ -14,6 +14,8 @@ pub struct Seen {
     pub client: ActorId,
     /// Client address after trusted-proxy resolution.
     pub client_ip: IpAddr,
+    /// Where that address is, as enrichment says.
+    pub origin: Option<Arc<Origin>>,
     /// A trusted proxy stood between: `client_ip` is a forwarded address.
     pub forwarded: bool,
     /// Clients that look alike (header order, user-agent family).
@@ -22,6 +24,10 @@ pub struct Seen {
     pub principal: Option<ActorId>,
     /// The named principal as records show it.
     pub person: Option<Arc<Actor>>,
+    /// Whom records say it is of: the actor, but a sign-in that succeeded is of the one who signs
+    /// in, and a request without a credential of the one who uses its connection. Nothing is
+    /// concluded from it.
+    pub shown: Arc<Actor>,
     /// Everything this principal is known to be called: name, JWT subject, ids and addresses from
     /// its
     /// claims and from answers to its login, as leaf values would show them. Sorted.
@@ -36,13 +42,21 @@ pub struct Seen {
     pub tenants: Arc<Vec<String>>,
     /// The request carried a credential that the application issued or accepts.
     pub authenticated: bool,
-    /// What the signature of its token is worth: the worst, where it carries several.
-    pub signature: Option<Signature>,
+    /// It shows a name with the password that its maker gave to both (`admin` with `admin`).
+    pub default_credentials: bool,
+    /// What the signatures of the tokens it carries are worth.
+    pub tokens: Vec<(Pseudonym, Signature)>,
     /// The session.
     pub session: SessionRef,
 }
 
 impl Seen {
+    /// What the signature of its token is worth: the worst, where it carries several.
+    #[must_use]
+    pub fn signature(&self) -> Option<Signature> {
+        self.tokens.iter().map(|(_, worth)| *worth).max()
+    }
+
     /// Roles from claims, else those inferred from answers.
     #[must_use]
     pub fn best_roles(&self) -> &Arc<Vec<String>> {

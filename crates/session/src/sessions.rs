@@ -1,7 +1,10 @@
 //! The table of sessions: one open session per actor, with idle and absolute time-outs.
 
+use crate::defaults::Defaults;
 use crate::identity::{Identity, Who};
+use crate::links::{From, Links};
 use crate::open::Open;
+use crate::origins::Origins;
 use crate::proxy::Proxies;
 use crate::seen::Seen;
 use crate::signatures::{Signature, Signatures};
@@ -11,10 +14,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
-use stilt_inventory::Sighting;
+use stilt_inventory::{EndpointKind, Sighting};
 use stilt_model::{
-    Actor, ActorId, Closed, IdBuilder, Key, Pseudonym, SessionId, SessionRecord, SessionRef,
-    SigningKey, Timestamp, Transaction, Value,
+    Actor, ActorId, Closed, IdBuilder, Key, Outcome, Pseudonym, SessionId, SessionRecord,
+    SessionRef, SigningKey, Timestamp, Transaction, Value,
     saved::{self, Unfit},
 };
 
@@ -67,6 +70,12 @@ impl Config {
 pub struct Sessions {
     #[serde(skip)]
     config: Config,
+    #[serde(skip)]
+    defaults: Defaults,
+    #[serde(skip)]
+    links: Links,
+    #[serde(skip)]
+    origins: Origins,
     proxies: Proxies,
     identity: Identity,
     signatures: Signatures,
@@ -85,8 +94,11 @@ pub struct Sessions {
 impl Sessions {
     /// An empty table.
     #[must_use]
-    pub fn new(config: &Config, _key: Key) -> Self {
+    pub fn new(config: &Config, key: &Key) -> Self {
         Self {
+            defaults: Defaults::new(key),
+            links: Links::default(),
+            origins: Origins::default(),
             proxies: Proxies::new(&config.trusted_proxies),
             config: config.clone(),
             identity: Identity::default(),
@@ -107,6 +119,8 @@ impl Sessions {
     pub fn restore(&mut self, memory: &[u8]) -> Result<(), Unfit> {
         let mut before = core::mem::replace(self, saved::read(memory)?);
         self.config = before.config;
+        self.defaults = before.defaults;
+        self.origins = before.origins;
         self.proxies.configure(&mut before.proxies);
         self.signatures.keep_configured(before.signatures);
         // What is held once while it runs is held once again.
@@ -120,6 +134,11 @@ impl Sessions {
     /// Takes keys that tokens are signed with, as configured.
     pub fn trust(&mut self, keys: &[SigningKey]) {
         self.signatures.learn(keys, None);
+    }
+
+    /// Takes files that say where addresses are.
+    pub fn enrich(&mut self, origins: Origins) {
+        self.origins = origins;
     }
 
     /// Sessions that are open.
@@ -142,8 +161,9 @@ impl Sessions {
 
     /// Files a transaction under its actor and session.
     ///
-    /// A sign-in is the client's act: it belongs to the client's session, and names the principal
-    /// that came of it; what follows with the new credential belongs to the principal's.
+    /// A sign-in is the client's act, and names the principal that came of it. Its session is the
+    /// principal's where it succeeded: what the client did before it without a name, what follows
+    /// with the new credential, and what comes on the same connection without one are one story.
     pub fn observe(&mut self, tx: &Transaction, sighting: &Sighting) -> Seen {
         let peer = tx.source().ip();
         let (client_ip, forwarded) = match &tx.request {
@@ -151,8 +171,8 @@ impl Sessions {
             None => (peer, false),
         };
         let client = self.identity.client(client_ip, tx.request.as_ref(), &sighting.service);
-        let (signature, forged) = self.signatures(tx, sighting);
-        let who = self.identity.who(tx, sighting, &forged);
+        let tokens = self.signatures(tx, sighting);
+        let who = self.identity.who(tx, sighting, &tokens);
         let (mut principal, mut actor) = match &who {
             Who::Principal(id) => (Some(*id), None),
             Who::Credential(actor) => (None, Some(Arc::clone(actor))),
@@ -170,42 +190,79 @@ impl Sessions {
             (None, None) => Arc::clone(&client.actor),
         };
         let authenticated = !matches!(who, Who::Nobody) && tx.status() != Some(401);
-        let session = self.file(tx, sighting, &actor, client_ip);
+        let person = known.as_ref().map(|principal| Arc::clone(&principal.actor));
+        let from =
+            From { flow: tx.order.flow, peer, client: client.actor.id, forwarded, at: tx.start };
+        let shown = self.shown(tx, sighting, (&who, signed_in), (&client.actor, &actor), from);
+        let session = self.file(tx, sighting, &shown, client_ip);
+        if sighting.kind == EndpointKind::Logout && sighting.outcome == Outcome::Success {
+            self.end(shown.id, Closed::Logout);
+            self.links.left(from);
+        }
         Seen {
             client: client.actor.id,
             client_ip,
+            origin: self.origins.of(client_ip),
             forwarded,
             cluster: client.cluster,
             principal,
-            person: known.as_ref().map(|p| Arc::clone(&p.actor)),
+            person,
+            shown,
             aliases: known.as_ref().map(|p| Arc::clone(&p.aliases)).unwrap_or_default(),
             roles: known.as_ref().map(|p| Arc::clone(&p.roles)).unwrap_or_default(),
             told_roles: known.as_ref().map(|p| Arc::clone(&p.told)).unwrap_or_default(),
             tenants: known.as_ref().map(|p| Arc::clone(&p.tenants)).unwrap_or_default(),
             tenant: known.and_then(|principal| principal.tenant),
             authenticated,
-            signature,
+            default_credentials: self.defaults.are_shown(tx, sighting),
+            tokens,
             session,
             actor,
         }
     }
 
-    /// Learns keys, and judges the signatures of the tokens: the worst, and the marks of those that
-    /// are known to be bad.
-    fn signatures(
+    /// Whom a request is told to be of, beyond what its credential proves.
+    fn shown(
         &mut self,
         tx: &Transaction,
         sighting: &Sighting,
-    ) -> (Option<Signature>, Vec<Pseudonym>) {
-        let Some(request) = &tx.request else { return (None, Vec::new()) };
-        let (mut worst, mut forged) = (None, Vec::new());
+        (who, signed_in): (&Who, Option<ActorId>),
+        (client, actor): (&Arc<Actor>, &Arc<Actor>),
+        from: From,
+    ) -> Arc<Actor> {
+        let named = |id: Option<ActorId>| Some(Arc::clone(self.identity.actor(id?)?));
+        let idle = Duration::from_secs(self.config.session_idle_secs);
+        let shown = match who {
+            _ if signed_in.is_some() => named(signed_in),
+            Who::Nobody if sighting.login.is_none() => {
+                let user = self.links.user(from, idle);
+                return user.unwrap_or_else(|| Arc::clone(actor));
+            }
+            Who::Nobody => return Arc::clone(actor),
+            // The answer may just have told whose it is.
+            Who::Credential(_) => named(self.identity.by_credential(tx)),
+            Who::Principal(_) => None,
+        };
+        let shown = shown.unwrap_or_else(|| Arc::clone(actor));
+        if signed_in.is_some() {
+            self.adopt(tx, client, &shown);
+        }
+        self.links.used(from, &shown);
+        shown
+    }
+
+    /// Learns keys, and judges the signatures of the tokens that a request carries.
+    fn signatures(&mut self, tx: &Transaction, sighting: &Sighting) -> Vec<(Pseudonym, Signature)> {
+        let Some(request) = &tx.request else { return Vec::new() };
+        let mut found = Vec::new();
         for credential in &request.credentials {
             let Some(jwt) = credential.jwt.as_deref() else { continue };
-            let found = self.signatures.of(credential.mark, jwt, &sighting.service, tx.start);
-            if found == Signature::Forged {
-                forged.push(credential.mark);
-            }
-            worst = worst.max(Some(found));
+            let worth = self.signatures.of(credential.mark, jwt, &sighting.service, tx.start);
+            found.push((credential.mark, worth));
+        }
+        let issued = tx.response.iter().flat_map(|response| &response.issued);
+        for jwt in issued.filter_map(|issued| issued.jwt.as_deref()) {
+            self.signatures.handed_out(jwt, &sighting.service);
         }
         if let Some(response) = tx.response.as_ref().filter(|response| response.status == 200) {
             if !response.keys.is_empty() && self.signatures.is_set(&request.path) {
@@ -220,7 +277,7 @@ impl Sessions {
                 }
             }
         }
-        (worst, forged)
+        found
     }
 
     fn file(
@@ -252,6 +309,29 @@ impl Sessions {
             }
             None => SessionRef { id: SessionId(0), start: tx.start, requests: 0 },
         }
+    }
+
+    /// Who signs in goes on with the session that the client has begun without a name, where it is
+    /// one person's: nobody else tried to sign in from it.
+    fn adopt(&mut self, tx: &Transaction, client: &Arc<Actor>, person: &Arc<Actor>) {
+        let idle = Duration::from_secs(self.config.session_idle_secs);
+        if self.open.contains_key(&person.id) {
+            return;
+        }
+        let name = tx.request.as_ref().and(person.user.as_deref()).unwrap_or_default();
+        let begun = self
+            .open
+            .get(&client.id)
+            .filter(|open| tx.start.since(open.last) <= idle && open.is_of_one(name));
+        if begun.is_none() {
+            return;
+        }
+        let Some(mut open) = self.open.remove(&client.id) else { return };
+        self.due.remove(&(open.due, open.id, client.id));
+        self.due.insert((open.due, open.id, person.id));
+        self.by_session.insert(open.id, person.id);
+        open.goes_on_as(person);
+        self.open.insert(person.id, open);
     }
 
     fn begin(&mut self, tx: &Transaction, actor: &Arc<Actor>, wait: Duration) {

@@ -62,10 +62,13 @@ class Day:
         for attempt in range(wrong):
             yield self.design.login(client, client.who, client.secret[:-1] + str(attempt) + "x")
             yield self.think(8)
+        client.signed = client.who if self.world.check(client.who, client.secret) else None
         answer = yield self.design.login(client, client.who, client.secret)
         self.design.keep(client, answer)
         for ask in self.design.after(client):
-            yield ask
+            answer = yield ask
+            if ask.then:
+                ask.then(answer)
 
     def visit(self, client, wrong=0, steps=None):
         """Browses, looks at own things, makes some."""
@@ -90,6 +93,7 @@ class Day:
                 yield design.make(client)
         if self.draw.random() < 0.5 and design.leave(client):
             yield design.leave(client)
+            client.signed = None
 
     def pager(self, client):
         """Pages through the whole own list and opens each item, as a sync client does."""
@@ -163,7 +167,7 @@ class Day:
         for index in range(first, first + 12):
             client.who, client.secret = name_of(index, self.world.names), secret_of(index)
             yield from self.sign_in(client, form=False)
-            client.cookies, client.token = {}, None
+            client.cookies, client.token, client.signed = {}, None, None
         yield self.design.login(client, client.who, "wrong")
 
     def renewed(self, client):

@@ -1,4 +1,4 @@
 """All designs by name."""
-from . import forms, rest, rpc
+from . import forms, keys, rest, rpc
 
-ALL = {name: design for module in (rpc, forms, rest) for name, design in module.DESIGNS.items()}
+ALL = {name: design for module in (rpc, forms, rest, keys) for name, design in module.DESIGNS.items()}

@@ -91,8 +91,10 @@ class Day:
         for attempt in range(wrong):
             yield Ask("POST", "/v1/auth/token", body={"username": who, "password": password + str(attempt)})
             yield self.think(8)
+        client.signed = who
         answer = yield Ask("POST", "/v1/auth/token", body={"username": who, "password": password})
         client.tokens = answer.json()
+        client.signed = who if "access_token" in client.tokens else None
         yield Ask("GET", "/v1/me", token=client.tokens.get("access_token"))
 
     def visit(self, client, index, wrong=0, steps=None, sign_in=True):

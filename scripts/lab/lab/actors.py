@@ -38,6 +38,7 @@ class Ask:
         self.method, self.target, self.body, self.form, self.token, self.key = method, target, body, form, token, key
         self.data = data
         self.headers = headers or {}
+        self.then = None  # what the client does with the answer
 
 
 class Answer:
@@ -61,6 +62,7 @@ class Client:
         self.lab, self.address, self.profile, self.episode = lab, address, profile, episode
         self.agent = agent or PROFILES[profile][0]
         self.cookies, self.connection, self.used, self.token = {}, None, -1e9, None
+        self.signed = None  # the user that it is signed in as, from the request that does it on
 
     def move(self, address):
         """Goes on from another address."""
@@ -139,6 +141,7 @@ class Stage:
         self.clock, self.host, self.port, self.gateway = clock, host, port, gateway
         self.queue, self.order = [], itertools.count()
         self.requests, self.total = {}, 0
+        self.rows = []  # every request, with the user it is of
 
     def add(self, at, script, client):
         """Lets `script` (a generator) begin `at` seconds after the start."""
@@ -166,6 +169,8 @@ class Stage:
             name = f"r{self.total:07x}"
             answer, begin, end, own = client.send(step, now, name)
             shown = self.clock.request(now, begin, end)
+            self.rows.append({"id": name, "t": shown, "client": own, "user": client.signed, "episode": client.episode,
+                              "method": step.method, "target": step.target, "status": answer.status})
             if client.episode:
                 self.requests.setdefault(client.episode, []).append({
                     "id": name, "t": shown, "client": own, "method": step.method, "target": step.target,

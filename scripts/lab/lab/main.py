@@ -1,4 +1,4 @@
-"""Starts an application and tcpdump, plays a day, and writes OUT/capture.pcap and OUT/truth.json."""
+"""Starts an application and tcpdump, plays a day, and writes OUT/capture.pcap, OUT/truth.json and OUT/requests.jsonl."""
 import argparse
 import importlib
 import json
@@ -86,6 +86,8 @@ def main():
         "baseline_until": min((episode["start"] for episode in episodes), default=last),
         "benign_actors": script.people, "attackers": script.attackers, "episodes": episodes,
     }, open(options.out / "truth.json", "w"), indent=1)
+    with open(options.out / "requests.jsonl", "w") as rows:
+        rows.writelines(json.dumps(row) + "\n" for row in stage.rows)
     os.remove(raw)
     print(f"{options.out}: {stage.total} transactions, {attacks} of them attacks, {packets} packets")
 

@@ -73,7 +73,9 @@ class Day:
         for attempt in range(wrong):
             yield Ask("POST", "/login", form={"email": name(index), "password": password(index)[:-1] + str(attempt)})
             yield self.think(8)
-        yield Ask("POST", "/login", form={"email": name(index), "password": secret or password(index)})
+        client.signed = name(index)
+        answer = yield Ask("POST", "/login", form={"email": name(index), "password": secret or password(index)})
+        client.signed = name(index) if answer.status in (302, 303) else None
         yield Ask("GET", "/account")
 
     def visit(self, client, index, wrong=0, steps=None):
@@ -107,6 +109,7 @@ class Day:
                 yield Ask("GET", f"/api/orders/{answer.json().get('id')}")
         if self.draw.random() < 0.5:
             yield Ask("POST", "/logout")
+            client.signed = None
 
     def pager(self, client, index):
         """Pages through the whole own list and opens each item, as a phone does after it was off."""
@@ -137,6 +140,7 @@ class Day:
 
     def staff(self, client, who, secret):
         """Lists all orders and opens many, because that is the job."""
+        client.signed = who
         yield Ask("POST", "/login", form={"email": who, "password": secret})
         yield Ask("GET", "/account")
         for page in range(1, 7):
@@ -182,6 +186,7 @@ class Day:
         for index in range(100, 112):
             yield from self.sign_in(client, index)
             yield Ask("POST", "/logout")
+            client.signed = None
         yield Ask("POST", "/login", form={"email": name(100), "password": "wrong"})
 
     def switch(self, state):

@@ -5,7 +5,7 @@ mod ecs;
 use crate::identity::Names;
 use core::fmt;
 use std::collections::BTreeSet;
-use stilt_model::{Finding, Rule};
+use stilt_model::{Asset, Finding, Rule};
 
 pub use ecs::Ecs;
 
@@ -39,6 +39,8 @@ pub struct Telling<'a> {
     pub also: &'a BTreeSet<&'static str>,
     /// What the catalogue says of its rule.
     pub rule: Rule,
+    /// What is known of its service beside its traffic.
+    pub asset: Option<&'a Asset>,
     /// `observer.name`.
     pub observer_name: &'a str,
     /// Interface of live capture.

@@ -1,7 +1,9 @@
 //! Alert and posture records.
 
 use super::gen_ai::{GenAi, Talk};
-use super::parts::{Client, ECS, Ecs, Endpoint, Network, Url, User, UserAgent};
+use super::parts::{
+    AssetFields, Client, ECS, Ecs, Endpoint, Network, Url, User, UserAgent, peer_and_client,
+};
 use super::wire::Wire;
 use super::{SCHEMA_VERSION, cap, cap_cow, line, rounded};
 use crate::format::Telling;
@@ -9,8 +11,8 @@ use core::net::IpAddr;
 use serde::Serialize;
 use std::borrow::Cow;
 use stilt_model::{
-    Evidence, Observed, Rule, SessionRef, Severity, Signal, Subject, Timestamp, TransactionId,
-    Tunnel,
+    Criticality, Evidence, Observed, Rule, SessionRef, Severity, Signal, Subject, Timestamp,
+    TransactionId, Tunnel,
 };
 
 /// The alert record of a story: an act by an actor.
@@ -27,9 +29,12 @@ pub fn posture(telling: &Telling<'_>) -> String {
 }
 
 /// Severity weighed with confidence: full severity when certain, a third of it when not at all
-/// (`severity × (1 + 2 × confidence) / 3`, rounded to a tenth).
-fn risk_score(severity: Severity, confidence: f64) -> f64 {
-    rounded(f64::from(severity.number()) * (1.0 + 2.0 * confidence) / 3.0, 10.0)
+/// (`severity × (1 + 2 × confidence) / 3`, rounded to a tenth), and with how much depends on the
+/// service, where that is configured; at most 100.
+fn risk_score(severity: Severity, confidence: f64, criticality: Option<Criticality>) -> f64 {
+    let weight = criticality.map_or(1.0, Criticality::weight);
+    let score = f64::from(severity.number()) * (1.0 + 2.0 * confidence) / 3.0 * weight;
+    rounded(score.min(100.0), 10.0)
 }
 
 /// `event.category` and `event.type` of a family, from the values ECS allows.
@@ -54,10 +59,10 @@ struct Record<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     threat: Option<Threat>,
     observer: Observer<'a>,
-    source: Endpoint,
-    destination: Endpoint,
+    source: Endpoint<'a>,
+    destination: Endpoint<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    client: Option<Client>,
+    client: Option<Client<'a>>,
     related: Related<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<User<'a>>,
@@ -169,6 +174,8 @@ struct Stilt<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     session: Option<SessionRef>,
     service: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asset: Option<AssetFields<'a>>,
     endpoint: Cow<'a, str>,
     why: Vec<Why<'a>>,
     evidence: Vec<EvidenceFields<'a>>,
@@ -220,6 +227,8 @@ impl<'a> Record<'a> {
         let text = Text::of(telling);
         let user = actor.user.as_deref().and_then(|user| telling.names.user(user));
         let related = finding.related_users.iter().filter(|_| act);
+        let origin = subject.origin.as_deref();
+        let (source, client) = peer_and_client(subject.source, subject.client, origin);
         Self {
             timestamp: finding.at,
             ecs: ECS,
@@ -237,9 +246,9 @@ impl<'a> Record<'a> {
                 name: telling.observer_name,
                 ingress: telling.interface.map(|name| Ingress { interface: Interface { name } }),
             },
-            source: subject.source.into(),
+            source,
             destination: subject.destination.into(),
-            client: Client::behind(subject.client, subject.source.ip()),
+            client,
             related: Related {
                 ip: &finding.related_ips,
                 user: related.filter_map(|user| telling.names.elsewhere(user)).collect(),
@@ -279,7 +288,11 @@ impl Event {
             start: finding.start,
             end: finding.end,
             severity: finding.severity.number(),
-            risk_score: risk_score(finding.severity, confidence(finding.confidence)),
+            risk_score: risk_score(
+                finding.severity,
+                confidence(finding.confidence),
+                telling.asset.and_then(|asset| asset.criticality),
+            ),
             outcome: finding.outcome.name(),
         }
     }
@@ -327,6 +340,7 @@ impl<'a> Stilt<'a> {
             }),
             session: finding.session.filter(|_| act),
             service: cap(&finding.service),
+            asset: telling.asset.map(AssetFields::of),
             endpoint: cap(&finding.endpoint),
             why: finding.why.iter().map(|signal| Why::of(signal, text)).collect(),
             evidence: finding.evidence.iter().map(|seen| text.evidence(seen)).collect(),
@@ -398,7 +412,11 @@ mod tests {
             (Severity::Low, 0.0, 7.0),
             (Severity::Medium, 0.5, 31.3),
         ] {
-            assert_eq!(risk_score(severity, confidence), expected);
+            assert_eq!(risk_score(severity, confidence, None), expected);
+            let medium = Some(Criticality::Medium);
+            assert_eq!(risk_score(severity, confidence, medium), expected);
+            let high = risk_score(severity, confidence, Some(Criticality::Critical));
+            assert!(high > expected && high <= 100.0);
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::community_id;
 use core::net::{IpAddr, SocketAddr};
 use serde::Serialize;
 use std::borrow::Cow;
+use stilt_model::{Asset, Criticality, Origin};
 
 /// `ecs.*`.
 #[derive(Serialize)]
@@ -16,27 +17,105 @@ pub(super) const ECS: Ecs = Ecs { version: ECS_VERSION };
 
 /// `source.*` or `destination.*`.
 #[derive(Serialize)]
-pub(super) struct Endpoint {
+pub(super) struct Endpoint<'a> {
     ip: IpAddr,
     port: u16,
+    #[serde(flatten)]
+    origin: Place<'a>,
 }
 
-impl From<SocketAddr> for Endpoint {
+impl From<SocketAddr> for Endpoint<'_> {
     fn from(from: SocketAddr) -> Self {
-        Self { ip: from.ip(), port: from.port() }
+        Self { ip: from.ip(), port: from.port(), origin: Place::default() }
     }
 }
 
 /// `client.*`.
 #[derive(Serialize)]
-pub(super) struct Client {
+pub(super) struct Client<'a> {
     ip: IpAddr,
+    #[serde(flatten)]
+    origin: Place<'a>,
 }
 
-impl Client {
-    /// Only where it is not the peer itself.
-    pub(super) fn behind(client: Option<IpAddr>, peer: IpAddr) -> Option<Self> {
-        client.filter(|client| *client != peer).map(|ip| Self { ip })
+/// The TCP peer, and the client behind it where it is not the peer itself; `origin` is the
+/// client's.
+pub(super) fn peer_and_client(
+    peer: SocketAddr,
+    client: Option<IpAddr>,
+    origin: Option<&Origin>,
+) -> (Endpoint<'_>, Option<Client<'_>>) {
+    let mut source = Endpoint::from(peer);
+    let place = origin.map(Place::of).unwrap_or_default();
+    match client.filter(|client| *client != peer.ip()) {
+        Some(ip) => (source, Some(Client { ip, origin: place })),
+        None => {
+            source.origin = place;
+            (source, None)
+        }
+    }
+}
+
+/// `geo.*` and `as.*` of an address.
+#[derive(Default, Serialize)]
+struct Place<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    geo: Option<Geo<'a>>,
+    #[serde(rename = "as", skip_serializing_if = "Option::is_none")]
+    network: Option<System<'a>>,
+}
+
+#[derive(Serialize)]
+struct Geo<'a> {
+    country_iso_code: Cow<'a, str>,
+}
+
+#[derive(Serialize)]
+struct System<'a> {
+    number: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organization: Option<Named<'a>>,
+}
+
+#[derive(Serialize)]
+struct Named<'a> {
+    name: Cow<'a, str>,
+}
+
+impl<'a> Place<'a> {
+    fn of(origin: &'a Origin) -> Self {
+        let named = |name: &'a String| Named { name: cap(name) };
+        Self {
+            geo: origin.country.as_deref().map(|code| Geo { country_iso_code: cap(code) }),
+            network: origin.network.map(|number| System {
+                number,
+                organization: origin.organization.as_ref().map(named),
+            }),
+        }
+    }
+}
+
+/// `stilt.asset`: what is known of the service beside its traffic.
+#[derive(Serialize)]
+pub(super) struct AssetFields<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    criticality: Option<Criticality>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    environment: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time_zone: Option<Cow<'a, str>>,
+}
+
+impl<'a> AssetFields<'a> {
+    pub(super) fn of(asset: &'a Asset) -> Self {
+        Self {
+            owner: asset.owner.as_deref().map(cap),
+            criticality: asset.criticality,
+            environment: asset.environment.as_deref().map(cap),
+            time_zone: asset.time_zone.as_deref().map(cap),
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! Transaction records.
 
 use super::gen_ai::{GenAi, Talk};
-use super::parts::{Client, ECS, Ecs, Endpoint, Id, Network, Url, User, UserAgent};
+use super::parts::{
+    AssetFields, Client, ECS, Ecs, Endpoint, Id, Network, Url, User, UserAgent, peer_and_client,
+};
 use super::{SCHEMA_VERSION, cap, line, rounded};
 use core::fmt::Write;
 use core::net::IpAddr;
@@ -9,8 +11,8 @@ use serde::Serialize;
 use std::borrow::Cow;
 use stilt_model::talk::Summary;
 use stilt_model::{
-    Anomaly, AsSent, Observed, Request, Response, SessionId, Timestamp, Transaction, TransactionId,
-    Tunnel,
+    Anomaly, AsSent, Asset, Observed, Origin, Request, Response, SessionId, Timestamp, Transaction,
+    TransactionId, Tunnel,
 };
 
 /// What is known of a transaction beyond itself. Names are as they shall be shown
@@ -29,6 +31,10 @@ pub struct TransactionContext<'a> {
     pub user: Option<&'a str>,
     /// Forwarded client, where a trusted peer said so.
     pub client: Option<IpAddr>,
+    /// Where the client is, as enrichment says.
+    pub origin: Option<&'a Origin>,
+    /// What is known of the service beside its traffic.
+    pub asset: Option<&'a Asset>,
     /// Anomaly score, 0 to 1, once there is a baseline.
     pub anomaly: Option<f64>,
     /// What it says to a model or a tool server.
@@ -47,10 +53,10 @@ struct Record<'a> {
     timestamp: Timestamp,
     ecs: Ecs,
     event: Event,
-    source: Endpoint,
-    destination: Endpoint,
+    source: Endpoint<'a>,
+    destination: Endpoint<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    client: Option<Client>,
+    client: Option<Client<'a>>,
     network: Network,
     http: Http<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -117,6 +123,8 @@ struct Stilt<'a> {
     service: Cow<'a, str>,
     #[serde(skip_serializing_if = "str::is_empty")]
     endpoint: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asset: Option<AssetFields<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     session: Option<SessionId>,
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -187,6 +195,7 @@ struct Wire {
 impl<'a> Record<'a> {
     fn new(tx: &'a Transaction, context: &TransactionContext<'a>) -> Self {
         let request = tx.request.as_ref();
+        let (source, client) = peer_and_client(tx.flow.client, context.client, context.origin);
         Self {
             timestamp: tx.start,
             ecs: ECS,
@@ -200,9 +209,9 @@ impl<'a> Record<'a> {
                 end: tx.end,
                 duration: tx.end.since(tx.start).as_nanos(),
             },
-            source: tx.flow.client.into(),
+            source,
             destination: tx.flow.server.into(),
-            client: Client::behind(context.client, tx.flow.client.ip()),
+            client,
             network: Network::of(tx.flow.client, tx.flow.server, &tx.flow.vlan),
             http: Http {
                 version: tx.version.name(),
@@ -227,6 +236,7 @@ impl<'a> Record<'a> {
                 schema: SCHEMA_VERSION,
                 service: cap(context.service),
                 endpoint: cap(context.endpoint),
+                asset: context.asset.map(AssetFields::of),
                 session: context.session,
                 actor: cap(context.actor),
                 anomaly: context.anomaly.map(|score| rounded(score.clamp(0.0, 1.0), 1000.0)),
@@ -273,6 +283,35 @@ mod tests {
     use crate::testing::transaction as sample;
     use serde_json::{Value, json};
 
+    #[test]
+    fn where_the_client_is_and_what_the_service_is_are_told_as_they_are_given() {
+        let origin = Origin {
+            country: Some("DE".to_owned()),
+            network: Some(3320),
+            organization: Some("Example Net".to_owned()),
+            ..Origin::default()
+        };
+        let asset = Asset { owner: Some("team".to_owned()), ..Asset::default() };
+        let mut context = TransactionContext {
+            origin: Some(&origin),
+            asset: Some(&asset),
+            ..TransactionContext::default()
+        };
+        let shown = |context: &TransactionContext<'_>| {
+            let record: Value = serde_json::from_str(&transaction(&sample(), context)).unwrap();
+            schema::tests::check(&schema::transaction(), &record);
+            record
+        };
+        let record = shown(&context);
+        assert_eq!(record["source"]["geo"]["country_iso_code"], "DE");
+        assert_eq!(record["source"]["as"]["organization"]["name"], "Example Net");
+        assert_eq!(record["stilt"]["asset"], json!({"owner": "team"}));
+        context.client = Some("192.0.2.7".parse().unwrap());
+        let record = shown(&context);
+        assert!(record["source"]["geo"].is_null());
+        assert_eq!(record["client"]["as"]["number"], 3320);
+    }
+
     fn told(change: impl FnOnce(&mut Transaction)) -> Value {
         let mut tx = sample();
         change(&mut tx);
@@ -282,6 +321,8 @@ mod tests {
             session: Some(SessionId(0xabc)),
             actor: "user:alice",
             user: Some("alice"),
+            origin: None,
+            asset: None,
             client: None,
             anomaly: Some(0.12),
             talk: None,

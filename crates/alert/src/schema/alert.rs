@@ -2,9 +2,9 @@
 
 use super::gen_ai::{gen_ai, talk};
 use super::parts::{
-    actor, any_of, client, closed, count, endpoint, id, ip, list, network, observed, open, outcome,
-    record, related, rule_id, set, share, status, text, time, trace, tunnel, url, user, user_agent,
-    version, word,
+    actor, any_of, asset, client, closed, count, endpoint, id, ip, list, network, observed, open,
+    outcome, record, related, rule_id, set, share, status, text, time, trace, tunnel, url, user,
+    user_agent, version, word,
 };
 use crate::story::{EVIDENCE_MAX, WHY_MAX};
 use serde_json::{Value, json};
@@ -161,6 +161,7 @@ fn stilt(also_required: &[&str]) -> Value {
                 json!({"id": id(), "start": time(), "requests": count()}),
             ),
             "service": text(),
+            "asset": asset(),
             "endpoint": text(),
             "why": capped(WHY_MAX, &closed(
                 &["signal", "observed", "expected"],

@@ -111,11 +111,34 @@ pub(super) fn person() -> Value {
 }
 
 pub(super) fn endpoint() -> Value {
-    closed(&["ip", "port"], json!({"ip": ip(), "port": port()}))
+    closed(&["ip", "port"], json!({"ip": ip(), "port": port(), "geo": geo(), "as": system()}))
 }
 
 pub(super) fn client() -> Value {
-    closed(&["ip"], json!({"ip": ip()}))
+    closed(&["ip"], json!({"ip": ip(), "geo": geo(), "as": system()}))
+}
+
+/// What `[enrich]` says of an address.
+fn geo() -> Value {
+    closed(&[], json!({"country_iso_code": text()}))
+}
+
+fn system() -> Value {
+    let name = closed(&["name"], json!({"name": text()}));
+    closed(&["number"], json!({"number": count(), "organization": name}))
+}
+
+/// What `[assets]` says of a service.
+pub(super) fn asset() -> Value {
+    closed(
+        &[],
+        json!({
+            "owner": text(),
+            "criticality": any_of(&["low", "medium", "high", "critical"]),
+            "environment": text(),
+            "time_zone": text(),
+        }),
+    )
 }
 
 pub(super) fn user() -> Value {

@@ -2,9 +2,9 @@
 
 use super::gen_ai::{gen_ai, talk};
 use super::parts::{
-    actor, any_of, client, closed, count, endpoint, flag, id, ip, list, network, observed, open,
-    outcome, record, related, rule_id, set, share, status, text, time, trace, tunnel, url, user,
-    user_agent, version, word,
+    actor, any_of, asset, client, closed, count, endpoint, flag, id, ip, list, network, observed,
+    open, outcome, record, related, rule_id, set, share, status, text, time, trace, tunnel, url,
+    user, user_agent, version, word,
 };
 use serde_json::{Value, json};
 
@@ -29,6 +29,7 @@ pub fn transaction() -> Value {
             "stilt": open(&["schema", "flags", "lost_bytes", "observed"], json!({
                 "schema": {"const": crate::record::SCHEMA_VERSION},
                 "service": text(),
+                "asset": asset(),
                 "endpoint": text(),
                 "session": id(),
                 "actor": text(),
@@ -131,7 +132,7 @@ pub fn session() -> Value {
                     "schema": {"const": crate::record::SCHEMA_VERSION},
                     "actor": actor(),
                     "service": text(),
-                    "closed": any_of(&["idle", "absolute", "evicted", "end"]),
+                    "closed": any_of(&["idle", "absolute", "evicted", "logout", "end"]),
                     "requests": count(),
                     "failures": count(),
                     "bytes_in": count(),

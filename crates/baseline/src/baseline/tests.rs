@@ -18,7 +18,7 @@ impl Town {
         Self {
             world: World::new(),
             inventory: Inventory::new(&stilt_inventory::Config::default()),
-            sessions: Sessions::new(&stilt_session::Config::default(), Key::new([7; 32])),
+            sessions: Sessions::new(&stilt_session::Config::default(), &Key::new([7; 32])),
             baseline,
         }
     }

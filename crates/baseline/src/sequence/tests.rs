@@ -31,7 +31,7 @@ fn a_step_that_nobody_takes_is_told_with_what_was_expected() {
     let mut town = Town {
         world: World::new(),
         inventory: Inventory::new(&stilt_inventory::Config::default()),
-        sessions: Sessions::new(&stilt_session::Config::default(), Key::new([7; 32])),
+        sessions: Sessions::new(&stilt_session::Config::default(), &Key::new([7; 32])),
         sequences: Sequences::default(),
     };
     for user in 0..60 {

@@ -18,7 +18,7 @@ impl Desk {
         Self {
             world: World::new(),
             inventory: Inventory::new(&stilt_inventory::Config::default()),
-            sessions: Sessions::new(&stilt_session::Config::default(), key.clone()),
+            sessions: Sessions::new(&stilt_session::Config::default(), &key),
             agents: Agents::new(&key, ai),
         }
     }

@@ -2,8 +2,11 @@
 //!
 //! A weakness of the application, told once per endpoint: tokens, keys and passwords in the query
 //! of a URL end in logs, histories and referrers. One key that callers of several tenants share is
-//! nobody's. Links that are made to be opened once (to reset a password, to confirm an address) and
-//! signed links to files are meant to hold a secret.
+//! nobody's. A name that gets in with the password its maker gave it lets anybody in. Credentials
+//! over HTTP in clear are the rule behind a proxy that ends TLS, so they are told once per service,
+//! as low, and only where no proxy says that the client's own leg is encrypted. Links that are made
+//! to be opened once (to reset a password, to confirm an address) and signed links to files are
+//! meant to hold a secret.
 
 use crate::context::{Context, Observation};
 use crate::keep::Keep;
@@ -22,17 +25,23 @@ pub(crate) const SPEC: Spec = Spec {
         title: "Credentials on the wire where they leak",
         owasp: &["API8:2023"],
         attack: &["T1552"],
-        references: &["CWE-598", "CWE-522"],
+        references: &["CWE-598", "CWE-522", "CWE-319", "CWE-1392"],
     },
     severity: Severity::Medium,
     looks_for: "Passwords, tokens and keys in the query of a URL, again and again at one endpoint; \
-                one key used for several tenants. Told as posture, once per endpoint.",
+                one key used for several tenants; an account that opens with its maker's password \
+                (`admin`, `admin`); credentials over HTTP in clear, where no proxy says that the \
+                client's leg is encrypted. Told as posture, once per endpoint, account or service.",
     needs: "Requests; their answers add little.",
     look_alikes: "Links to reset a password or confirm an address, the way back from another place \
                   to sign in, signed links to files: these are made to hold a secret once.",
     tuning: &[
         Tuning { key: "requests_min", meaning: "requests with a credential in the URL" },
         Tuning { key: "tenants_min", meaning: "tenants that share one key" },
+        Tuning {
+            key: "clear_min",
+            meaning: "accepted requests with a credential over clear HTTP; 0: not told",
+        },
     ],
     build: |settings| Ok(Box::new(ExposedCredential::new(settings)?)),
 };
@@ -40,17 +49,20 @@ pub(crate) const SPEC: Spec = Spec {
 const ENDPOINTS_MAX: usize = 20_000;
 const KEYS_MAX: usize = 20_000;
 const TENANTS_MAX: usize = 16;
+const SERVICES_MAX: usize = 2_000;
+const ACCOUNTS_MAX: usize = 10_000;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Limits {
     requests_min: u64,
     tenants_min: usize,
+    clear_min: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { requests_min: 3, tenants_min: 2 }
+        Self { requests_min: 3, tenants_min: 2, clear_min: 10 }
     }
 }
 
@@ -66,6 +78,20 @@ struct ExposedCredential {
     limits: Limits,
     urls: Keep<EndpointId, u64>,
     keys: Keep<u64, Key>,
+    clear: Keep<u64, Clear>,
+    /// Accounts that opened with their maker's password.
+    defaults: Keep<u64, bool>,
+}
+
+/// Credentials of one service over clear HTTP.
+#[derive(Default, Serialize, Deserialize)]
+struct Clear {
+    /// Accepted requests that carried one.
+    requests: u64,
+    /// Of these, behind a proxy that says it ends TLS.
+    encrypted: u64,
+    passwords: bool,
+    told: bool,
 }
 
 impl ExposedCredential {
@@ -74,6 +100,8 @@ impl ExposedCredential {
             limits: settings.own()?,
             urls: Keep::new(ENDPOINTS_MAX),
             keys: Keep::new(KEYS_MAX),
+            clear: Keep::new(SERVICES_MAX),
+            defaults: Keep::new(ACCOUNTS_MAX),
         })
     }
 
@@ -129,6 +157,61 @@ impl ExposedCredential {
     }
 }
 
+impl ExposedCredential {
+    fn in_clear(&mut self, context: &Context<'_>, findings: &mut Vec<Finding>) {
+        let Some(request) = &context.tx.request else { return };
+        let signs_in = context.sighting.login.as_ref().is_some_and(|login| login.secret.is_some());
+        let basic = request.credentials.iter().any(|own| own.kind == CredentialKind::Basic);
+        let shows = signs_in || context.seen.authenticated;
+        if !shows || context.sighting.outcome != Outcome::Success {
+            return;
+        }
+        let place = tell::key(&context.sighting.service, "");
+        let clear = self.clear.touch(context.at(), place, Clear::default);
+        clear.requests = clear.requests.saturating_add(1);
+        clear.encrypted = clear.encrypted.saturating_add(u64::from(request.encrypted_before));
+        clear.passwords |= signs_in || basic;
+        let open = clear.requests.saturating_sub(clear.encrypted);
+        let few = open < self.limits.clear_min || open <= clear.encrypted;
+        if clear.told || self.limits.clear_min == 0 || few {
+            return;
+        }
+        clear.told = true;
+        let what = if clear.passwords { "passwords and sessions" } else { "tokens or keys" };
+        let mut finding = posture(context, Severity::Low);
+        finding.message = format!("{what} travel over HTTP in clear");
+        finding.why =
+            vec![signal("clear_http", what, "over TLS, or behind a proxy that says it ends TLS")];
+        finding.remediation =
+            "encrypt this leg too, or see that nobody but the proxy can reach and read it".into();
+        findings.push(finding);
+    }
+
+    fn by_default(&mut self, context: &Context<'_>, findings: &mut Vec<Finding>) {
+        let login = context.sighting.login.as_ref();
+        let outcome = login.map_or(context.sighting.outcome, |login| login.outcome);
+        if !context.seen.default_credentials || outcome != Outcome::Success {
+            return;
+        }
+        let basic = || {
+            let request = context.tx.request.as_ref()?;
+            request.credentials.iter().find_map(|own| own.user.as_deref())
+        };
+        let user = login.map(|login| login.user.as_str()).or_else(basic).unwrap_or_default();
+        let account = tell::key(&context.sighting.service, user);
+        let told = self.defaults.touch(context.at(), account, || false);
+        if core::mem::replace(told, true) {
+            return;
+        }
+        let mut finding = posture(context, Severity::High);
+        finding.message = format!("account {user} opens with its maker's password");
+        finding.why = vec![signal("default_credentials", user, "a password of its own")];
+        finding.related_users = vec![user.to_owned()];
+        finding.remediation = "change the password, and look at what was done with it".to_owned();
+        findings.push(finding);
+    }
+}
+
 /// A credential in a parameter, and whether it is a password; signatures of links are none.
 fn exposed(leaf: &Leaf) -> Option<(&Leaf, bool)> {
     let Value::Masked { mark, .. } = &leaf.value else { return None };
@@ -171,6 +254,8 @@ impl Detector for ExposedCredential {
         if let Observation::Transaction(context) = observation {
             self.in_url(context, findings);
             self.shared(context, findings);
+            self.in_clear(context, findings);
+            self.by_default(context, findings);
         }
     }
 }
@@ -179,6 +264,7 @@ impl Detector for ExposedCredential {
 mod tests {
     use crate::testing::{Town, home};
     use stilt_inventory::test_support::{Tx, get, post};
+    use stilt_model::Finding;
 
     fn notices(tx: impl Fn(u64) -> Tx) -> usize {
         let mut town = Town::new(super::SPEC.rule.id);
@@ -187,7 +273,43 @@ mod tests {
         }
         town.run();
         assert!(town.stories().is_empty());
-        town.notices().len()
+        let clear = |one: &&&Finding| one.message.ends_with("in clear");
+        assert!(town.notices().iter().filter(clear).count() <= 1);
+        town.notices().iter().filter(|one| !clear(one)).count()
+    }
+
+    fn in_clear(tx: impl Fn(u64) -> Tx) -> bool {
+        let mut town = Town::new(super::SPEC.rule.id);
+        for user in 0..40 {
+            town.at(10.0 * user as f64, tx(user).from(&home(user)));
+        }
+        town.run();
+        town.notices().iter().any(|one| one.message.ends_with("in clear"))
+    }
+
+    #[test]
+    fn credentials_in_clear_are_told_once_unless_a_proxy_ends_tls() {
+        let own = |n: u64| format!("t0k3n{n:027x}");
+        let read = |n: u64| get("/me").bearer(&own(n)).answer(r#"{"n":1}"#);
+        assert!(in_clear(read));
+        assert!(in_clear(|n| get("/me").basic("ann", &format!("pw-{n}")).answer(r#"{"n":1}"#)));
+        assert!(!in_clear(|n| read(n).header("X-Forwarded-Proto", "https")));
+        assert!(!in_clear(|n| read(n).status(401)));
+        assert!(!in_clear(|_| get("/public").answer(r#"{"n":1}"#)));
+    }
+
+    #[test]
+    fn an_account_that_opens_with_its_makers_password_is_told_once() {
+        let login = |user: &str, password: &str| {
+            let body = format!(r#"{{"username":"{user}","password":"{password}"}}"#);
+            post("/login").json(&body)
+        };
+        let yes = r#"{"access_token":"t0k3n-0123456789abcdef"}"#;
+        assert_eq!(notices(|_| login("admin", "admin").answer(yes)), 1);
+        assert_eq!(notices(|_| login("admin", "fj3-lamp-otter").answer(yes)), 0);
+        let no = r#"{"error":"wrong password"}"#;
+        assert_eq!(notices(|_| login("admin", "admin").status(401).answer(no)), 0);
+        assert_eq!(notices(|_| get("/x").basic("tomcat", "s3cret").answer(r#"{"n":1}"#)), 1);
     }
 
     #[test]

@@ -40,6 +40,10 @@ pub struct Config {
     pub detections: stilt_detect::Config,
     /// Models that may be used, what they cost, and what may be spent.
     pub ai: stilt_detect::Ai,
+    /// Owners of services, and how much depends on them.
+    pub assets: stilt_alert::Assets,
+    /// Where addresses are.
+    pub enrich: Enrich,
     /// Dismissals.
     pub suppress: Vec<Suppress>,
     /// How a live run shows how it stands.
@@ -50,6 +54,14 @@ pub struct Config {
     pub evidence: EvidenceSettings,
     /// What a run gives up once everything is open.
     pub sandbox: SandboxSettings,
+}
+
+/// `[enrich]`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Enrich {
+    /// Files in MaxMind's format (countries, cities, autonomous systems), the most exact first.
+    pub files: Vec<PathBuf>,
 }
 
 /// `[observer]`.

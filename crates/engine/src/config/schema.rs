@@ -5,7 +5,7 @@ use super::Config;
 use serde_json::{Map, Value, json};
 
 /// Keys whose entries the user names.
-const MAPS: &[&str] = &["services.names", "detections"];
+const MAPS: &[&str] = &["services.names", "detections", "assets.services"];
 
 /// The schema (draft 2020-12).
 #[must_use]
@@ -18,6 +18,7 @@ pub fn schema() -> Value {
     (shown.evidence.folder, shown.evidence.size_max) = (Some("evidence".into()), Some(1 << 30));
     shown.evidence.keep_secs = Some(86_400);
     shown.ai.prices = Some("prices.toml".into());
+    shown.assets.file = Some("assets.csv".into());
     let defaults = serde_json::to_value(&shown).unwrap_or_default();
     let mut schema = of(&defaults, "");
     if let Value::Object(root) = &mut schema {
@@ -40,6 +41,7 @@ pub fn schema() -> Value {
             ("sandbox", "user"),
             ("metrics", "listen"),
             ("ai", "prices"),
+            ("assets", "file"),
             ("evidence", "folder"),
             ("evidence", "size_max"),
             ("evidence", "keep_secs"),

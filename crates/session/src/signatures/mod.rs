@@ -147,6 +147,15 @@ impl Signatures {
         }
     }
 
+    /// A token that `service` itself hands out: where the keys that are known don't fit, they are
+    /// old, and nothing is called forged by them any more.
+    pub(crate) fn handed_out(&mut self, jwt: &Jwt, service: &str) {
+        if jwt.signature.is_some() && self.check(jwt, service) == Check::Bad {
+            self.proven.remove(&(jwt.iss.clone(), jwt.kid.clone()));
+            self.learned = self.learned.saturating_add(1);
+        }
+    }
+
     fn check(&mut self, jwt: &Jwt, service: &str) -> Check {
         let Some(known) = self.keys.get(&jwt.kid) else { return Check::Unknown };
         let Some((message, signature)) = jwt.sealed.as_ref().and_then(|token| {

@@ -6,7 +6,10 @@
 //! get in (`strangers.rs`). What counts is *accounts whose every attempt from a client failed*: a
 //! typing error that is put right, a stale client that repeats one password, and users behind one
 //! address do not add up. Refusals of passwords that were right before are an outage, not guesses.
+//! Pairs that an answer of this application showed before are told by where they come from
+//! (`leaked.rs`): nothing fails then.
 
+mod leaked;
 mod strangers;
 #[cfg(test)]
 mod tests;
@@ -22,6 +25,7 @@ use crate::tell::signal;
 use core::hash::{BuildHasher, Hasher};
 use core::time::Duration;
 use foldhash::fast::RandomState;
+use leaked::Leaked;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -43,7 +47,8 @@ pub(crate) const SPEC: Spec = Spec {
     severity: Severity::Critical,
     looks_for: "One client, clients of one make, or many clients that never signed in before try \
                 many accounts, each once or twice, and are refused on nearly all. An account that \
-                gives in makes it critical.",
+                gives in makes it critical. One client that opens several accounts, where they \
+                never signed in, with passwords that an answer has shown before.",
     needs: "Sign-in requests with their answers. The distributed variant needs 20 minutes of \
             sign-ins from before the attack.",
     look_alikes: "Users behind one address (most get in); typing errors (put right within \
@@ -164,6 +169,7 @@ struct CredentialStuffing {
     limits: Limits,
     hasher: Keyed,
     services: BTreeMap<Arc<str>, Service>,
+    leaked: Leaked,
     begun: Option<Timestamp>,
     looked: Timestamp,
     unanswered: u64,
@@ -176,6 +182,7 @@ impl CredentialStuffing {
             limits: settings.own()?,
             hasher: Keyed::default(),
             services: BTreeMap::new(),
+            leaked: Leaked::default(),
             begun: None,
             looked: Timestamp::ZERO,
             unanswered: 0,
@@ -218,7 +225,11 @@ impl Detector for CredentialStuffing {
         match observation {
             Observation::Transaction(context) => {
                 self.begun.get_or_insert(context.tx.start);
+                self.leaked.shown(context);
                 if let Some(login) = &context.sighting.login {
+                    if login.outcome == Outcome::Success {
+                        self.leaked.signed_in(context, login, findings);
+                    }
                     self.attempt(context, login, findings);
                 }
             }

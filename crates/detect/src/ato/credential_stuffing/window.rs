@@ -3,7 +3,7 @@
 use crate::stats::median;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use stilt_model::Timestamp;
 
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -21,13 +21,14 @@ pub(super) struct Count {
     pub(super) failing: u64,
 }
 
-/// A sliding window of attempts.
+/// A sliding window of attempts. Most clients make one: lists have no room to spare at first.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Window {
     span: Duration,
     attempts_max: usize,
     attempts: VecDeque<(Timestamp, u64, bool)>,
-    accounts: BTreeMap<u64, Tally>,
+    /// In order of accounts.
+    accounts: Vec<(u64, Tally)>,
     failing: u64,
 }
 
@@ -37,7 +38,7 @@ impl Window {
             span,
             attempts_max: attempts_max.max(1),
             attempts: VecDeque::new(),
-            accounts: BTreeMap::new(),
+            accounts: Vec::new(),
             failing: 0,
         }
     }
@@ -53,6 +54,7 @@ impl Window {
                 *count = count.saturating_sub(1);
             });
         }
+        self.attempts.reserve_exact(usize::from(self.attempts.is_empty()));
         self.attempts.push_back((now, account, failed));
         self.change(account, |tally| {
             let count = if failed { &mut tally.failures } else { &mut tally.successes };
@@ -68,14 +70,20 @@ impl Window {
 
     fn change(&mut self, account: u64, change: impl FnOnce(&mut Tally)) {
         let fails = |tally: &Tally| tally.failures > 0 && tally.successes == 0;
-        let tally = self.accounts.entry(account).or_default();
+        let found = self.accounts.binary_search_by_key(&account, |(account, _)| *account);
+        let at = found.unwrap_or_else(|at| {
+            self.accounts.reserve_exact(usize::from(self.accounts.is_empty()));
+            self.accounts.insert(at, (account, Tally::default()));
+            at
+        });
+        let Some((_, tally)) = self.accounts.get_mut(at) else { return };
         let before = fails(tally);
         change(tally);
         let (after, empty) = (fails(tally), tally.failures == 0 && tally.successes == 0);
         self.failing =
             self.failing.saturating_add(u64::from(after)).saturating_sub(u64::from(before));
         if empty {
-            self.accounts.remove(&account);
+            self.accounts.remove(at);
         }
     }
 
@@ -83,16 +91,18 @@ impl Window {
     pub(super) fn median_attempts(&self) -> f64 {
         let mut attempts: Vec<u32> = self
             .accounts
-            .values()
-            .filter(|tally| tally.failures > 0 && tally.successes == 0)
-            .map(|tally| tally.failures)
+            .iter()
+            .filter(|(_, tally)| tally.failures > 0 && tally.successes == 0)
+            .map(|(_, tally)| tally.failures)
             .collect();
         median(&mut attempts)
     }
 
     /// The account has failed and never succeeded in the window.
     pub(super) fn fails(&self, account: u64) -> bool {
-        self.accounts.get(&account).is_some_and(|tally| tally.failures > 0 && tally.successes == 0)
+        let found = self.accounts.binary_search_by_key(&account, |(account, _)| *account);
+        let tally = found.ok().and_then(|at| self.accounts.get(at));
+        tally.is_some_and(|(_, tally)| tally.failures > 0 && tally.successes == 0)
     }
 
     /// Attempts in the window.

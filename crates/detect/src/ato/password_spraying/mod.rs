@@ -97,6 +97,9 @@ struct PasswordSpraying {
     limits: Limits,
     accounts: BTreeMap<Arc<str>, Accounts>,
     sprays: Keep<u64, Spray>,
+    /// Secrets that let in one account and were never refused: nearly all, so that no more is kept
+    /// of them.
+    own: Keep<u64, u64>,
     /// By account: the secrets refused lately, and to whom.
     recent: Keep<u64, VecDeque<(u64, ActorId)>>,
     unanswered: u64,
@@ -109,6 +112,7 @@ impl PasswordSpraying {
         Ok(Self {
             accounts: BTreeMap::new(),
             sprays: Keep::new(limits.secrets_max),
+            own: Keep::new(limits.secrets_max),
             recent: Keep::new(limits.secrets_max),
             limits,
             unanswered: 0,
@@ -135,7 +139,12 @@ impl PasswordSpraying {
         if login.outcome == Outcome::Success {
             accounts.succeeded(account, login.secret, KNOWN_MAX);
             self.put_right(account, context.seen.client);
+            let one = *self.own.touch(now, secret, || account);
+            if one == account && self.sprays.get(&secret).is_none() {
+                return;
+            }
             let spray = self.sprays.touch(now, secret, Spray::new);
+            spray.inside.add(now, one);
             spray.inside.add(now, account);
             if spray.story.is_some() && spray.who.has(context.seen.client) {
                 spray.outcome = Outcome::Success;
@@ -153,7 +162,14 @@ impl PasswordSpraying {
             recent.pop_front();
         }
         recent.push_back((secret, context.seen.client));
-        let spray = self.sprays.touch(now, secret, Spray::new);
+        let one = self.own.get(&secret).copied();
+        let spray = self.sprays.touch(now, secret, || {
+            let mut spray = Spray::new();
+            if let Some(one) = one {
+                spray.inside.add(now, one);
+            }
+            spray
+        });
         spray.refused(context, login, account);
         if spray.story.is_none() && spray.is_spray(&self.limits, now) {
             let actor = spray.who.actor(SPEC.rule.id, service, secret, &mut spray.tale);

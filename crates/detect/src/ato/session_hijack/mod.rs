@@ -4,9 +4,13 @@
 //! client, while its owner goes on with it, or for something that takes an account over. One
 //! difference alone is a phone that changes networks, a VPN, a browser that was brought up to date.
 //! A place that many tokens are used from is a front end of the application itself.
+//!
+//! Where enrichment tells countries and networks, a token that goes back and forth between two of
+//! both faster than anybody travels is in two hands, whatever the program (`travel.rs`).
 
 #[cfg(test)]
 mod tests;
+mod travel;
 
 use crate::context::{Context, Observation};
 use crate::keep::Keep;
@@ -21,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use stilt_inventory::StepKind;
 use stilt_model::{Actor, Evidence, Finding, Outcome, Rule, Severity, Timestamp};
+use travel::Travel;
 
 pub(crate) const SPEC: Spec = Spec {
     rule: Rule {
@@ -32,7 +37,8 @@ pub(crate) const SPEC: Spec = Spec {
     },
     severity: Severity::High,
     looks_for: "A token or session used from another network and by another make of client while \
-                its owner goes on using it, or to change a password.",
+                its owner goes on using it, or to change a password. With `[enrich]` files: one \
+                that goes back and forth between two countries faster than anybody travels.",
     needs: "Requests with their answers; sign-ins, or signed tokens that name somebody.",
     look_alikes: "A phone between Wi-Fi and mobile, a VPN (the program stays the same); a browser \
                   upgrade (the network stays the same); keys and service tokens that a fleet \
@@ -113,6 +119,22 @@ struct Wanderer {
     uses: Vec<Use>,
     /// The latest use by its owner.
     own: Option<Timestamp>,
+    /// Where it was last, and how often it jumped.
+    #[serde(default)]
+    travel: Option<Box<Travel>>,
+}
+
+impl Wanderer {
+    /// Its `at`-th place is in use now: another's, where the token has jumped too often.
+    fn travels(&mut self, context: &Context<'_>, at: usize, limits: &Limits) {
+        let Some(origin) = &context.seen.origin else { return };
+        let window = Duration::from_secs(limits.window_secs);
+        let travel = self.travel.get_or_insert_default();
+        let jumps = travel.goes_to(context.at(), context.seen.client_ip, origin, window);
+        if let Some(one) = self.uses.get_mut(at).filter(|_| jumps && at > 0) {
+            one.foreign = true;
+        }
+    }
 }
 
 /// Tokens used from one place.
@@ -206,6 +228,7 @@ impl SessionHijack {
                 wanderer.uses.len() - 1
             }
         };
+        wanderer.travels(context, at, &self.limits);
         let foreign_places = wanderer.uses.iter().filter(|one| one.foreign).count();
         let shared = foreign_places >= self.limits.shared_places;
         let sensitive =
@@ -335,6 +358,9 @@ fn tell(
         signal("client_make", "differs", "that of the sign-in, or the same network"),
         signal("both_in_use", told.why, "one after the other"),
     ];
+    if let Some(origin) = context.seen.origin.as_deref().filter(|_| theirs) {
+        finding.why.push(signal("country_and_network", origin.shown(), "those of the sign-in"));
+    }
     finding.remediation =
         format!("end the session of {whose}, ask it to sign in anew, and look at what was done");
     findings.push(finding);

@@ -3,6 +3,7 @@
 use crate::testing::{APPS, Answer, App, HOUR, Town, browser, elsewhere, home, key, password};
 use stilt_inventory::test_support::{Tx, get, post};
 use stilt_model::Severity;
+use stilt_session::origins::test_support::file;
 
 const RULE: &str = super::SPEC.rule.id;
 const LATER: f64 = HOUR;
@@ -141,4 +142,35 @@ fn a_refused_token_is_no_story() {
         },
         false,
     );
+}
+
+/// Two countries and networks, half the world apart.
+fn countries() -> Vec<u8> {
+    let (here, there) = ([10, 20], [198, 18]);
+    file(&[(here, "DE", 3320, 52.5, 13.4), (there, "AU", 1221, -33.9, 151.2)])
+}
+
+/// The session of one user is used with the same program at both places in turn, so many times.
+fn jumps(times: u32, enriched: bool) -> usize {
+    let (app, mut town) = (App::Form, Town::new(RULE));
+    if enriched {
+        town.enriched_by(countries);
+    }
+    usual(&mut town, app);
+    let owner = |tx: Tx| tx.from(&home(5)).agent(browser(5));
+    let other = |tx: Tx| tx.from(&elsewhere(1)).agent(browser(5));
+    for n in 0..times {
+        let at = LATER + 120.0 * f64::from(n);
+        town.at(at, with_token(app, 5, other));
+        town.at(at + 60.0, with_token(app, 5, owner));
+    }
+    town.run();
+    town.stories().len()
+}
+
+#[test]
+fn a_session_that_is_back_and_forth_between_countries_is_told_where_they_are_known() {
+    assert_eq!(jumps(4, true), 1);
+    assert_eq!(jumps(1, true), 0, "a VPN that is turned on and off");
+    assert_eq!(jumps(4, false), 0, "nothing is known of countries");
 }

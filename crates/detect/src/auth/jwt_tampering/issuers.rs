@@ -3,11 +3,12 @@
 use crate::context::Context;
 use crate::keep::Keep;
 use crate::tell;
+use core::net::IpAddr;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use stilt_model::{
-    Credential, Issued, Jwt, Outcome, Timestamp,
+    ActorId, Credential, Issued, Jwt, Outcome, Timestamp,
     saved::{self, Word},
 };
 
@@ -46,11 +47,41 @@ struct Issuer {
     lost: Option<Timestamp>,
 }
 
+/// A token that was handed out or used.
+#[derive(Debug, Serialize, Deserialize)]
+struct Token {
+    /// It was handed out in sight.
+    handed: bool,
+    /// And not used yet.
+    unused: bool,
+    /// Where it was first.
+    ip: IpAddr,
+    make: ActorId,
+}
+
+impl Token {
+    fn new(context: &Context<'_>, handed: bool) -> Self {
+        let (ip, make) = (context.seen.client_ip, context.seen.cluster);
+        Self { handed, unused: handed, ip, make }
+    }
+}
+
+/// What is known of a token that is shown.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Held {
+    /// It was handed out in sight.
+    pub(super) handed: bool,
+    /// It was not used before.
+    pub(super) first: bool,
+    /// It comes from another address and another make of client than it did at first.
+    pub(super) moved: bool,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Issuers {
     issuers: BTreeMap<u64, Issuer>,
     /// Tokens handed out or used, by their mark.
-    tokens: Keep<u64, bool>,
+    tokens: Keep<u64, Token>,
     /// Mark of the token that a signature belongs to.
     signatures: Keep<u64, u64>,
     streak_min: u64,
@@ -87,18 +118,29 @@ impl Issuers {
         self.streak_min = streak_min.max(1);
     }
 
+    /// What is known of a token before [`Self::origin`] looks at it.
+    pub(super) fn held(&self, context: &Context<'_>, own: &Credential) -> Held {
+        let token = self.tokens.get(&tell::secret(own.mark));
+        let (ip, make) = (context.seen.client_ip, context.seen.cluster);
+        Held {
+            handed: token.is_some_and(|token| token.handed),
+            first: token.is_none_or(|token| token.unused),
+            moved: token.is_some_and(|token| token.ip != ip && token.make != make),
+        }
+    }
+
     /// Where a token that a request carries comes from; it counts as known from now on where
     /// nothing speaks against it.
     pub(super) fn origin(&mut self, context: &Context<'_>, own: &Credential, jwt: &Jwt) -> Origin {
         let (now, mark) = (context.at(), tell::secret(own.mark));
         let Some(issuer) = self.issuers.get_mut(&key(context, jwt)) else {
-            self.remember(now, mark, jwt);
+            self.remember(context, mark, jwt);
             self.issuer(context, jwt);
             return Origin::New;
         };
-        if let Some(issued) = self.tokens.get_mut(&mark) {
+        if let Some(token) = self.tokens.get_mut(&mark) {
             // The first use of one that was handed out.
-            if core::mem::replace(issued, false) {
+            if core::mem::replace(&mut token.unused, false) {
                 issuer.streak = issuer.streak.saturating_add(1);
             }
             return Origin::Known;
@@ -127,12 +169,13 @@ impl Issuers {
         if young {
             issuer.streak = 0;
         }
-        self.remember(now, mark, jwt);
+        self.remember(context, mark, jwt);
         Origin::New
     }
 
-    fn remember(&mut self, now: Timestamp, mark: u64, jwt: &Jwt) {
-        self.tokens.touch(now, mark, || false);
+    fn remember(&mut self, context: &Context<'_>, mark: u64, jwt: &Jwt) {
+        let now = context.at();
+        self.tokens.touch(now, mark, || Token::new(context, false));
         if let Some(signature) = jwt.signature {
             self.signatures.touch(now, signature, || mark);
         }
@@ -171,7 +214,7 @@ impl Issuers {
                 self.signatures.touch(now, signature, || mark);
             }
             if self.tokens.get(&mark).is_none() {
-                self.tokens.touch(now, mark, || true);
+                self.tokens.touch(now, mark, || Token::new(context, true));
             }
             let Some(issuer) = self.issuer(context, jwt) else { continue };
             let count = issuer.classes.entry(class(&jwt.alg)).or_default();

@@ -2,9 +2,14 @@
 //!
 //! A signed token is told to be made or changed by its bearer: it needs no signature, it changes
 //! the class of algorithm or brings its own key, its key id is a path or a query, it shares its
-//! signature with a token of other content, or it was never handed out by an application that hands
-//! out all of its tokens under our eyes (`issuers.rs`). What came of it decides how grave it is.
+//! signature with a token of other content, its signature was checked and is wrong, or it was never
+//! handed out by an application that hands out all of its tokens under our eyes (`issuers.rs`). It
+//! may also be let in after its time, before it, or although it is for somebody else (`claims.rs`).
+//! What came of it decides how grave it is.
 
+mod claims;
+#[cfg(test)]
+mod claims_tests;
 mod issuers;
 #[cfg(test)]
 mod tests;
@@ -16,6 +21,7 @@ use crate::settings::{Settings, SettingsError};
 use crate::spec::{Detector, Spec, Tuning};
 use crate::tale::Tale;
 use crate::tell::{self, signal};
+use claims::{Claims, Odd};
 use issuers::{Issuers, Origin};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -23,6 +29,7 @@ use stilt_model::{
     Actor, Credential, Finding, Jwt, Outcome, Rule, Severity,
     saved::{self, Word},
 };
+use stilt_session::Signature;
 
 pub(crate) const SPEC: Spec = Spec {
     rule: Rule {
@@ -35,12 +42,18 @@ pub(crate) const SPEC: Spec = Spec {
     severity: Severity::Critical,
     looks_for: "Signed tokens that their bearer made or changed: no signature, another class of \
                 algorithm or a key of their own, a key id that is a path or a query, one signature \
-                under two contents, or a token that the application never handed out although it \
-                hands out all others in sight.",
-    needs: "Requests with their tokens; for made-up tokens, sign-ins with whole answers.",
-    look_alikes: "A new signing key or a token of another issuer (issuers apart); tokens from \
-                  before the capture (their `iat` tells); answers that were lost (no judgement \
-                  for a while); opaque tokens of three parts.",
+                under two contents, a signature that is wrong under the issuer's keys, or a token \
+                that the application never handed out although it hands out all others in sight. \
+                Tokens that are let in after their time, before it, or although they are for \
+                another audience or of another issuer than all before.",
+    needs: "Requests with their tokens; for made-up tokens, sign-ins with whole answers; for \
+            signatures, the issuer's keys (served in sight or `[identity] jwks`); for time, the \
+            server's `Date`. Shared secrets (HS256) are not known unless configured.",
+    look_alikes: "A new signing key (tokens that the service itself hands out tell) or a token of \
+                  another issuer (issuers apart); tokens from before the capture (their `iat` \
+                  tells); answers that were lost (no judgement for a while); opaque tokens of \
+                  three parts; clocks that differ; a service that looks at no expiry (posture); \
+                  a new audience that several bearers come with.",
     tuning: &[
         Tuning {
             key: "streak_min",
@@ -85,6 +98,7 @@ struct JwtTampering {
     #[serde(skip)]
     limits: Limits,
     issuers: Issuers,
+    claims: Claims,
     doors: Guarded,
     forgers: Keep<u64, Forger>,
 }
@@ -94,6 +108,7 @@ impl JwtTampering {
         let limits: Limits = settings.own()?;
         Ok(Self {
             issuers: Issuers::new(limits.tokens_max, limits.streak_min),
+            claims: Claims::default(),
             doors: Guarded::default(),
             forgers: Keep::new(20_000),
             limits,
@@ -109,6 +124,9 @@ impl JwtTampering {
             flagged |= self.token(context, own, jwt, findings);
         }
         self.issuers.hand_out(context);
+        if let Some(response) = &context.tx.response {
+            self.claims.hand_out(context, &response.issued);
+        }
         if !flagged {
             self.doors.learn(context);
         }
@@ -121,8 +139,12 @@ impl JwtTampering {
         jwt: &Jwt,
         findings: &mut Vec<Finding>,
     ) -> bool {
+        let held = self.issuers.held(context, own);
         let origin = self.issuers.origin(context, own, jwt);
-        let mut sign = signs(jwt).or(match origin {
+        let worth = context.seen.tokens.iter().find(|(mark, _)| *mark == own.mark);
+        let worth = worth.map(|(_, worth)| *worth);
+        let wrong = (worth == Some(Signature::Forged)).then_some("wrong_signature");
+        let mut sign = signs(jwt).or(wrong).or(match origin {
             Origin::OtherClass => Some("algorithm_class"),
             Origin::OtherContent => Some("signature_of_another_token"),
             Origin::OwnKey => Some("key_of_its_own"),
@@ -136,6 +158,15 @@ impl JwtTampering {
             let several = forger.unknown.len();
             if outcome != Outcome::Failure || several >= self.limits.unknown_min {
                 sign = Some("never_handed_out");
+            }
+        }
+        if sign.is_none() {
+            let genuine = matches!(worth, Some(Signature::Verified | Signature::Expired));
+            let accepted = outcome == Outcome::Success;
+            match self.claims.judge(context, jwt, &held, accepted, genuine) {
+                Some(Odd::Sign(odd)) => sign = Some(odd),
+                Some(Odd::Weak) => findings.push(weak(context)),
+                None => {}
             }
         }
         let Some(sign) = sign else { return false };
@@ -192,6 +223,11 @@ fn words(sign: &str) -> &'static str {
         "signature_of_another_token" => "a signature under changed content",
         "key_of_its_own" => "a token that brings its own key",
         "key_id_injection" => "a key id that is a path or a query",
+        "wrong_signature" => "a signature that its issuer did not make",
+        "expired" => "a token long expired",
+        "before_its_time" => "a token from the future",
+        "audience_never_seen" => "a token for another audience",
+        "issuer_never_seen" => "a token of an issuer never seen here",
         _ => "a token that was never handed out",
     }
 }
@@ -200,12 +236,30 @@ fn whose(jwt: &Jwt) -> String {
     jwt.sub.as_ref().map_or_else(|| "of nobody".to_owned(), |sub| format!("of {sub}"))
 }
 
+/// The service lets expired tokens in.
+fn weak(context: &Context<'_>) -> Finding {
+    let mut finding = context.finding(SPEC.rule.id, Severity::Medium, tell::client(context));
+    finding.posture = true;
+    finding.session = None;
+    finding.outcome = Outcome::Success;
+    finding.message = "tokens are accepted long after they expired".to_owned();
+    finding.why = vec![signal("expired", "let in", "refused at most 300 s after `exp`")];
+    finding.evidence = vec![context.evidence("carries a token that has expired")];
+    finding.remediation = "check `exp` in every service that takes the token".to_owned();
+    finding
+}
+
+/// Signs that may have other causes than a forger.
+const SOFT: [&str; 4] = ["never_handed_out", "expired", "audience_never_seen", "issuer_never_seen"];
+
 impl Forger {
     fn tell(&mut self, context: &Context<'_>, jwt: &Jwt, findings: &mut Vec<Finding>) {
         if !self.tale.due(context.at(), self.outcome) {
             return;
         }
+        let late = self.signs.iter().all(|sign| *sign == "expired");
         let severity = match self.outcome {
+            Outcome::Success if late => Severity::High,
             Outcome::Success => Severity::Critical,
             Outcome::Unknown => Severity::High,
             Outcome::Failure => Severity::Medium,
@@ -214,8 +268,8 @@ impl Forger {
         self.tale.fill(&mut finding);
         finding.session = None;
         finding.outcome = self.outcome;
-        let only_unknown = self.signs.iter().all(|sign| *sign == "never_handed_out");
-        finding.confidence = if only_unknown { 0.8 } else { 0.95 };
+        let soft = self.signs.iter().all(|sign| SOFT.contains(sign));
+        finding.confidence = if soft { 0.8 } else { 0.95 };
         let came = match self.outcome {
             Outcome::Success => "accepted",
             Outcome::Unknown => "not seen to be refused",

@@ -1,0 +1,123 @@
+//! Who sends a request, and whose story it belongs to.
+
+use crate::{Config, Seen, Sessions};
+use stilt_inventory::Inventory;
+use stilt_inventory::test_support::{Tx, World, get, jwt, post};
+use stilt_model::Key;
+
+struct Town(World, Inventory, Sessions);
+
+impl Town {
+    fn new() -> Self {
+        let inventory = Inventory::new(&stilt_inventory::Config::default());
+        Self(World::new(), inventory, Sessions::new(&Config::default(), &Key::new([7; 32])))
+    }
+
+    fn see(&mut self, tx: Tx) -> Seen {
+        let tx = self.0.tx(tx);
+        let sighting = self.1.observe(&tx);
+        self.2.observe(&tx, &sighting)
+    }
+
+    fn sign_in(&mut self, user: &str, cookie: &str, answer: &str) -> Seen {
+        let body = format!(r#"{{"username":"{user}","password":"correct-horse"}}"#);
+        self.see(post("/login").json(&body).set_cookie("sid", cookie).answer(answer))
+    }
+}
+
+const MALLORY: &str = "0123456789abcdef0123456789abcdef";
+
+#[test]
+fn a_made_up_token_beside_a_session_says_nothing_of_its_bearer() {
+    let mut town = Town::new();
+    let mallory = town.sign_in("mallory", MALLORY, "{}").principal;
+    assert!(mallory.is_some());
+    let forged = jwt(r#"{"sub":"bob","user_id":"4209"}"#);
+    let seen = town.see(get("/orders").cookie("sid", MALLORY).bearer(&forged));
+    assert_eq!(seen.principal, mallory);
+    assert_eq!(*seen.aliases, ["mallory"]);
+    let bob = town.see(get("/orders").bearer(&jwt(r#"{"sub":"bob","iat":1}"#)));
+    assert!(bob.principal.is_some() && bob.principal != mallory);
+}
+
+#[test]
+fn a_session_is_known_by_how_it_comes_back_whatever_it_is_called() {
+    let mut town = Town::new();
+    let value = "h7ScWHnvpZNHtZyih0caANQFBzcm";
+    let answer = format!(r#"{{"tk":"{value}","access_token":"t0k3n-0123456789abcdef"}}"#);
+    let ann = town.sign_in("ann", MALLORY, &answer).principal;
+    assert!(ann.is_some());
+    let seen = town.see(get(&format!("/records?page=2&tk={value}")));
+    assert_eq!((seen.principal, seen.authenticated), (ann, true));
+    let other = town.see(get("/records?tk=aaScWHnvpZNHtZyih0caANQFBz11"));
+    assert_eq!(other.principal, None);
+}
+
+#[test]
+fn a_key_from_before_the_capture_is_known_by_an_answer_about_oneself_and_when_it_is_changed() {
+    let mut town = Town::new();
+    let me = |key: &str, name: &str| {
+        get("/v1/me").header("X-Api-Key", key).answer(&format!(r#"{{"username":"{name}"}}"#))
+    };
+    let (old, new) = ("k3y-0123456789abcdef0123", "k3y-fedcba98765432109999");
+    let records = |key: &str| get("/v1/records").header("X-Api-Key", key);
+    assert_eq!(town.see(records(old)).principal, None);
+    let ann = town.see(me(old, "ann"));
+    assert_eq!(ann.principal, None, "it is known from its answer on");
+    let ann = town.see(records(old)).principal;
+    assert!(ann.is_some());
+    let rotate = post("/v1/keys/rotate").header("X-Api-Key", old);
+    town.see(rotate.answer(&format!(r#"{{"apiKey":"{new}"}}"#)));
+    assert_eq!(town.see(records(new)).principal, ann);
+    // What is made for somebody else is not one's own.
+    let invite = "inv-0123456789abcdef4711";
+    let made = post("/v1/invites").header("X-Api-Key", new);
+    town.see(made.answer(&format!(r#"{{"inviteToken":"{invite}"}}"#)));
+    assert_eq!(town.see(get("/v1/records").bearer(invite)).principal, None);
+}
+
+#[test]
+fn a_connection_is_one_persons_story_before_and_after_sign_in() {
+    let mut town = Town::new();
+    let on = |tx: Tx| tx.from("10.1.1.1:40000");
+    let before = town.see(on(get("/")));
+    let body = r#"{"username":"ann","password":"correct-horse"}"#;
+    let login = on(post("/login").json(body).set_cookie("sid", MALLORY));
+    let login = town.see(login);
+    assert_eq!(login.session.id, before.session.id, "one story");
+    assert_eq!(login.shown.user.as_deref(), Some("ann"));
+    let own = town.see(on(get("/orders").cookie("sid", MALLORY)));
+    assert_eq!(own.session.id, before.session.id);
+    let bare = town.see(on(get("/style.css")));
+    assert_eq!((bare.principal, bare.authenticated), (None, false));
+    assert_eq!(bare.shown.user.as_deref(), Some("ann"));
+    assert_eq!(bare.session.id, before.session.id);
+}
+
+#[test]
+fn nobody_takes_the_name_of_another() {
+    let mut town = Town::new();
+    let bob = town.sign_in("bob", "b0b3456789abcdef0123456789abcdef", r#"{"user":{"id":42}}"#);
+    town.sign_in("mallory", MALLORY, r#"{"user":{"id":9,"nickname":"bob","userno":"42"}}"#);
+    for subject in ["bob", "42"] {
+        let token = jwt(&format!(r#"{{"sub":"{subject}"}}"#));
+        assert_eq!(town.see(get("/orders").bearer(&token)).principal, bob.principal);
+    }
+}
+
+#[test]
+fn who_makes_an_account_and_gets_a_session_is_known_by_it() {
+    let mut town = Town::new();
+    let joins = |user: &str, cookie: &str| {
+        let body = format!(r#"{{"username":"{user}","email":"{user}@x.test","password":"p1"}}"#);
+        post("/register").json(&body).set_cookie("sid", cookie).status(201)
+    };
+    town.see(joins("eve", MALLORY));
+    let eve = town.see(get("/orders").cookie("sid", MALLORY));
+    assert!(eve.principal.is_some() && eve.aliases.contains(&"eve".to_owned()));
+    let bob = town.sign_in("bob", "b0b3456789abcdef0123456789abcdef", "{}");
+    let other = "fedcba9876543210fedcba9876543210";
+    town.see(joins("bob", other));
+    let seen = town.see(get("/orders").cookie("sid", other));
+    assert_ne!(seen.principal, bob.principal, "nobody joins under the name of another");
+}
