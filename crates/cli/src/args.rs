@@ -80,7 +80,7 @@ pub(crate) enum ConfigCommand {
     /// Prints the effective configuration, defaults included
     Show {
         /// TOML file
-        #[arg(long)]
+        #[arg(short, long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
 }

@@ -71,6 +71,9 @@ pub enum Unknown {
     /// The name.
     #[error("no detection or family `{0}`; `stilt detections` lists them")]
     Name(String),
+    /// What one asks for the other leaves out.
+    #[error("--only and --skip leave no detection; drop one of them")]
+    Nothing,
     /// A setting is wrong.
     #[error(transparent)]
     Settings(#[from] SettingsError),
@@ -137,6 +140,10 @@ impl Detectors {
             if settings.enabled && wanted && !skipped {
                 running.push(Running { settings, detector, took: Took::default() });
             }
+        }
+        let asked = !only.is_empty() && !only.iter().any(|name| name == "none");
+        if running.is_empty() && asked && !skip.is_empty() {
+            return Err(Unknown::Nothing);
         }
         Ok(Self { running, only: only.to_vec(), skip: skip.to_vec() })
     }
@@ -356,7 +363,7 @@ mod tests {
         assert_eq!(make(&[], &[]), Ok(DETECTORS.len()));
         assert_eq!(make(&["ato"], &[]), make(&["ato."], &[]));
         assert_eq!(make(&["none"], &[]), Ok(0));
-        assert_eq!(make(&["ato.credential_stuffing"], &["ato"]), Ok(0));
+        assert_eq!(make(&["ato.credential_stuffing"], &["ato"]), Err(Unknown::Nothing));
         assert_eq!(make(&["ato.nothing"], &[]), Err(Unknown::Name("ato.nothing".to_owned())));
     }
 }

@@ -6,6 +6,7 @@ use core::hash::Hash;
 use core::net::IpAddr;
 use core::time::Duration;
 use foldhash::fast::RandomState;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use stilt_model::{Actor, ActorId, FlowId, Timestamp};
@@ -15,6 +16,11 @@ const LINKS_MAX: usize = 200_000;
 const PEERS_MAX: usize = 10_000;
 
 /// A table of which the older half is forgotten when it is full.
+#[derive(Serialize, Deserialize)]
+#[serde(bound(
+    serialize = "K: Serialize, V: Serialize",
+    deserialize = "K: Deserialize<'de> + Eq + Hash, V: Deserialize<'de>"
+))]
 struct Halves<K, V>([HashMap<K, V, RandomState>; 2]);
 
 impl<K, V> Default for Halves<K, V> {
@@ -38,7 +44,7 @@ impl<K: Copy + Eq + Hash, V> Halves<K, V> {
 }
 
 /// Who uses a client.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 enum User {
     One(Arc<Actor>, Timestamp),
     Several,
@@ -57,8 +63,8 @@ pub(crate) struct From {
     pub(crate) at: Timestamp,
 }
 
-/// Connections, clients and who uses them. It is not saved: both are short-lived.
-#[derive(Default)]
+/// Connections, clients and who uses them.
+#[derive(Default, Serialize, Deserialize)]
 pub(crate) struct Links {
     flows: Halves<FlowId, Option<Arc<Actor>>>,
     clients: Halves<ActorId, User>,

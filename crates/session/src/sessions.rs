@@ -72,7 +72,6 @@ pub struct Sessions {
     config: Config,
     #[serde(skip)]
     defaults: Defaults,
-    #[serde(skip)]
     links: Links,
     #[serde(skip)]
     origins: Origins,

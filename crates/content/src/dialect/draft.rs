@@ -2,7 +2,7 @@
 
 use super::mcp::Marks;
 use super::texts::Texts;
-use super::{Said, provider, schema};
+use super::{Said, hide, provider, schema};
 use crate::config::Config;
 use crate::leaves::Scalar;
 use crate::leaves::paths::{PathId, Paths, ROOT};
@@ -25,7 +25,7 @@ const TOOLS_MAX: usize = 256;
 const ARGUMENTS_MAX: usize = 64;
 const ARGUMENT_BYTES_MAX: usize = 1024;
 /// Bytes of a short word: a model, a tool, an id.
-const WORD_MAX: usize = 128;
+pub(super) const WORD_MAX: usize = 128;
 /// Bytes of text that a token stands for, about, where nobody counted.
 const BYTES_PER_TOKEN: u64 = 4;
 
@@ -181,9 +181,6 @@ impl<'a> Draft<'a> {
         }
         let mut texts = Texts::new(masker, judged, config.talk_text_max);
         let mut talk = self.talk;
-        for word in [&mut talk.model_asked, &mut talk.model_answered, &mut talk.user] {
-            *word = word.take().map(|word| texts.masker.text_max(&word, WORD_MAX).into());
-        }
         if let Some(mcp) = &mut talk.mcp {
             self.marks.settle(mcp, texts.masker);
         }
@@ -201,6 +198,7 @@ impl<'a> Draft<'a> {
             }
         }
         talk.turns = shown.into_iter().flatten().collect();
+        hide::words(&mut talk, texts.masker);
         for turn in &talk.turns {
             let side = usize::from(turn.answered);
             if let Some(counts) = talk.sensitive.get_mut(side) {

@@ -126,3 +126,21 @@ fn agents_ask_each_other() {
         talk(&card, JSON, br#"{"name":"travel","version":"1","skills":[{"id":"book"}]}"#).unwrap();
     assert_eq!(told.mcp.unwrap().server.unwrap().name, "travel");
 }
+
+#[test]
+fn a_key_in_any_word_is_hidden() {
+    const KEY: &str = "ghp_16C7e42F292c6912E7710c838347Ae178B4a";
+    let ask = format!(
+        r#"{{"jsonrpc":"2.0","id":"{KEY}","method":"initialize","params":{{"protocolVersion":"{KEY}","clientInfo":{{"name":"{KEY}","version":"{KEY}"}}}}}}"#
+    );
+    let answer = format!(
+        r#"{{"jsonrpc":"2.0","id":"{KEY}","result":{{"protocolVersion":"{KEY}","serverInfo":{{"name":"{KEY}","version":"1"}}}}}}"#
+    );
+    let told = talk(&post("/mcp", &ask), JSON, answer.as_bytes()).unwrap();
+    assert!(!format!("{told:?}").contains(KEY), "{told:?}");
+    let list = format!(
+        r#"{{"jsonrpc":"2.0","id":7,"result":{{"tools":[{{"name":"read","description":"Reads","inputSchema":{{"type":"object","properties":{{"{KEY}":{{"type":"string","enum":["{KEY}"]}}}}}}}}]}}}}"#
+    );
+    let told = talk(&post("/mcp", &rpc("tools/list", "{}")), JSON, list.as_bytes()).unwrap();
+    assert!(!format!("{told:?}").contains(KEY), "{told:?}");
+}

@@ -8,6 +8,7 @@ mod anthropic;
 mod bedrock;
 mod draft;
 mod gemini;
+mod hide;
 mod mcp;
 mod mcp_answer;
 #[cfg(test)]

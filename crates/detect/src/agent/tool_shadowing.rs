@@ -10,8 +10,9 @@ use crate::context::Context;
 use crate::keep::Keep;
 use crate::spec::{Spec, Tuning};
 use crate::tell::signal;
+use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use stilt_model::{Dialect, Finding, Outcome, Rule, Severity, SmolStr, Talk, ToolDef};
 
 pub(crate) const SPEC: Spec = Spec {
@@ -56,6 +57,30 @@ struct Tool {
     server: SmolStr,
     digest: u64,
     calls: u64,
+    /// Of its name, letters that look alike taken for the same.
+    skeleton: u64,
+}
+
+/// A tool of a list, with what is compared of it, worked out once.
+struct Listed<'a> {
+    tool: &'a ToolDef,
+    skeleton: u64,
+    /// Words of its texts, and their parts between dots.
+    words: HashSet<&'a str, RandomState>,
+}
+
+impl<'a> Listed<'a> {
+    fn new(tool: &'a ToolDef) -> Self {
+        let part_of_name = |char: char| char.is_alphanumeric() || "_-.".contains(char);
+        let texts = [&*tool.description.shown, &*tool.schema_text.shown];
+        let words = texts
+            .into_iter()
+            .flat_map(|text| text.split(move |char| !part_of_name(char)))
+            .map(|word| word.trim_matches(['.', '-']))
+            .filter(|word| word.contains(['_', '-', '.']));
+        let words = words.flat_map(|word| word.split('.').chain([word])).collect();
+        Self { tool, skeleton: text_key(&skeleton(&tool.name)), words }
+    }
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -180,21 +205,29 @@ impl ToolShadowing {
             let known = client.tools.get(&key);
             // Judged when it is new, or says something new.
             if known.is_none_or(|known| known.digest != tool.digest) {
+                let listed = Listed::new(tool);
                 let others = client.tools.values().filter(|other| {
                     other.service != service && (server.is_empty() || other.server != server)
                 });
                 let min = self.limits.name_min;
                 told.extend(
                     others
-                        .filter_map(|other| Some((tool, other.clone(), shadow(tool, other, min)?)))
+                        .filter_map(|other| {
+                            Some((tool, other.clone(), shadow(&listed, other, min)?))
+                        })
                         .next(),
                 );
             }
             let calls = known.map_or(0, |known| known.calls);
             if client.tools.len() < TOOLS_MAX || calls > 0 {
-                let (name, digest) = (tool.name.clone(), tool.digest);
-                let entry =
-                    Tool { name, service: service.clone(), server: server.clone(), digest, calls };
+                let entry = Tool {
+                    name: tool.name.clone(),
+                    service: service.clone(),
+                    server: server.clone(),
+                    digest: tool.digest,
+                    calls,
+                    skeleton: text_key(&skeleton(&tool.name)),
+                };
                 client.tools.insert(key, entry);
             }
         }
@@ -237,27 +270,23 @@ impl ToolShadowing {
 }
 
 /// How a tool shadows another server's.
-fn shadow(tool: &ToolDef, other: &Tool, min: usize) -> Option<(&'static str, Severity)> {
+fn shadow(listed: &Listed<'_>, other: &Tool, min: usize) -> Option<(&'static str, Severity)> {
+    let tool = listed.tool;
     if tool.digest == other.digest {
         // The same thing, passed on.
         return None;
     }
     let same = tool.name == other.name;
-    if !same && skeleton(&tool.name) == skeleton(&other.name) && tool.name.len() >= 4 {
-        let foreign = |name: &str| !name.is_ascii();
-        if foreign(&tool.name) != foreign(&other.name) {
-            return Some(("looks letter by letter like", Severity::High));
-        }
+    let foreign = tool.name.is_ascii() != other.name.is_ascii();
+    if !same && foreign && listed.skeleton == other.skeleton && tool.name.len() >= 4 {
+        return Some(("looks letter by letter like", Severity::High));
     }
     if same && other.calls > 0 && !is_plain(&tool.name, min) {
         return Some(("takes the name of", Severity::Medium));
     }
-    let text = |text: &str| {
-        other.name.contains(['_', '-', '.'])
-            && !is_plain(&other.name, min)
-            && text.contains(other.name.as_str())
-    };
-    let named = text(&tool.description.shown) || text(&tool.schema_text.shown);
+    let named = other.name.contains(['_', '-', '.'])
+        && listed.words.contains(other.name.as_str())
+        && !is_plain(&other.name, min);
     (!same && named).then_some(("says how to use", Severity::High))
 }
 

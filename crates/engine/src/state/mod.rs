@@ -23,6 +23,8 @@ const FILE: &str = "stilt.state";
 const DRAFT: &str = ".stilt.state.part";
 /// Held by the run that uses the folder.
 const LOCK: &str = "lock";
+/// Longest time of a replay between two states that are saved.
+const HOUR: Duration = Duration::from_secs(3600);
 /// A state that is larger is none of ours.
 const BYTES_MAX: u64 = 64 << 30;
 
@@ -31,6 +33,7 @@ pub(crate) struct Store {
     folder: PathBuf,
     key: Key,
     every: Duration,
+    first: Option<Timestamp>,
     last: Option<Timestamp>,
     writer: Option<Writer>,
     /// Kept open while the folder is in use.
@@ -67,7 +70,8 @@ impl Store {
             Err(error) => return Err(wrong(&path, plain(&error))),
         };
         let (folder, key) = (folder.to_owned(), key.clone());
-        Ok((Self { folder, key, every, last: None, writer: None, _lock: lock }, parts))
+        let store = Self { folder, key, every, first: None, last: None, writer: None, _lock: lock };
+        Ok((store, parts))
     }
 
     /// Reads the state in a folder, or a state file, which stays as it is.
@@ -111,10 +115,16 @@ impl Store {
         Ok(())
     }
 
-    /// It is time to save.
+    /// It is time to save. A replay, in which hours pass in a second, saves ever more rarely: when
+    /// half as much again was read, and at least once an hour.
     pub(crate) fn is_due(&mut self, now: Timestamp) -> bool {
+        let first = *self.first.get_or_insert(now);
         let last = *self.last.get_or_insert(now);
-        let due = now.since(last) >= self.every;
+        let every = match self.writer {
+            Some(_) => self.every,
+            None => (last.since(first) / 2).min(HOUR).max(self.every),
+        };
+        let due = now.since(last) >= every;
         if due {
             self.last = Some(now);
         }
@@ -204,6 +214,15 @@ mod tests {
 
     fn open(scratch: &Scratch) -> Result<(Store, Option<Parts>), Error> {
         Store::open(&scratch.path("state"), &Key::new([7; 32]), MINUTE)
+    }
+
+    #[test]
+    fn a_long_replay_is_saved_a_few_times_an_hour_at_most() {
+        let scratch = Scratch::new("state");
+        let (mut store, _) = open(&scratch).unwrap();
+        let minutes = (0..=600).map(|minute| Timestamp::from_secs(minute * 60));
+        let saves = minutes.filter(|now| store.is_due(*now)).count();
+        assert!((10..=25).contains(&saves), "{saves}");
     }
 
     #[test]
