@@ -203,9 +203,13 @@ impl ToolShadowing {
         for tool in &talk.tools {
             let key = hash(&[own, text_key(&tool.name)]);
             let known = client.tools.get(&key);
+            let same = known.is_some_and(|known| known.digest == tool.digest);
+            if same && known.is_some_and(|known| known.server == server) {
+                continue;
+            }
+            let listed = Listed::new(tool);
             // Judged when it is new, or says something new.
-            if known.is_none_or(|known| known.digest != tool.digest) {
-                let listed = Listed::new(tool);
+            if !same {
                 let others = client.tools.values().filter(|other| {
                     other.service != service && (server.is_empty() || other.server != server)
                 });
@@ -226,7 +230,7 @@ impl ToolShadowing {
                     server: server.clone(),
                     digest: tool.digest,
                     calls,
-                    skeleton: text_key(&skeleton(&tool.name)),
+                    skeleton: listed.skeleton,
                 };
                 client.tools.insert(key, entry);
             }
