@@ -68,6 +68,7 @@ fn read(request: Option<Message>, response: Option<Message>) {
             vlan: Vec::new(),
             tunnel: None,
         },
+        proxied: None,
         flow_id: FlowId(7),
         ordinal: 0,
         request,

@@ -141,11 +141,12 @@ pub(crate) fn forwarded(head: &Head, max: usize) -> Vec<IpAddr> {
     for name in ["x-forwarded-for", "x-real-ip"] {
         if found.is_empty() {
             for value in all(name) {
-                found.extend(value.split(',').filter_map(address).take(max));
+                found.extend(value.split(',').filter_map(address));
             }
         }
     }
-    found.truncate(max);
+    // Who stands last was added last, by the proxy that is nearest: those before are hearsay.
+    found.drain(..found.len().saturating_sub(max));
     found
 }
 

@@ -112,8 +112,15 @@ impl Reader {
             &mut self.paths,
             &self.config,
         );
+        // What a list holds beyond the caps was not judged, and that is told.
+        flags.body_cut |= talk.as_ref().is_some_and(|talk| talk.tools_cut);
         let end = |message: &Message| message.end.time.max(message.start.time);
-        let request = exchange.request.as_ref().map(|message| self.request(message, auth));
+        let request = exchange.request.as_ref().map(|message| {
+            let mut request = self.request(message, auth);
+            // Nearer than any header: the proxy has named its own peer.
+            request.forwarded.extend(exchange.proxied);
+            request
+        });
         let response = exchange.response.as_ref().map(|message| {
             let asked = exchange.request.as_ref().map(|message| &message.head);
             let mut response = self.response(message, asked, auth, &path);

@@ -47,6 +47,7 @@ pub(crate) fn exchange(request: Option<Message>, response: Option<Message>) -> E
     let completed = Mark { time: Timestamp::from_secs(1_700_000_001), packet: 9 };
     Exchange {
         flow,
+        proxied: None,
         flow_id: FlowId(7),
         ordinal: 0,
         request,
@@ -67,6 +68,36 @@ fn answer(headers: &[(&str, &str)], body: &str) -> Message {
 fn leaf<'a>(leaves: &'a [Leaf], path: &str) -> &'a Value {
     let found = leaves.iter().find(|leaf| leaf.path == path);
     &found.unwrap_or_else(|| panic!("no {path} in {leaves:?}")).value
+}
+
+#[test]
+fn tools_beyond_the_cap_are_told_as_not_analysed() {
+    for (tools, cut) in [(1000, false), (1100, true)] {
+        let list: Vec<String> = (0..tools)
+            .map(|n| format!(r#"{{"type":"function","function":{{"name":"t{n}"}}}}"#))
+            .collect();
+        let body = format!(
+            r#"{{"model":"gpt-4o","messages":[{{"role":"user","content":"hi"}}],"tools":[{}]}}"#,
+            list.join(",")
+        );
+        let asked = message(("POST", "/v1/chat/completions"), 0, &[JSON], body.as_bytes());
+        let read = read(asked, answer(&[JSON], r#"{"choices":[]}"#));
+        assert!(read.talk.is_some());
+        assert_eq!(read.flags.body_cut, cut, "{tools}");
+    }
+}
+
+#[test]
+fn whom_a_proxy_names_as_it_connects_stands_behind_whom_headers_name() {
+    let asked = message(("GET", "/"), 0, &[("X-Forwarded-For", "198.51.100.1")], b"");
+    let proxied = "203.0.113.7".parse().ok();
+    let told = Exchange { proxied, ..exchange(Some(asked), None) };
+    let read = Reader::new(Key::new([5; 32]), &Config::default()).read(told);
+    let forwarded = read.request.unwrap().forwarded;
+    assert_eq!(
+        forwarded.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["198.51.100.1", "203.0.113.7"]
+    );
 }
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");

@@ -17,6 +17,7 @@ mod flow;
 mod group;
 mod guarded;
 mod keep;
+mod many;
 mod place;
 mod registry;
 mod settings;

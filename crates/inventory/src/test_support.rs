@@ -104,6 +104,7 @@ impl World {
         self.reader.read(Exchange {
             flow_id: flow.id(0),
             flow,
+            proxied: None,
             ordinal: self.next,
             request,
             response,

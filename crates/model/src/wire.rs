@@ -243,6 +243,9 @@ pub struct Message {
 pub struct Exchange {
     /// The flow, seen from the client.
     pub flow: Flow,
+    /// The client for whom a proxy has opened the connection, as it said so at its beginning
+    /// (PROXY protocol).
+    pub proxied: Option<core::net::IpAddr>,
     /// Id of the flow.
     pub flow_id: FlowId,
     /// Ordinal of this exchange in its flow, from 0.

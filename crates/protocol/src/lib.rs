@@ -7,4 +7,5 @@
 
 pub mod events;
 pub mod http1;
+pub mod preface;
 mod squeeze;

@@ -55,7 +55,11 @@ impl Script {
     }
 
     pub(super) fn say(&mut self, from_client: bool, text: &str, size: usize) {
-        for piece in text.as_bytes().chunks(size.max(1)) {
+        self.say_bytes(from_client, text.as_bytes(), size);
+    }
+
+    pub(super) fn say_bytes(&mut self, from_client: bool, bytes: &[u8], size: usize) {
+        for piece in bytes.chunks(size.max(1)) {
             self.part(from_client, ACK, piece);
         }
     }

@@ -1,6 +1,6 @@
 //! What mirrors and stacks do to the segments of a connection, and that it changes nothing.
 
-use super::tests::{ACK, CLIENT, FIN, Part, SERVER, SYN, Script, TURNS, WHOLE, show};
+use super::tests::{ACK, CLIENT, FIN, Part, SERVER, SYN, Script, TURNS, WHOLE, exchanges, show};
 use super::*;
 use crate::segment::{SegmentHead, TcpFlags};
 
@@ -289,4 +289,54 @@ fn a_flood_of_syns_pushes_out_no_conversation() {
     play(&parts[4..], 0);
     assert_eq!(assembler.counters().half_open_evicted, 200_000 - 250);
     assert_eq!(out.iter().map(show).collect::<Vec<_>>(), WHOLE);
+}
+
+#[test]
+fn a_load_balancer_may_say_first_for_whom_it_opens_the_connection() {
+    let mut binary = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c".to_vec();
+    binary.extend([203, 0, 113, 7, 10, 0, 0, 1, 0, 9, 0, 80]);
+    let text = b"PROXY TCP4 203.0.113.7 10.0.0.1 9 80\r\n".to_vec();
+    for preface in [text, binary] {
+        for size in [1, 5, 7, 1400] {
+            let mut script = Script::new(7);
+            script.say_bytes(true, &preface, size);
+            for (request, response) in TURNS {
+                script.say(true, request, size);
+                script.say(false, response, size);
+            }
+            check(&shown(&script.parts), &WHOLE);
+        }
+    }
+    // It names the client, also where it comes with the request in one segment.
+    let mut script = Script::new(7);
+    script.say(true, &format!("PROXY TCP4 203.0.113.7 10.0.0.1 9 80\r\n{}", TURNS[0].0), 1400);
+    script.say(false, TURNS[0].1, 1400);
+    let told = exchanges(&Limits::default(), &script.parts);
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].proxied, "203.0.113.7".parse().ok());
+    // What only begins like one is read as what it is.
+    for size in [1, 3, 1400] {
+        let mut script = Script::new(7);
+        script.say(true, "PROPFIND /a HTTP/1.1\r\n\r\n", size);
+        script.say(false, TURNS[0].1, size);
+        check(&shown(&script.parts), &["PROPFIND /a → 200 \"first\""]);
+    }
+}
+
+#[test]
+fn a_request_line_longer_than_is_kept_is_told_with_its_response() {
+    for size in [1400, 60_000, 200_000] {
+        let mut script = Script::new(7);
+        script.say(true, &format!("GET /long?{} HTTP/1.1\r\n\r\n", "a".repeat(100_000)), size);
+        script.say(false, TURNS[0].1, 1400);
+        script.say(true, TURNS[1].0, 1400);
+        script.say(false, TURNS[1].1, 1400);
+        let (told, _) = watch(&Limits::default(), &shown(&script.parts));
+        assert!(
+            told[0].starts_with("GET /long?aaa") && told[0].contains("200"),
+            "{:.200}",
+            told[0]
+        );
+        assert_eq!(told[1..], WHOLE[1..2], "{size}");
+    }
 }

@@ -20,7 +20,7 @@ const TURNS_FIRST: usize = 16;
 /// Calls kept of one turn.
 const CALLS_MAX: usize = 64;
 /// Tools kept of one talk.
-const TOOLS_MAX: usize = 256;
+const TOOLS_MAX: usize = 1024;
 /// Arguments kept of one call, and bytes of one.
 const ARGUMENTS_MAX: usize = 64;
 const ARGUMENT_BYTES_MAX: usize = 1024;

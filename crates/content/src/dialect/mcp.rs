@@ -12,7 +12,7 @@ use stilt_model::{Dialect, Message, SmolStr, TrustRole};
 pub(super) const SPEC: Spec = Spec { speaks, read };
 
 /// Messages read of one batch.
-const BATCH_MAX: usize = 64;
+const BATCH_MAX: usize = 256;
 /// Members of a request's `_meta` (2026-07-28).
 pub(super) const META_CLIENT: &str = "io.modelcontextprotocol/clientInfo";
 pub(super) const META_SERVER: &str = "io.modelcontextprotocol/serverInfo";
@@ -74,6 +74,7 @@ fn read<'a>(said: &'a Said<'a>) -> Draft<'a> {
         let query = endpoint.text().and_then(|url| url.split_once('?')).map(|(_, query)| query);
         draft.marks.session_issued = query.and_then(legacy_session);
     }
+    draft.talk.tools_cut |= said.asked.len() > BATCH_MAX;
     for (at, node) in said.asked.iter().take(BATCH_MAX).enumerate() {
         message(&mut draft, &mut mcp, node, at == 0);
     }

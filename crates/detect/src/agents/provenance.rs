@@ -155,7 +155,7 @@ impl Origins {
 
     /// Takes the words of a new turn.
     pub(super) fn learn(&mut self, turn: &Turn, seed: u64) {
-        let text = turn.text.shown.get(..TURN_MAX).unwrap_or(&turn.text.shown);
+        let text = beginning(&turn.text.shown, TURN_MAX);
         match turn.role {
             TrustRole::System => {
                 self.meant[1] |= deeds_in(text);
@@ -283,4 +283,10 @@ impl Origins {
 /// A plain word, which says nothing of where it comes from: a value has a digit or a sign in it.
 fn is_common(word: &str) -> bool {
     word.chars().all(char::is_alphabetic)
+}
+
+/// At most `max` bytes, whole characters.
+fn beginning(text: &str, max: usize) -> &str {
+    let end = (0..=max.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    text.get(..end.unwrap_or(0)).unwrap_or_default()
 }

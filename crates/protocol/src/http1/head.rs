@@ -107,7 +107,9 @@ pub fn looks_like_request(bytes: &[u8]) -> Likeness {
     let window = bytes.get(..bytes.len().min(START_LINE_MAX)).unwrap_or_default();
     let line = match memchr::memchr(b'\n', window) {
         Some(end) => window.get(..end).unwrap_or_default(),
-        None if bytes.len() >= START_LINE_MAX => return Likeness::No,
+        None if bytes.len() >= START_LINE_MAX && !begins_request_line(window) => {
+            return Likeness::No;
+        }
         None => window,
     };
     let ended = line.len() < window.len();
@@ -132,6 +134,17 @@ pub fn looks_like_request(bytes: &[u8]) -> Likeness {
     // `CONNECT {` and `PUB subject 12` never grow a version, and bytes that are no text seldom do:
     // but that shows only at the line's end, and a cut must not decide what is read.
     Likeness::Maybe
+}
+
+/// Method, blank and the beginning of a target, all of it text: what no other protocol goes on with
+/// for [`START_LINE_MAX`] bytes.
+pub(super) fn begins_request_line(line: &[u8]) -> bool {
+    let method = line.iter().take_while(|byte| byte.is_ascii_uppercase()).count();
+    let target = line.get(method..).and_then(|rest| rest.strip_prefix(b" ")).unwrap_or_default();
+    let absolute = [&b"http://"[..], b"https://"].iter().any(|scheme| target.starts_with(scheme));
+    (1..=METHOD_MAX).contains(&method)
+        && (target.starts_with(b"/") || absolute)
+        && target.iter().all(|byte| byte.is_ascii_graphic() || *byte >= 0x80)
 }
 
 /// `HTTP/x.y`, blank, three digits: servers send odd versions, and clients accept them.

@@ -359,11 +359,12 @@ impl Parser {
             // Looked at while it is short and when it ends: else many small pieces cost too much.
             let look = !started && (whole || before < head::METHOD_MAX);
             self.state = State::Head { scanned: raw.len(), started: whole };
-            if (look && self.likeness(raw) == Likeness::No)
-                || (!whole && raw.len() > head::START_LINE_MAX)
-            {
+            if look && self.likeness(raw) == Likeness::No {
                 self.state = State::Lost;
                 return (taken, Step::NotHttp);
+            }
+            if !whole && raw.len() > head::START_LINE_MAX {
+                return (taken, self.cut_start_line(limits));
             }
             if raw.len() > limits.head_max {
                 return (taken, self.cut_head(limits));
@@ -387,9 +388,25 @@ impl Parser {
         }
     }
 
+    /// Of a request line that is too long (some servers read a megabyte of it) method and
+    /// beginning of the target are told.
+    fn cut_start_line(&mut self, limits: &Limits) -> Step {
+        let raw = &mut self.message.head.raw;
+        raw.truncate(head::START_LINE_MAX);
+        if self.side == Side::Request && head::begins_request_line(raw) {
+            raw.extend_from_slice(b" HTTP/1.1\r\n");
+            return self.cut_head(&Limits { head_max: usize::MAX, ..limits.clone() });
+        }
+        self.state = State::Lost;
+        Step::NotHttp
+    }
+
     /// Of a head that is too large its beginning is read; where its body ends is not known.
     fn cut_head(&mut self, limits: &Limits) -> Step {
         self.message.head.raw.truncate(limits.head_max);
+        if memchr::memchr(b'\n', &self.message.head.raw).is_none() {
+            return self.cut_start_line(limits);
+        }
         let step = if head::parse_partial(&mut self.message, self.side, limits) {
             note(&mut self.message, Anomaly::HeadCap);
             self.finish(false)

@@ -9,6 +9,7 @@ mod ends;
 mod frames;
 mod judge;
 mod pairs;
+mod preface;
 mod told;
 mod unsent;
 
@@ -16,7 +17,8 @@ use super::Work;
 use super::queue::Queue;
 use crate::segment::SegmentHead;
 use pairs::{Answer, Asked};
-use stilt_model::{FlowId, Mark, Timestamp, Tunnel};
+use preface::Around;
+use stilt_model::{FlowId, Mark, Timestamp};
 use stilt_protocol::http1::{
     Framing, Likeness, Packed, Parser, Side, Step, after_blank_lines, looks_like_request,
     looks_like_request_loosely, looks_like_response,
@@ -72,8 +74,8 @@ impl Voice {
 /// There may be a million of these, most with one request begun: they are kept small.
 #[derive(Debug)]
 pub(super) struct Conversation {
-    /// VLAN tags and tunnel, where there are any.
-    around: Option<Box<(Vec<u16>, Option<Tunnel>)>>,
+    /// VLAN tags, tunnel and the client that a proxy has named, where there are any.
+    around: Option<Box<Around>>,
     opened: Timestamp,
     midstream: bool,
     voices: [Voice; 2],
@@ -119,7 +121,7 @@ impl Conversation {
 
     pub(super) fn new(head: &SegmentHead, opened: Timestamp, midstream: bool) -> Self {
         let around = (head.vlan_count > 0 || head.tunnel.is_some())
-            .then(|| Box::new((head.vlan_tags().to_vec(), head.tunnel)));
+            .then(|| Box::new(Around::new(head.vlan_tags(), head.tunnel)));
         Self {
             around,
             opened,
@@ -154,8 +156,8 @@ impl Conversation {
         }
     }
 
-    /// Takes bytes of one side.
-    pub(super) fn hear(&mut self, side: usize, said: &Said<'_>, work: &mut Work<'_>) {
+    /// Takes bytes of one side, behind what a proxy may have said first.
+    fn hear_on(&mut self, side: usize, said: &Said<'_>, work: &mut Work<'_>) {
         self.unpack(side);
         let asks = self.client == Some(side);
         if asks {

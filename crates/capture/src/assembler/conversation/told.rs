@@ -31,7 +31,10 @@ impl Conversation {
             [low, high] if client == 0 => (low, high),
             [low, high] => (high, low),
         };
-        let (vlan, tunnel) = self.around.as_deref().cloned().unwrap_or_default();
+        let around = self.around.as_deref();
+        let vlan = around.map(|around| around.vlan.clone()).unwrap_or_default();
+        let tunnel = around.and_then(|around| around.tunnel);
+        let proxied = around.and_then(|around| around.client);
         let flow = Flow { client: near, server: far, vlan, tunnel };
         let opened = self.opened.nanos();
         if self.id == stilt_model::FlowId(0) {
@@ -81,6 +84,7 @@ impl Conversation {
         }
         work.out.push(Exchange {
             flow,
+            proxied,
             flow_id: self.id,
             ordinal: self.ordinal,
             request,

@@ -11,17 +11,18 @@ mod tests;
 use crate::context::{Context, Observation};
 use crate::group::Group;
 use crate::keep::Keep;
+use crate::many::Many;
 use crate::settings::{Settings, SettingsError};
 use crate::spec::{Detector, Spec, Tuning};
 use crate::tale::{Tale, counted};
 use crate::tell::signal;
 use core::hash::Hasher;
 use core::time::Duration;
-use foldhash::fast::{FixedState, RandomState};
+use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasher;
-use stilt_model::saved::{self, Keyed};
+use stilt_model::saved::Keyed;
 use stilt_model::{
     ActorId, EndpointId, Finding, Outcome, Rule, Sensitive, SensitiveClass, Severity, Timestamp,
     Value,
@@ -53,11 +54,9 @@ pub(crate) const SPEC: Spec = Spec {
 };
 
 const DAY: Duration = Duration::from_secs(86_400);
-const PLACES_MAX: usize = 10_000;
-const DRAWERS_MAX: usize = 10_000;
+/// Callers remembered, all endpoints together: at most some kilobytes each.
+const DRAWERS_MAX: usize = 50_000;
 const LIVES_MAX: usize = 100_000;
-/// Distinct records told apart; beyond, each answer's records count as new.
-const RECORDS_MAX: usize = 4096;
 /// What makes use ordinary: requests that draw nothing, to so many endpoints.
 const PLAIN_MIN: u32 = 5;
 const PLAIN_ENDPOINTS: usize = 3;
@@ -80,9 +79,8 @@ impl Default for Limits {
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Drawer {
     since: Timestamp,
-    records: u64,
-    #[serde(serialize_with = "saved::sorted")]
-    seen: HashSet<u64, RandomState>,
+    /// Different records.
+    seen: Many,
     /// Answers with records not drawn before.
     draws: u64,
     /// Most on an earlier day.
@@ -97,7 +95,7 @@ struct Drawer {
 impl Drawer {
     /// More than any day showed, where it was not told as an attack.
     fn usual(&self) -> u64 {
-        if self.tale.was_told() { 0 } else { self.most.max(self.records) }
+        if self.tale.was_told() { 0 } else { self.most.max(self.seen.count()) }
     }
 }
 
@@ -129,6 +127,8 @@ struct Exfiltration {
     limits: Limits,
     hasher: Keyed,
     places: BTreeMap<(EndpointId, Group), BTreeMap<ActorId, Drawer>>,
+    /// Callers in all places.
+    drawers: usize,
     lives: Keep<ActorId, Life>,
 }
 
@@ -179,8 +179,25 @@ impl Exfiltration {
             limits: settings.own()?,
             hasher: Keyed::default(),
             places: BTreeMap::new(),
+            drawers: 0,
             lives: Keep::new(LIVES_MAX),
         })
+    }
+
+    /// Where there are too many callers, the half that began their day longest ago go.
+    fn make_room(&mut self) {
+        if self.drawers < DRAWERS_MAX {
+            return;
+        }
+        let all = self.places.values().flat_map(BTreeMap::values);
+        let mut begun: Vec<Timestamp> = all.map(|drawer| drawer.since).collect();
+        begun.sort_unstable();
+        let middle = begun.get(begun.len() / 2).copied().unwrap_or_default();
+        self.places.retain(|_, drawers| {
+            drawers.retain(|_, drawer| drawer.since > middle);
+            !drawers.is_empty()
+        });
+        self.drawers = self.places.values().map(BTreeMap::len).sum();
     }
 
     fn see(&mut self, context: &Context<'_>, out: &mut Vec<Finding>) {
@@ -188,6 +205,7 @@ impl Exfiltration {
         let merged = &sighting.merged;
         if !merged.is_empty() {
             self.places.retain(|(endpoint, _), _| !merged.contains(endpoint));
+            self.drawers = self.places.values().map(BTreeMap::len).sum();
         }
         if sighting.outcome != Outcome::Success || sighting.login.is_some() {
             return;
@@ -211,19 +229,17 @@ impl Exfiltration {
             return;
         }
         let key = (sighting.endpoint, Group::of(&self.hasher, context));
-        if self.places.len() >= PLACES_MAX && !self.places.contains_key(&key) {
-            return;
+        if !self.places.get(&key).is_some_and(|drawers| drawers.contains_key(&actor)) {
+            self.make_room();
+            self.drawers = self.drawers.saturating_add(1);
         }
         let drawers = self.places.entry(key).or_default();
-        if drawers.len() >= DRAWERS_MAX && !drawers.contains_key(&actor) {
-            return;
-        }
         let drawer = drawers.entry(actor).or_default();
         drawer.take(context, &records, &kinds, self.limits.records_min);
-        if drawer.records < self.limits.records_min {
+        if drawer.seen.count() < self.limits.records_min {
             return;
         }
-        let (drawn, before) = (drawer.records, drawer.most);
+        let (drawn, before) = (drawer.seen.count(), drawer.most);
         let others: Vec<u64> = drawers
             .iter()
             .filter(|(other, _)| **other != actor)
@@ -251,23 +267,15 @@ impl Drawer {
         records_min: u64,
     ) {
         let now = context.at();
-        if self.records == 0 || now.since(self.since) > DAY {
+        if self.seen.count() == 0 || now.since(self.since) > DAY {
             let (most, told) = (self.usual().max(self.most), self.tale.was_told());
             *self =
                 Self { since: now, most: if told { self.most } else { most }, ..Self::default() };
         }
-        let mut new = 0_u64;
-        for record in records {
-            if self.seen.len() >= RECORDS_MAX {
-                new = new.saturating_add(u64::from(!self.seen.contains(record)));
-            } else if self.seen.insert(*record) {
-                new = new.saturating_add(1);
-            }
-        }
+        let new = self.seen.add(records.iter().copied());
         if new == 0 {
             return;
         }
-        self.records = self.records.saturating_add(new);
         self.draws = self.draws.saturating_add(1);
         for kind in kinds {
             if !self.kinds.contains(kind.name()) {
@@ -276,7 +284,7 @@ impl Drawer {
             self.grave |= kind.class() != SensitiveClass::Personal;
         }
         // Most never draw much: evidence is gathered once it begins to look like it.
-        if self.records.saturating_mul(4) >= records_min {
+        if self.seen.count().saturating_mul(4) >= records_min {
             self.tale.add(context, format!("{} not drawn before", counted(new, "record")), false);
             self.tale.count = self.draws;
             self.tale.start = self.tale.start.min(self.since);
@@ -287,7 +295,7 @@ impl Drawer {
         if !self.tale.due(context.at(), Outcome::Success) {
             return;
         }
-        let mild = !self.grave && self.records < 1000;
+        let mild = !self.grave && self.seen.count() < 1000;
         let severity = if mild { Severity::Medium } else { SPEC.severity };
         let mut finding = context.finding(SPEC.rule.id, severity, (*context.seen.actor).clone());
         self.tale.fill(&mut finding);
@@ -296,7 +304,7 @@ impl Drawer {
         let kinds: Vec<&str> = self.kinds.iter().map(String::as_str).collect();
         finding.message = format!(
             "{} with {} drawn out of {}; the busiest of {} took {busiest}",
-            counted(self.records, "record"),
+            counted(self.seen.count(), "record"),
             kinds.join(", "),
             context.sighting.name,
             counted(others as u64, "other"),
@@ -304,8 +312,8 @@ impl Drawer {
         let most = format!("at most {busiest} by {}", counted(others as u64, "other"));
         let own = format!("at most {} on an earlier day", self.most);
         finding.why = vec![
-            signal("sensitive_records", self.records.to_string(), &most),
-            signal("own_days", self.records.to_string(), &own),
+            signal("sensitive_records", self.seen.count().to_string(), &most),
+            signal("own_days", self.seen.count().to_string(), &own),
         ];
         finding.remediation = format!(
             "end the session; cap what {} gives one caller in a day",
