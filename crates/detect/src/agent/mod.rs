@@ -137,6 +137,7 @@ impl Stories {
             return None;
         }
         let mut finding = context.finding(rule, word.severity, actor);
+        finding.thread = key;
         tale.fill(&mut finding);
         finding.outcome = word.outcome;
         finding.confidence = word.confidence;
