@@ -20,8 +20,8 @@ pub(crate) const SPEC: Spec = Spec {
         id: "agent.indirect_injection",
         title: "What a tool brought tries to take over the agent",
         owasp: &["LLM01:2025", "MCP06:2025", "ASI01:2026"],
-        attack: &[],
-        references: &["CWE-1427", "AML.T0051.001", "AML.T0099"],
+        attack: &["AML.T0051.001", "AML.T0099"],
+        references: &["CWE-1427"],
     },
     severity: Severity::High,
     looks_for: "New results of tools (pages, mails, documents) that speak to the model and give it \
