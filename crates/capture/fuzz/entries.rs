@@ -143,6 +143,17 @@ pub fn segments(data: &[u8]) {
     let counters = assembler.counters();
     assert_eq!(counters.exchanges, out.len() as u64);
     assert!(counters.unanswered + counters.unasked <= counters.exchanges);
+    // What is not whole says so.
+    for one in &out {
+        let cut = |message: &Option<stilt_model::Message>| {
+            message.as_ref().is_none_or(|message| !message.body.complete)
+        };
+        let unasked = one.response.as_ref().is_some_and(|response| {
+            response.anomalies.contains(&stilt_model::Anomaly::UnexpectedResponse)
+        });
+        let lacks = cut(&one.request) && !(unasked && one.request.is_none());
+        assert!(!one.flags.whole() || !(lacks || cut(&one.response)), "{:?}", one.flags);
+    }
     // Nothing is told twice.
     let told = |side: fn(&stilt_model::Exchange) -> Option<u64>| {
         let mut offsets: Vec<u64> = out.iter().filter_map(side).collect();
