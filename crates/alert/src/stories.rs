@@ -300,7 +300,8 @@ impl Alerts {
             let own = story.told.rule == finding.rule
                 && story.told.actor.id == finding.actor.id
                 && story.told.service == finding.service
-                && story.told.endpoint == finding.endpoint;
+                && story.told.endpoint == finding.endpoint
+                && story.told.thread == finding.thread;
             if own {
                 story.update(finding);
             } else {

@@ -26,6 +26,9 @@ pub(crate) struct StoryKey {
     actor: Option<u64>,
     service: String,
     endpoint: String,
+    /// Tells conversations under one key apart.
+    #[serde(default)]
+    thread: u64,
     weakness: Option<String>,
 }
 
@@ -42,6 +45,7 @@ impl StoryKey {
             actor: (!finding.posture).then_some(finding.actor.id.0),
             service: finding.service.clone(),
             endpoint: finding.endpoint.clone(),
+            thread: if finding.posture { 0 } else { finding.thread },
             weakness: weakness(finding).map(str::to_owned),
         }
     }

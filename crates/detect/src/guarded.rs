@@ -4,6 +4,7 @@
 use crate::context::Context;
 use crate::keep::Keep;
 use crate::stats::rate_lower;
+use crate::tell;
 use serde::{Deserialize, Serialize};
 use stilt_model::{CredentialKind, EndpointId, Outcome};
 
@@ -11,6 +12,10 @@ use stilt_model::{CredentialKind, EndpointId, Outcome};
 const ENDPOINTS_MAX: usize = 20_000;
 /// Sorts of answers remembered of each.
 const SHAPES_MAX: usize = 8;
+/// Services remembered.
+const SERVICES_MAX: usize = 1_000;
+/// Answers at a rarely used door from which on it counts, where the whole service is guarded.
+const NEVER_OPEN_MIN: u64 = 8;
 /// Error allowed to the bound on the share of requests with credentials.
 const ALPHA: f64 = 0.05;
 
@@ -39,6 +44,11 @@ impl Door {
         self.refused > 0 && rate_lower(self.with, all, ALPHA) >= 0.9
     }
 
+    /// It has refused several, never answered anybody without a credential, and some with one.
+    fn was_never_open(&self) -> bool {
+        self.refused > 1 && self.without == 0 && self.with >= NEVER_OPEN_MIN
+    }
+
     /// Those with a credential are answered so.
     pub(crate) fn answers(&self, shape: u64) -> bool {
         self.shapes.contains(&shape)
@@ -47,18 +57,50 @@ impl Door {
 
 /// Endpoints with what came of requests to them.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Guarded(Keep<EndpointId, Door>);
+pub(crate) struct Guarded {
+    doors: Keep<EndpointId, Door>,
+    /// All doors of a service together.
+    services: Keep<u64, Door>,
+}
 
 impl Default for Guarded {
     fn default() -> Self {
-        Self(Keep::new(ENDPOINTS_MAX))
+        Self { doors: Keep::new(ENDPOINTS_MAX), services: Keep::new(SERVICES_MAX) }
+    }
+}
+
+/// The door of a transaction. A function called through one address (GraphQL, RPC) is behind one
+/// door, whatever the method that calls it.
+fn key(context: &Context<'_>) -> EndpointId {
+    match context.sighting.name.split_once(' ') {
+        Some((_, function)) if function.contains('#') => {
+            EndpointId(tell::key(&context.sighting.service, function))
+        }
+        _ => context.sighting.endpoint,
     }
 }
 
 impl Guarded {
     /// What is known of the endpoint of a transaction.
     pub(crate) fn door(&self, context: &Context<'_>) -> Option<&Door> {
-        self.0.get(&context.sighting.endpoint)
+        self.doors.get(&key(context))
+    }
+
+    /// It is certain that the door opens to nobody without a credential.
+    pub(crate) fn is_surely_closed(&self, context: &Context<'_>) -> bool {
+        let Some(door) = self.door(context) else { return false };
+        let service = || self.services.get(&tell::key(&context.sighting.service, ""));
+        door.is_surely_guarded()
+            || (door.was_never_open() && service().is_some_and(Door::is_surely_guarded))
+    }
+
+    /// An answer to a credential shows that it was accepted: nothing opens here without one, or
+    /// nobody else was ever answered, and not otherwise.
+    pub(crate) fn accepts(&self, context: &Context<'_>) -> bool {
+        let shape = context.tx.response.as_ref().map_or(0, |response| response.shape);
+        self.door(context).is_some_and(|door| {
+            door.refused > 0 || (door.with > 2 && door.without == 0 && door.answers(shape))
+        })
     }
 
     /// Learns from a transaction.
@@ -73,8 +115,8 @@ impl Guarded {
             return;
         }
         for merged in &context.sighting.merged {
-            if let Some(old) = self.0.remove(merged) {
-                let door = self.0.touch(context.at(), context.sighting.endpoint, Door::default);
+            if let Some(old) = self.doors.remove(merged) {
+                let door = self.doors.touch(context.at(), key(context), Door::default);
                 door.with = door.with.saturating_add(old.with);
                 door.without = door.without.saturating_add(old.without);
                 door.refused = door.refused.saturating_add(old.refused);
@@ -82,16 +124,19 @@ impl Guarded {
                 door.shapes.truncate(SHAPES_MAX);
             }
         }
-        let door = self.0.touch(context.at(), context.sighting.endpoint, Door::default);
-        if want {
-            door.refused = door.refused.saturating_add(1);
-        } else if shows && context.seen.authenticated {
-            door.with = door.with.saturating_add(1);
-            if door.shapes.len() < SHAPES_MAX && !door.shapes.contains(&response.shape) {
-                door.shapes.push(response.shape);
+        let service = tell::key(&context.sighting.service, "");
+        let door = self.doors.touch(context.at(), key(context), Door::default);
+        for door in [door, self.services.touch(context.at(), service, Door::default)] {
+            if want {
+                door.refused = door.refused.saturating_add(1);
+            } else if shows && context.seen.authenticated {
+                door.with = door.with.saturating_add(1);
+                if door.shapes.len() < SHAPES_MAX && !door.shapes.contains(&response.shape) {
+                    door.shapes.push(response.shape);
+                }
+            } else if request.method != "OPTIONS" {
+                door.without = door.without.saturating_add(1);
             }
-        } else if request.method != "OPTIONS" {
-            door.without = door.without.saturating_add(1);
         }
     }
 }

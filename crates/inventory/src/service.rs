@@ -7,6 +7,7 @@ use crate::inventory::Limits;
 use crate::learn::{MANY_SHAPES, News};
 use crate::login::basic::Basic;
 use crate::login::cookies::Cookies;
+use crate::login::handles::Handles;
 use crate::objects::Names;
 use crate::path::Path;
 use crate::record::Records;
@@ -26,6 +27,7 @@ pub(crate) struct Service {
     pub(crate) disclosed: Disclosed,
     pub(crate) cookies: Cookies,
     pub(crate) basic: Basic,
+    pub(crate) handles: Handles,
     pub(crate) envelope: Envelope,
     pub(crate) names: Names,
     pub(crate) fallback: Fallback,
@@ -73,6 +75,7 @@ impl Service {
             disclosed: Disclosed::default(),
             cookies: Cookies::default(),
             basic: Basic::default(),
+            handles: Handles::default(),
             envelope: Envelope::default(),
             names: Names::default(),
             fallback: Fallback::default(),

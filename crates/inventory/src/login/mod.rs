@@ -3,13 +3,14 @@
 pub(crate) mod basic;
 pub(crate) mod cookies;
 pub(crate) mod fields;
+pub(crate) mod handles;
 pub(crate) mod stats;
 pub(crate) mod steps;
 
 use crate::outcome::Verdict;
 use crate::record::Record;
 use crate::service::Service;
-use crate::sighting::{EndpointKind, Login, Step};
+use crate::sighting::{EndpointKind, Login, Step, StepKind};
 use crate::template::Hint;
 use fields::{Fields, Grant};
 use stats::LoginStats;
@@ -42,7 +43,21 @@ pub(crate) fn assess(
     }
     if !folded && !(record.confirmed_not_there(tx)) {
         let signed_in = request.credentials.iter().any(|own| own.kind != CredentialKind::Basic);
-        assessed.step = steps::of(request, record.about, record.hint, assessed.kind, signed_in);
+        let id = record.endpoint.id;
+        let about = record.about.sending(service.handles.sends(id));
+        assessed.step = steps::of(request, about, record.hint, assessed.kind, signed_in);
+        let by_code = fields.as_ref().is_some_and(|fields| fields.code_only);
+        let given = match &assessed.step {
+            Some(step) => step.kind == StepKind::CodeGiven,
+            None => by_code && assessed.login.is_some(),
+        };
+        match (&assessed.step, &tx.response) {
+            _ if given => service.handles.code_given(id, request),
+            (None, Some(response)) if assessed.login.is_none() => {
+                service.handles.note(id, request, response);
+            }
+            _ => {}
+        }
     }
     if assessed.kind != EndpointKind::Other && !folded && !record.hint_is_shared() {
         record.endpoint.kind = assessed.kind;

@@ -181,10 +181,12 @@ impl LoginStats {
     fn redirect(&mut self, request: &Request, response: &Response, cookie: bool) -> Outcome {
         let location = response.location.as_deref().unwrap_or_default();
         let back = path_of(location).trim_end_matches('/') == request.path.trim_end_matches('/');
-        let complains = location.split_once('?').is_some_and(|(_, query)| {
-            has_word(query, &["error", "err", "fail", "failed", "failure", "invalid", "denied"])
-        });
-        if back || complains || is_login_page(location) {
+        let last = path_of(location).trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+        let query = location.split_once('?').map_or("", |(_, query)| query);
+        let complains = [last, query].iter().any(|text| has_word(text, COMPLAINTS));
+        // What lies below the page for signing in is a step on the way.
+        let deeper = goes_deeper(path_of(location), &request.path);
+        if back || complains || (!deeper && is_login_page(location)) {
             self.turned_down_by_redirect = true;
             return Outcome::Failure;
         }
@@ -326,6 +328,18 @@ impl LoginStats {
     }
 }
 
+/// Words by which a redirect says that it did not work.
+const COMPLAINTS: &[&str] = &[
+    "error", "err", "fail", "failed", "failure", "invalid", "denied", "erreur", "echec", "fehler",
+    "erro", "errore", "fout",
+];
+
+/// A path below another one.
+fn goes_deeper(path: &str, than: &str) -> bool {
+    let below = path.strip_prefix(than.trim_end_matches('/'));
+    below.is_some_and(|rest| rest.starts_with('/') && rest.len() > 1)
+}
+
 /// A token in the body or a header, and not one that only leads to a second step.
 fn hands_out_token(response: &Response) -> bool {
     let in_location = response
@@ -352,12 +366,38 @@ fn is_second_step(name: &str) -> bool {
         })
 }
 
+/// Words of pages that ask for a code once the password was right.
+const SECOND_PAGES: &[&str] = &[
+    "code",
+    "codes",
+    "verify",
+    "verification",
+    "verifier",
+    "verificar",
+    "verifizieren",
+    "codigo",
+    "codice",
+    "passcode",
+    "pin",
+    "tan",
+    "sms",
+    "authenticator",
+    "secondfactor",
+    "secondstep",
+    "confirmcode",
+    "einmalcode",
+    "stepup",
+];
+
 /// The password was right, but a second step follows: neither let in nor turned down.
 fn asks_for_more(response: &Response) -> bool {
     let leads = response.location.as_deref().is_some_and(|location| {
-        path_of(location).split('/').any(|segment| {
-            is_second_step(segment) || segment.contains("2fa") || segment.contains("two-factor")
-        })
+        let path = path_of(location);
+        let last = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+        has_word(last, SECOND_PAGES)
+            || path.split('/').any(|segment| {
+                is_second_step(segment) || segment.contains("2fa") || segment.contains("two-factor")
+            })
     });
     leads
         || response.leaves.iter().take(16).any(|leaf| {

@@ -141,6 +141,11 @@ impl About {
         self.code || self.reset
     }
 
+    /// It is known to send codes.
+    pub(crate) fn sending(self, known: bool) -> Self {
+        Self { code: self.code || known, send: self.send || known, ..self }
+    }
+
     /// Both together: an address and one of its functions.
     pub(crate) fn and(self, other: Self) -> Self {
         Self {

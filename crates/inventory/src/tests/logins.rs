@@ -13,6 +13,26 @@ fn sign_in(path: &str, user: &str, password: &str) -> Tx {
 }
 
 #[test]
+fn a_step_below_the_login_page_turns_nobody_down() {
+    let mut app = Watched::new();
+    let form =
+        |user: &str| post("/connexion").form(&format!("identifiant={user}&motdepasse=p-{user}"));
+    let pending = |user: &str| {
+        form(user).cookie("sid", "before-12345").location("/connexion/code").set_cookie("sid", user)
+    };
+    for user in ["staff-abcdefgh1", "staff-abcdefgh2"] {
+        assert_eq!(app.login(pending(user)), U);
+    }
+    let inside = |user: &str| {
+        form(user).cookie("sid", "before-12345").location("/accueil").set_cookie("sid", user)
+    };
+    assert_eq!(app.login(inside("client-abcdefg1")), S);
+    assert_eq!(app.login(form("client-abcdefg1").location("/connexion?erreur=1")), F);
+    assert_eq!(app.login(form("client-abcdefg1").location("/connexion/echec")), F);
+    assert_eq!(app.login(inside("client-abcdefg2")), S);
+}
+
+#[test]
 fn failures_under_status_200_are_failures() {
     let mut app = Watched::new();
     let path = "/users/v1/login";

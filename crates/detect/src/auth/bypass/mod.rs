@@ -33,10 +33,12 @@ pub(crate) const SPEC: Spec = Spec {
     },
     severity: Severity::Critical,
     looks_for: "An endpoint that answers only those who show a credential answers one who shows \
-                none, in the same way; or one client tries several sorts of credentials and of \
+                none, in the same way, or answers so a program that it has just refused the same \
+                page; or one client tries several sorts of credentials and of \
                 headers at one closed door.",
     needs: "Whole requests with their answers; an endpoint that has refused somebody before, and \
-            at least thirty answers to callers with credentials.",
+            at least thirty answers to callers with credentials (eight where the whole service \
+            is guarded, one where the same page was refused to the same program before).",
     look_alikes: "An endpoint that was opened on purpose (three clients or more); public endpoints \
                   (many come without credentials); an expired session (one credential, repeated); \
                   requests whose heads were cut.",
@@ -130,7 +132,11 @@ impl Bypass {
         let mut flagged = false;
         if success && !shows_something(context) && !context.seen.authenticated {
             flagged = self.came_in(context, response.shape, response.leaves.len(), findings);
-        } else if matches!(response.status, 401 | 403) && self.doors.door(context).is_some() {
+        } else if context.sighting.outcome == Outcome::Failure
+            && (matches!(response.status, 401 | 403)
+                || (context.sighting.refused && response.status < 300))
+            && self.doors.door(context).is_some()
+        {
             self.refused(context, findings);
         }
         if !flagged {
@@ -147,7 +153,10 @@ impl Bypass {
         findings: &mut Vec<Finding>,
     ) -> bool {
         let Some(door) = self.doors.door(context) else { return false };
-        if !(door.is_surely_guarded() && door.answers(shape) && leaves >= 1) {
+        let closed = self.doors.is_surely_closed(context);
+        // The same page was refused to the same program a moment ago, and to nobody answered.
+        let turned = !closed && door.without == 0 && door.with > 0 && self.was_refused(context);
+        if !((closed || turned) && door.answers(shape) && leaves >= 1) {
             return false;
         }
         if !context.tx.flags.whole() || context.tx.lost_bytes > 0 {
@@ -183,6 +192,16 @@ impl Bypass {
             .to_owned();
         picker.tell(context, Severity::Critical, message, why, findings);
         true
+    }
+
+    /// The program was refused this very page within the last minutes, and shown nothing better.
+    fn was_refused(&self, context: &Context<'_>) -> bool {
+        let Some(request) = &context.tx.request else { return false };
+        let path = tell::key(&context.sighting.service, &request.path);
+        self.pickers.get(&picker_key(context)).is_some_and(|picker| {
+            let recent = |at: Timestamp| context.at().since(at) <= SPAN;
+            picker.manners.iter().any(|(at, _, other)| *other == path && recent(*at))
+        })
     }
 
     /// A closed door stays closed.
@@ -236,18 +255,22 @@ impl Bypass {
 
     /// The program that sends a request: headers may change, its make and address do not.
     fn picker(&mut self, context: &Context<'_>) -> &mut Picker {
-        let place = Place::of(context);
-        let mut hasher = FixedState::with_seed(5).build_hasher();
-        hasher.write(context.sighting.service.as_bytes());
-        hasher.write(place.ip.to_string().as_bytes());
-        hasher.write_u64(place.make);
-        self.pickers.touch(context.at(), hasher.finish(), || Picker {
+        self.pickers.touch(context.at(), picker_key(context), || Picker {
             actor: tell::client(context),
             tale: Tale::default(),
             outcome: Outcome::Failure,
             manners: Vec::new(),
         })
     }
+}
+
+fn picker_key(context: &Context<'_>) -> u64 {
+    let place = Place::of(context);
+    let mut hasher = FixedState::with_seed(5).build_hasher();
+    hasher.write(context.sighting.service.as_bytes());
+    hasher.write(place.ip.to_string().as_bytes());
+    hasher.write_u64(place.make);
+    hasher.finish()
 }
 
 impl Picker {

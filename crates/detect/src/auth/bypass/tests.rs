@@ -103,3 +103,59 @@ fn expired_sessions_and_public_pages_are_silent() {
         None,
     );
 }
+
+/// A page that hardly anybody opens; `shown` by one who may.
+fn export(rows: u64) -> Tx {
+    let rows: Vec<String> = (0..rows).map(|n| format!(r#"{{"no":{n},"sum":{}}}"#, n * 7)).collect();
+    get("/v1/reports/yearly").answer(&format!(r#"{{"rows":[{}]}}"#, rows.join(",")))
+}
+
+#[test]
+fn a_rare_page_that_was_just_refused_and_then_opens_is_told() {
+    let refused = || export(0).status(401).answer(r#"{"error":"who are you?"}"#);
+    for (seen_before, tries, expected) in [(true, true, 1), (false, true, 0), (true, false, 0)] {
+        let mut town = Town::new(RULE);
+        usual(&mut town, App::Json);
+        if seen_before {
+            let tx = App::Json.by(3, export(4));
+            town.at(LATER - 60.0, tx.from(&home(3)).agent(browser(3)));
+        }
+        for n in 0..u32::from(tries) * 2 {
+            let tx = if n == 0 { refused() } else { refused().bearer("null") };
+            town.at(LATER + f64::from(n), tx.from(&elsewhere(1)).agent("curl/8"));
+        }
+        let tx = export(4).header("X-Internal", "true");
+        town.at(LATER + 30.0, tx.from(&elsewhere(1)).agent("curl/8"));
+        town.run();
+        let stories = town.stories();
+        assert_eq!(stories.len(), expected, "{seen_before} {tries}: {stories:#?}");
+        assert!(stories.iter().all(|story| story.severity == Severity::Critical));
+    }
+}
+
+#[test]
+fn one_function_behind_one_address_has_one_door_whatever_the_method() {
+    let mut town = Town::new(RULE);
+    let call = |method: &str| match method {
+        "GET" => get("/gql?query=query%20Bills%7Bbills%7Bid%20sum%7D%7D"),
+        _ => stilt_inventory::test_support::post("/gql")
+            .json(r#"{"query":"query Bills{bills{id sum}}"}"#),
+    };
+    let bills = r#"{"data":{"bills":[{"id":1,"sum":5},{"id":2,"sum":7}]}}"#;
+    let denied = r#"{"errors":[{"message":"not permitted: please log in"}],"data":null}"#;
+    for user in 0..24 {
+        let tx = App::Json.sign_in(user, &password(user), Answer::Yes);
+        town.at(user as f64, tx.from(&home(user)).agent(browser(user)));
+        for n in 0..3 {
+            let tx = App::Json.by(user, call("POST").answer(bills));
+            town.at(
+                60.0 + 10.0 * n as f64 + user as f64,
+                tx.from(&home(user)).agent(browser(user)),
+            );
+        }
+    }
+    town.at(200.0, call("POST").answer(denied).from(&home(5)).agent(browser(5)));
+    town.at(LATER, call("GET").answer(bills).from(&elsewhere(1)).agent("curl/8"));
+    town.run();
+    assert_eq!(town.stories().len(), 1, "{:#?}", town.stories());
+}

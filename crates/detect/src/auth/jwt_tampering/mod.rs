@@ -195,9 +195,7 @@ impl JwtTampering {
     /// What came of showing the token: it opened something only where nothing opens without one.
     fn outcome(&self, context: &Context<'_>) -> Outcome {
         match context.sighting.outcome {
-            Outcome::Success if self.doors.door(context).is_some_and(|door| door.refused > 0) => {
-                Outcome::Success
-            }
+            Outcome::Success if self.doors.accepts(context) => Outcome::Success,
             Outcome::Failure => Outcome::Failure,
             _ => Outcome::Unknown,
         }
