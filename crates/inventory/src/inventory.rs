@@ -327,6 +327,7 @@ impl Inventory {
             step: assessed.step,
             login: assessed.login,
             merged: core::mem::take(&mut record.pending),
+            was: core::mem::take(&mut record.was),
             documented: None,
             inside,
         }
@@ -431,6 +432,7 @@ fn nothing(service: Arc<str>, verdict: Verdict) -> Sighting {
         login: None,
         step: None,
         merged: Vec::new(),
+        was: Vec::new(),
         documented: None,
         inside: Vec::new(),
     }

@@ -133,6 +133,8 @@ pub struct Sighting {
     pub step: Option<Step>,
     /// Endpoint ids that this sighting has just merged into `endpoint` (a template was learned).
     pub merged: Vec<EndpointId>,
+    /// The names that those were told under; at most 64.
+    pub was: Vec<Arc<str>>,
     /// What the documented API says of it; `None` where no document is about the service.
     pub documented: Option<Found>,
     /// What the requests inside it ask for, where it is a batch.
