@@ -72,6 +72,7 @@ pub(crate) fn inside(
             step: None,
             login: None,
             merged: Vec::new(),
+            was: Vec::new(),
             documented: None,
             inside: Vec::new(),
         };
