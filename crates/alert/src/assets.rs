@@ -50,7 +50,13 @@ impl Assets {
     /// A head without `service`, or a value that means nothing, with its line.
     pub fn add_csv(&mut self, text: &str) -> Result<(), String> {
         let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-        let head = lines.next().map(|(_, line)| fields(line)).unwrap_or_default();
+        let head = lines.next().map(|(_, line)| fields(line)).unwrap_or(Some(Vec::new()));
+        let head = head.ok_or("line 1: a quotation mark is not closed")?;
+        let name = |field: &String| field.trim_start_matches('\u{feff}').trim().to_lowercase();
+        let known = ["service", "owner", "criticality", "environment", "time_zone"];
+        if let Some(other) = head.iter().map(name).find(|name| !known.contains(&name.as_str())) {
+            return Err(format!("line 1: no column `{other}`; they are {}", known.join(", ")));
+        }
         let column = |name: &str| {
             head.iter().position(|field| {
                 field.trim_start_matches('\u{feff}').trim().eq_ignore_ascii_case(name)
@@ -58,8 +64,12 @@ impl Assets {
         };
         let service = column("service").ok_or("no column `service` in its first line")?;
         let columns = ["owner", "criticality", "environment", "time_zone"].map(column);
-        for (at, line) in lines.take(ROWS_MAX) {
-            let row = fields(line);
+        for (number, (at, line)) in lines.enumerate() {
+            if number >= ROWS_MAX {
+                return Err(format!("more than {ROWS_MAX} rows"));
+            }
+            let open = || format!("line {}: a quotation mark is not closed", at.saturating_add(1));
+            let row = fields(line).ok_or_else(open)?;
             let field = |at: Option<usize>| {
                 let text = row.get(at?)?.trim();
                 (!text.is_empty()).then(|| text.chars().take(FIELD_MAX).collect::<String>())
@@ -83,8 +93,9 @@ impl Assets {
     }
 }
 
-/// The fields of one line (RFC 4180, without line breaks inside fields).
-fn fields(line: &str) -> Vec<String> {
+/// The fields of one line (RFC 4180, without line breaks inside fields); none where a quotation
+/// mark is not closed.
+fn fields(line: &str) -> Option<Vec<String>> {
     let (mut fields, mut field, mut quoted) = (Vec::new(), String::new(), false);
     let mut chars = line.trim_end_matches('\r').chars().peekable();
     while let Some(char) = chars.next() {
@@ -96,7 +107,7 @@ fn fields(line: &str) -> Vec<String> {
         }
     }
     fields.push(field);
-    fields
+    (!quoted).then_some(fields)
 }
 
 #[cfg(test)]
@@ -122,6 +133,10 @@ mod tests {
     fn what_means_nothing_is_refused_with_its_line() {
         let mut assets = Assets::default();
         assert!(assets.add_csv("name,owner\nx,y\n").unwrap_err().contains("service"));
+        let open = assets.add_csv("service,owner\na,\"Team A\nb,c\n").unwrap_err();
+        assert!(open.starts_with("line 2: a quotation mark"), "{open}");
+        let column = assets.add_csv("service,ownr\na,b\n").unwrap_err();
+        assert!(column.contains("`ownr`") && column.contains("owner"), "{column}");
         let wrong = assets.add_csv("service,criticality\na,low\nb,enormous\n").unwrap_err();
         assert!(wrong.contains("line 3") && wrong.contains("enormous"), "{wrong}");
     }

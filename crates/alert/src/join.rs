@@ -9,6 +9,8 @@ pub(crate) struct Act<'a> {
     pub(crate) actor: ActorId,
     /// Where: service and endpoint.
     pub(crate) place: (&'a str, &'a str),
+    /// In which conversation; 0 where there is none.
+    pub(crate) thread: u64,
     /// When.
     pub(crate) span: (Timestamp, Timestamp),
 }
@@ -19,6 +21,7 @@ impl<'a> Act<'a> {
         Self {
             actor: finding.actor.id,
             place: (&finding.service, &finding.endpoint),
+            thread: finding.thread,
             span: (finding.start, finding.end),
         }
     }
@@ -52,7 +55,8 @@ pub(crate) fn bond(
         return Some(Bond::Evidence(shared));
     }
     let overlap = open.span.0 <= new.span.1 && new.span.0 <= open.span.1;
-    (open.actor == new.actor && open.place == new.place && overlap).then_some(Bond::Place)
+    let one = open.thread == new.thread || open.thread == 0 || new.thread == 0;
+    (open.actor == new.actor && open.place == new.place && overlap && one).then_some(Bond::Place)
 }
 
 #[cfg(test)]
@@ -89,6 +93,18 @@ mod tests {
             },
             Some(Bond::Evidence(1)),
         );
+    }
+
+    #[test]
+    fn two_conversations_under_one_key_are_two_stories() {
+        for (threads, one) in [((1, 2), false), ((1, 1), true), ((0, 2), true)] {
+            let mut open = finding("agent.jailbreak");
+            open.thread = threads.0;
+            let mut new = finding("agent.runaway_loop");
+            (new.thread, new.evidence) = (threads.1, vec![evidence(2, 0)]);
+            let bond = bond(&Act::of(&open), &BTreeSet::new(), &Act::of(&new), &new.evidence);
+            assert_eq!(bond.is_some(), one, "{threads:?}");
+        }
     }
 
     #[test]

@@ -300,7 +300,8 @@ impl Alerts {
             let own = story.told.rule == finding.rule
                 && story.told.actor.id == finding.actor.id
                 && story.told.service == finding.service
-                && story.told.endpoint == finding.endpoint;
+                && story.told.endpoint == finding.endpoint
+                && story.told.thread == finding.thread;
             if own {
                 story.update(finding);
             } else {
@@ -354,7 +355,7 @@ impl Alerts {
     }
 
     fn write(&self, act: Act, story: &Story, out: &mut Vec<String>) {
-        let told = &story.told;
+        let told = &*story.shown();
         let rule = self.rules.get(told.rule).copied().unwrap_or(Rule {
             id: told.rule,
             title: told.rule,

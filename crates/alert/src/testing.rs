@@ -109,6 +109,7 @@ pub(crate) fn finding(rule: &'static str) -> Finding {
             tunnel: None,
             talk: None,
         },
+        thread: 0,
         related_ips: vec!["10.0.0.66".parse().unwrap()],
         related_users: vec!["alice".to_owned(), "bob".to_owned()],
         observed: Observed { complete: true, ..Observed::default() },

@@ -328,7 +328,7 @@ pub(crate) fn schema(record: &str) -> Done {
 
 /// `stilt config check`
 pub(crate) fn config_check(file: &Path) -> Done {
-    config_of(Some(file))?;
+    stilt_engine::examine(&config_of(Some(file))?).map_err(Failure::Run)?;
     say::line(&format!("{}: good", file.display()));
     Ok(0)
 }

@@ -121,6 +121,7 @@ impl Context<'_> {
             start: self.tx.start,
             end: self.at(),
             actor,
+            thread: 0,
             session: Some(self.seen.session),
             service: self.sighting.service.to_string(),
             endpoint: self.sighting.name.to_string(),

@@ -4,7 +4,7 @@ use crate::context::Context;
 use core::net::IpAddr;
 use foldhash::fast::FixedState;
 use std::hash::{BuildHasher, Hasher};
-use stilt_model::{Actor, ActorId, ActorKind, IdBuilder, Pseudonym, Signal};
+use stilt_model::{Actor, ActorId, ActorKind, Evidence, Finding, IdBuilder, Pseudonym, Signal};
 
 /// The client that sent a transaction, as an actor.
 pub(crate) fn client(context: &Context<'_>) -> Actor {
@@ -58,4 +58,19 @@ pub(crate) fn key(service: &str, thing: &str) -> u64 {
 /// A key for a secret.
 pub(crate) fn secret(mark: Pseudonym) -> u64 {
     mark.digest[0] ^ mark.digest[1].rotate_left(17)
+}
+
+/// Makes an earlier transaction the subject of a finding: who did it, and not who was there when it
+/// came out.
+pub(crate) fn about(finding: &mut Finding, seen: &Evidence) {
+    let subject = &mut finding.subject;
+    subject.source = seen.source;
+    subject.client = seen.client;
+    subject.method.clone_from(&seen.method);
+    subject.path.clone_from(&seen.path);
+    subject.target.clone_from(&seen.path);
+    subject.status = seen.status;
+    (subject.origin, subject.talk) = (None, None);
+    (subject.user_agent, subject.request_id, subject.trace_id) = (None, None, None);
+    finding.session = None;
 }

@@ -1,16 +1,21 @@
 //! Files of context that the configuration names: assets and where addresses are.
 
-use crate::config::Enrich;
+use crate::config::{Config, Enrich};
 use crate::error::Error;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use stilt_alert::Assets;
+use stilt_capture::source::Filter;
+use stilt_detect::{Ai, Prices};
+use stilt_model::SigningKey;
 use stilt_session::Origins;
 
 /// Bytes read of a list of assets, and of a file of addresses.
 const ASSETS_MAX: u64 = 64 << 20;
 const ORIGINS_MAX: u64 = 1 << 30;
+/// Bytes read of a file of keys.
+const JWKS_MAX: u64 = 1 << 20;
 
 fn read(path: &Path, max: u64, key: &str) -> Result<Vec<u8>, Error> {
     let wrong = |what: String| Error::Usage(format!("{key}: {}: {what}", path.display()));
@@ -55,6 +60,45 @@ pub(crate) fn origins(enrich: &Enrich) -> Result<Origins, Error> {
         })?;
     }
     Ok(origins)
+}
+
+/// The keys of a configured file.
+pub(crate) fn signing_keys(path: &Path) -> Result<Vec<SigningKey>, Error> {
+    let wrong = |what: &str| Error::Usage(format!("identity.jwks: {}: {what}", path.display()));
+    let file = File::open(path).map_err(|error| wrong(&error.to_string()))?;
+    let mut bytes = Vec::new();
+    file.take(JWKS_MAX).read_to_end(&mut bytes).map_err(|error| wrong(&error.to_string()))?;
+    let keys = stilt_content::jwks::parse(&bytes, true);
+    if keys.is_empty() {
+        return Err(wrong("no keys in it; it must be a JSON Web Key Set (RFC 7517)"));
+    }
+    Ok(keys)
+}
+
+/// What is configured of AI, with the prices of its table.
+pub(crate) fn ai(config: &Config) -> Result<Ai, Error> {
+    let mut ai = config.ai.clone();
+    if let Some(path) = &ai.prices {
+        let wrong = |what: String| Error::Usage(format!("ai.prices: {}: {what}", path.display()));
+        let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+        ai.table = Prices::parse(&text).map_err(|error| wrong(error.to_string()))?;
+    }
+    Ok(ai)
+}
+
+/// Reads all that the configuration names, and compiles its filter, as a run would.
+///
+/// # Errors
+/// The first that can't be used.
+pub fn examine(config: &Config) -> Result<(), Error> {
+    assets(&config.assets)?;
+    origins(&config.enrich)?;
+    ai(config)?;
+    config.identity.jwks.as_deref().map(signing_keys).transpose()?;
+    if !config.capture.filter.is_empty() {
+        Filter::new(&config.capture.filter)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ mod ticks;
 
 pub use config::{Config, ConfigError};
 pub use error::{Error, plain};
+pub use given::examine;
 pub use key::{Installation, default_path, open as open_key};
 pub use outputs::{Collected, Sought, StoryName, Target};
 pub use run::{Options, Progress, Watcher, run};

@@ -20,9 +20,7 @@ use crate::summary::Summary;
 use crate::ticks::Tick;
 use core::time::Duration;
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 use stilt_alert::record::TransactionContext;
 use stilt_alert::sink::Begin;
@@ -30,9 +28,9 @@ use stilt_alert::{Alerts, record};
 use stilt_baseline::{Baseline, Score};
 use stilt_capture::source::Losses;
 use stilt_capture::{assembler, link};
-use stilt_detect::{AgentSeen, Agents, Ai, Context, DETECTORS, Detectors, Observation, Prices};
+use stilt_detect::{AgentSeen, Agents, Context, DETECTORS, Detectors, Observation};
 use stilt_inventory::{Inventory, Sighting, Who};
-use stilt_model::{Finding, Key, Rule, SessionRecord, SigningKey, Talk, Timestamp, Transaction};
+use stilt_model::{Finding, Key, Rule, SessionRecord, Talk, Timestamp, Transaction};
 use stilt_policy::{Gate, Policies, Usage};
 use stilt_session::objects::Objects;
 use stilt_session::{Seen, Sessions};
@@ -90,35 +88,8 @@ struct Saves {
     last: Option<Timestamp>,
 }
 
-/// The keys of a configured file.
-fn signing_keys(path: &Path) -> Result<Vec<SigningKey>, Error> {
-    let wrong = |what: &str| Error::Usage(format!("identity.jwks: {}: {what}", path.display()));
-    let file = File::open(path).map_err(|error| wrong(&error.to_string()))?;
-    let mut bytes = Vec::new();
-    file.take(JWKS_MAX).read_to_end(&mut bytes).map_err(|error| wrong(&error.to_string()))?;
-    let keys = stilt_content::jwks::parse(&bytes, true);
-    if keys.is_empty() {
-        return Err(wrong("no keys in it; it must be a JSON Web Key Set (RFC 7517)"));
-    }
-    Ok(keys)
-}
-
-/// What is configured of AI, with the prices of its table.
-fn ai_of(config: &Config) -> Result<Ai, Error> {
-    let mut ai = config.ai.clone();
-    if let Some(path) = &ai.prices {
-        let wrong = |what: String| Error::Usage(format!("ai.prices: {}: {what}", path.display()));
-        let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-        ai.table = Prices::parse(&text).map_err(|error| wrong(error.to_string()))?;
-    }
-    Ok(ai)
-}
-
 /// One in so many transactions is measured.
 const MEASURED: u64 = 64;
-
-/// Bytes read of a file of keys.
-const JWKS_MAX: u64 = 1 << 20;
 
 impl Round {
     pub(crate) fn new(config: &Config, options: &Options, key: &Key) -> Result<Self, Error> {
@@ -147,10 +118,10 @@ impl Round {
             interface: options.live.as_ref().map(|live| live.interfaces.join(",")),
             format: options.format,
         };
-        let ai = ai_of(config)?;
+        let ai = crate::given::ai(config)?;
         let mut sessions = Sessions::new(&config.identity, key);
         if let Some(path) = &config.identity.jwks {
-            sessions.trust(&signing_keys(path)?);
+            sessions.trust(&crate::given::signing_keys(path)?);
         }
         sessions.enrich(crate::given::origins(&config.enrich)?);
         let mut inventory = Inventory::new(&config.services);
@@ -269,6 +240,7 @@ impl Round {
             }
             let context = TransactionContext {
                 endpoint: &sighting.name,
+                merged: &sighting.was,
                 service: &sighting.service,
                 session: Some(seen.session.id),
                 actor: &actor,

@@ -121,6 +121,10 @@ impl fmt::Display for Summary {
 impl Summary {
     fn alerts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let alerts = self.alerts.alerts();
+        // Nobody asked for alerts, and there are none to speak of.
+        if self.alerts_untold && alerts == 0 {
+            return Ok(());
+        }
         let plural = if alerts == 1 { "" } else { "s" };
         let raised = if self.alerts_untold { "found   " } else { "raised  " };
         write!(f, "{raised} {} alert{plural}", grouped(alerts))?;
@@ -256,7 +260,7 @@ mod tests {
         );
         assert!(summary.to_string().contains("\nraised   0 alerts\n"));
         summary.alerts_untold = true;
-        assert!(summary.to_string().contains("\nfound    0 alerts\n"));
+        assert!(!summary.to_string().contains("alerts"));
         summary.flows.streams.lost_bytes = 1000;
         assert!(summary.to_string().ends_with("unseen   1,000 bytes lost\n"));
     }

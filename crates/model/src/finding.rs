@@ -222,6 +222,10 @@ pub struct Finding {
     pub end: Timestamp,
     /// Who.
     pub actor: Actor,
+    /// Tells apart what one actor does at one endpoint: conversations under one key. 0: no more
+    /// than one story.
+    #[serde(default)]
+    pub thread: u64,
     /// Session, where there is one.
     pub session: Option<SessionRef>,
     /// Service name.

@@ -5,6 +5,7 @@
 use stilt_model::{Mark, Message, StreamEvents};
 use stilt_protocol::events::{self, Kind};
 use stilt_protocol::http1::{Framing, Limits, Parser, Side, Step};
+use stilt_protocol::preface::{self, PREFACE_MAX, Preface};
 
 /// Small caps, so that short inputs reach them.
 fn limits() -> Limits {
@@ -133,6 +134,23 @@ pub fn coding(data: &[u8]) {
     same(Side::Response, &[head.as_bytes(), body].concat(), cuts, b"GET");
 }
 
+/// What may stand before a connection's first request: every beginning of it waits or says the
+/// same, and no more is claimed than is there.
+pub fn preface(data: &[u8]) {
+    let whole = preface::read(data);
+    for cut in 0..data.len().min(PREFACE_MAX) {
+        match preface::read(&data[..cut]) {
+            Preface::Maybe => {}
+            early => assert_eq!(early, whole, "{cut}"),
+        }
+    }
+    if let Preface::Whole { length, .. } = whole {
+        assert!(length <= data.len() && length <= PREFACE_MAX);
+    } else if whole == Preface::Maybe {
+        assert!(data.len() < PREFACE_MAX);
+    }
+}
+
 /// A stream of events, of each kind: however it is cut it says the same, and no more than there is.
 pub fn events(data: &[u8]) {
     let (cuts, body) = cuts(data);
@@ -167,4 +185,5 @@ pub const ENTRIES: &[Entry] = &[
     ("chunked", chunked),
     ("coding", coding),
     ("events", events),
+    ("preface", preface),
 ];

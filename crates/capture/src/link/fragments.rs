@@ -71,6 +71,7 @@ impl Fragments {
             one(&mut counters.malformed);
             return None;
         }
+        one(&mut counters.fragments);
         self.expire(now, data.len().saturating_add(PIECE_COST), counters);
         let key = Key {
             addresses: fragment.addresses,

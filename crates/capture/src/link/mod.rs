@@ -346,7 +346,6 @@ impl Decoder {
                     at = at.saturating_add(skip);
                 }
                 ip::Ip::Fragment(fragment) => {
-                    one(&mut self.counters.fragments);
                     let (time, counters) = (frame.mark.time, &mut self.counters);
                     let whole = self.fragments.add(fragment, rest, time, &mut self.whole, counters);
                     let Some(protocol) = whole else { return Step::Found(None) };

@@ -3,7 +3,7 @@
 //! A key that one program used from one place for long is used by another program from another
 //! network, while the first goes on: two hosts claim to be the same agent.
 
-use super::{Stories, Word, detector, hash};
+use super::{Stories, Stranger, Word, detector, hash};
 use crate::agents::AgentSeen;
 use crate::context::Context;
 use crate::keep::Keep;
@@ -56,7 +56,7 @@ struct Bearer {
     makes: BTreeSet<u64>,
     orders: BTreeSet<u64>,
     home: Option<Place>,
-    stranger: Option<(Timestamp, Place)>,
+    stranger: Option<Box<Stranger>>,
     last: Timestamp,
 }
 
@@ -94,32 +94,29 @@ impl IdentitySpoofing {
         let strange = !home.near(&place)
             && !bearer.makes.contains(&place.make)
             && !bearer.orders.contains(&place.order);
-        let mut told = false;
         if known && strange {
-            let recent = context.at().since(bearer.last) <= WITHIN;
-            bearer.stranger = recent.then_some((context.at(), place)).or(bearer.stranger);
-        } else {
-            let other = bearer.stranger.filter(|(at, _)| context.at().since(*at) <= WITHIN);
-            told = known && other.is_some();
-            bearer.stranger = None;
-            bearer.requests = bearer.requests.saturating_add(1);
-            bearer.last = context.at();
-            if bearer.makes.len() < 8 {
-                bearer.makes.insert(place.make);
-                bearer.orders.insert(place.order);
+            if context.at().since(bearer.last) <= WITHIN {
+                Stranger::note(&mut bearer.stranger, context, place);
             }
-        }
-        if !told {
             return;
         }
+        let stranger = bearer.stranger.take();
+        let stranger = stranger.filter(|other| context.at().since(other.last) <= WITHIN);
+        bearer.requests = bearer.requests.saturating_add(1);
+        bearer.last = context.at();
+        if bearer.makes.len() < 8 {
+            bearer.makes.insert(place.make);
+            bearer.orders.insert(place.order);
+        }
+        let Some(stranger) = stranger.filter(|_| known) else { return };
         let word = Word {
             severity: SPEC.severity,
             outcome: Outcome::Success,
             confidence: 0.85,
             note: "the agent goes on while another program uses its key".into(),
             message: format!(
-                "the key of {} is used by another program from another network at the same time",
-                agent.name
+                "the key of {} is used from {} by another program at the same time",
+                agent.name, stranger.place.ip
             ),
             why: vec![signal(
                 "features_that_differ",
@@ -128,7 +125,9 @@ impl IdentitySpoofing {
             )],
             remediation: "change the key, and see what was asked with it from elsewhere".into(),
         };
-        self.stories.tell(context, (SPEC.rule.id, hash(&[secret(own.mark)])), word, out);
+        let key = (SPEC.rule.id, hash(&[secret(own.mark)]));
+        let how = (&*stranger, "the agent's key, used by another program");
+        self.stories.tell_of(context, key, how, word, out);
     }
 }
 
@@ -166,6 +165,11 @@ mod tests {
             town.at(420.0, chat(99));
         }
         town.run();
+        for story in town.findings() {
+            assert_eq!(story.subject.source.ip().to_string(), "203.0.113.7", "the thief");
+            assert_eq!(story.actor.name, "client:203.0.113.7");
+            assert_eq!(story.evidence.len(), 2);
+        }
         town.stories().len()
     }
 

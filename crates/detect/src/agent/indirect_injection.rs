@@ -12,7 +12,7 @@ use crate::keep::Keep;
 use crate::spec::{Spec, Tuning};
 use crate::tell::signal;
 use serde::{Deserialize, Serialize};
-use stilt_model::talk::TrustRole;
+use stilt_model::talk::{Act, TrustRole};
 use stilt_model::{Finding, Outcome, Rule, Severity, Signal, Talk};
 
 pub(crate) const SPEC: Spec = Spec {
@@ -20,12 +20,14 @@ pub(crate) const SPEC: Spec = Spec {
         id: "agent.indirect_injection",
         title: "What a tool brought tries to take over the agent",
         owasp: &["LLM01:2025", "MCP06:2025", "ASI01:2026"],
-        attack: &[],
-        references: &["CWE-1427", "AML.T0051.001", "AML.T0099"],
+        attack: &["AML.T0051.001", "AML.T0099"],
+        references: &["CWE-1427"],
     },
     severity: Severity::High,
     looks_for: "New results of tools (pages, mails, documents) that speak to the model and give it \
-                orders, hide text, or forge the marks of a conversation. Told as high when, within \
+                orders, hide text, or forge the marks of a conversation. A text that orders \
+                without speaking to a model may be a letter to people, and is told only where the \
+                agent acts on it (medium). Told as high when, within \
                 the next answers, the agent calls a tool that it never used before or with a value \
                 that stands only in such a text; else as medium, once per text.",
     needs: "The talk between agent and model, or between agent and tool server; what follows is \
@@ -38,6 +40,36 @@ pub(crate) const SPEC: Spec = Spec {
     ],
     build: |settings| Ok(Box::new(IndirectInjection::new(settings)?)),
 };
+
+/// What texts for people do not do: speaking to a model, about its orders, or out of sight.
+const TO_A_MODEL: &[Act] = &[
+    Act::SetAside,
+    Act::ForgetAll,
+    Act::SetAsideLoose,
+    Act::NewTask,
+    Act::Reassign,
+    Act::Unbound,
+    Act::Mode,
+    Act::NoRefusal,
+    Act::AskTold,
+    Act::AskSecret,
+    Act::Conceal,
+    Act::SendTo,
+    Act::SendData,
+    Act::Prefix,
+    Act::Addressed,
+    Act::AroundTool,
+    Act::ChatToken,
+    Act::PromptTag,
+    Act::EndMark,
+    Act::HiddenText,
+    Act::Disguise,
+    Act::Decoded,
+    Act::HiddenPlace,
+    Act::Dialogue,
+];
+/// Score from which on a text is told whatever it does.
+const SURE: u16 = 700;
 
 const TEXTS_MAX: usize = 20_000;
 const PENDING_MAX: usize = 10_000;
@@ -62,6 +94,8 @@ struct Pending {
     does: String,
     why: Vec<Signal>,
     permille: u16,
+    /// It speaks to a model; else it may be a letter to people, which agents are there to act on.
+    outright: bool,
     answers: u8,
 }
 
@@ -105,14 +139,19 @@ impl IndirectInjection {
             }
             let (why, does) = reasons(&turn.text, suspicion);
             let tool = turn.tool.as_deref().unwrap_or("a tool").to_owned();
-            let pending = Pending { tool, does, why, permille: suspicion.permille, answers: 0 };
+            let permille = suspicion.permille;
+            let outright =
+                permille >= SURE || suspicion.acts.iter().any(|act| TO_A_MODEL.contains(act));
+            let pending = Pending { tool, does, why, permille, outright, answers: 0 };
             if talk.dialect.is_model() {
                 *self.pending.touch(context.at(), agent.conversation, || pending.clone()) =
                     pending.clone();
             }
             // Both legs show it, and each conversation that it is brought into.
-            if self.texts.get(&turn.text.digest).is_none() {
-                self.tell(context, (agent, turn.text.digest), &pending, None, out);
+            if outright && self.texts.get(&turn.text.digest).is_none() {
+                let by_model = talk.dialect.is_model();
+                let key = if by_model { agent.conversation } else { turn.text.digest };
+                self.tell(context, (agent, key), &pending, None, out);
             }
             self.texts.touch(context.at(), turn.text.digest, || ());
         }
@@ -176,7 +215,8 @@ impl IndirectInjection {
         why.extend(act.map(|(_, signal)| signal));
         let (severity, outcome, end) = match &followed {
             Some(called) => {
-                (SPEC.severity, Outcome::Success, format!(", and the agent then called {called}"))
+                let severity = if text.outright { SPEC.severity } else { Severity::Medium };
+                (severity, Outcome::Success, format!(", and the agent then called {called}"))
             }
             None => (Severity::Medium, Outcome::Unknown, String::new()),
         };

@@ -19,8 +19,8 @@ pub(crate) const SPEC: Spec = Spec {
         id: "agent.jailbreak",
         title: "A user talks the model out of its limits",
         owasp: &["LLM01:2025", "ASI01:2026"],
-        attack: &[],
-        references: &["AML.T0054"],
+        attack: &["AML.T0054"],
+        references: &[],
     },
     severity: Severity::Medium,
     looks_for: "New texts of users that give the model a part, a mode or a game without limits and \

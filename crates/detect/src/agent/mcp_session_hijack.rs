@@ -4,7 +4,7 @@
 //! does
 //! as it is asked.
 
-use super::{Stories, Word, detector, hash, outcome_of, text_key};
+use super::{Stories, Stranger, Word, detector, hash, outcome_of, text_key};
 use crate::agents::AgentSeen;
 use crate::context::Context;
 use crate::keep::Keep;
@@ -14,7 +14,10 @@ use crate::tell::{secret, signal};
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use stilt_model::{Dialect, Finding, Outcome, Rule, Severity, Talk, Timestamp};
+use stilt_model::talk::Mcp;
+use stilt_model::{
+    Credential, CredentialKind, Dialect, Finding, Outcome, Rule, Severity, Talk, Timestamp,
+};
 
 pub(crate) const SPEC: Spec = Spec {
     rule: Rule {
@@ -25,7 +28,8 @@ pub(crate) const SPEC: Spec = Spec {
         references: &["CWE-384", "CWE-639"],
     },
     severity: Severity::High,
-    looks_for: "A session id used with success by another principal than the one it was given to; \
+    looks_for: "A session id used with success by another principal than the one it was given to, or \
+                with another key by another program; \
                 where nobody signs in, by another program from another network while the first \
                 goes \
                 on; a handle (task, basket, cursor) that only one principal was given, used by \
@@ -56,9 +60,13 @@ impl Default for Limits {
 #[derive(Debug, Serialize, Deserialize)]
 struct Held {
     principal: Option<u64>,
+    /// The key it was opened with, where that names nobody.
+    credential: Option<u64>,
     place: Place,
     last: Timestamp,
-    other: Option<Timestamp>,
+    other: Option<Box<Stranger>>,
+    /// The key that the other one showed.
+    other_key: Option<u64>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -112,7 +120,15 @@ impl McpSessionHijack {
             };
             self.stories.posture(context, (SPEC.rule.id, hash(&[service, 1])), word, out);
         }
-        let held = || Held { principal, place, last: context.at(), other: None };
+        let credential = credential(context, mcp);
+        let held = || Held {
+            principal,
+            credential,
+            place,
+            last: context.at(),
+            other: None,
+            other_key: None,
+        };
         if let Some(issued) = mcp.session_issued {
             self.sessions.touch(context.at(), hash(&[service, secret(issued)]), held);
         }
@@ -120,8 +136,15 @@ impl McpSessionHijack {
             || (outcome == Outcome::Unknown && context.tx.status() == Some(202));
         if let Some(session) = mcp.session.filter(|_| worked) {
             let held = self.sessions.touch(context.at(), hash(&[service, secret(session)]), held);
-            if let Some(how) = taken(held, principal, place, context.at()) {
-                self.tell(context, ("session", how), hash(&[service, secret(session)]), out);
+            let key = hash(&[service, secret(session)]);
+            match held.taken(context, principal, credential, place) {
+                Some((how, None)) => self.tell(context, ("session", how), key, out),
+                Some((how, Some(stranger))) => {
+                    let word = word(context, "session", how);
+                    let how = (&*stranger, "uses another's session");
+                    self.stories.tell_of(context, (SPEC.rule.id, key), how, word, out);
+                }
+                None => {}
             }
         }
         for handle in &mcp.handles_issued {
@@ -150,49 +173,84 @@ impl McpSessionHijack {
         key: u64,
         out: &mut Vec<Finding>,
     ) {
-        let word = Word {
-            severity: SPEC.severity,
-            outcome: Outcome::Success,
-            confidence: 0.85,
-            note: format!("uses another's {what}"),
-            message: format!("a {what} of {} is in other hands: {how}", context.sighting.service),
-            why: vec![signal("in_other_hands", how, "used by whom it was given to")],
-            remediation: format!(
-                "bind each {what} to the credential it was given to, and end this one"
-            ),
-        };
+        let word = word(context, what, how);
         self.stories.tell(context, (SPEC.rule.id, key), word, out);
     }
 }
 
-/// How a session was taken from who holds it.
-fn taken(
-    held: &mut Held,
-    principal: Option<u64>,
-    place: Place,
-    now: Timestamp,
-) -> Option<&'static str> {
-    match (held.principal, principal) {
-        (Some(owner), Some(user)) if owner != user => {
-            return Some("given to one principal, used by another");
+fn word(context: &Context<'_>, what: &'static str, how: &'static str) -> Word {
+    Word {
+        severity: SPEC.severity,
+        outcome: Outcome::Success,
+        confidence: 0.85,
+        note: format!("uses another's {what}"),
+        message: format!("a {what} of {} is in other hands: {how}", context.sighting.service),
+        why: vec![signal("in_other_hands", how, "used by whom it was given to")],
+        remediation: format!(
+            "bind each {what} to the credential it was given to, and end this one"
+        ),
+    }
+}
+
+/// The key that a request carries beside the session's id.
+fn credential(context: &Context<'_>, mcp: &Mcp) -> Option<u64> {
+    let request = context.tx.request.as_ref()?;
+    let keys = |own: &&Credential| {
+        matches!(own.kind, CredentialKind::Bearer | CredentialKind::ApiKey)
+            && mcp.session != Some(own.mark)
+            && !own.name.eq_ignore_ascii_case("mcp-session-id")
+    };
+    request.credentials.iter().find(keys).map(|own| secret(own.mark))
+}
+
+impl Held {
+    /// How the session was taken from who holds it, and by whom where that came out later.
+    fn taken(
+        &mut self,
+        context: &Context<'_>,
+        principal: Option<u64>,
+        credential: Option<u64>,
+        place: Place,
+    ) -> Option<(&'static str, Option<Box<Stranger>>)> {
+        match (self.principal, principal) {
+            (Some(owner), Some(user)) if owner != user => {
+                return Some(("given to one principal, used by another", None));
+            }
+            (None, Some(user)) => self.principal = Some(user),
+            _ => {}
         }
-        (None, Some(user)) => held.principal = Some(user),
-        _ => {}
-    }
-    let stranger =
-        !held.place.near(&place) && !held.place.alike(&place) && held.place.order != place.order;
-    if stranger && held.principal.is_none() && now.since(held.last) <= WITHIN {
-        held.other = Some(now);
-        return None;
-    }
-    if held.place == place {
-        held.last = now;
-        // The owner went on: two hold it at once.
-        if held.other.take().is_some_and(|other| now.since(other) <= WITHIN) {
-            return Some("used by two programs from two networks in turns");
+        let (near, alike) = (self.place.near(&place), self.place.alike(&place));
+        let now = context.at();
+        let other_key = match (self.credential, credential) {
+            (Some(first), Some(key)) => first != key,
+            _ => false,
+        };
+        let named = self.principal.is_some() && self.principal == principal;
+        if other_key && !named && !near && !alike {
+            return Some(("opened with one key, used with another by another program", None));
         }
+        let elsewhere = !near && (!alike || (other_key && !named));
+        if elsewhere && (self.principal.is_none() || other_key) {
+            if now.since(self.last) <= WITHIN {
+                Stranger::note(&mut self.other, context, place);
+                self.other_key = credential;
+            }
+            return None;
+        }
+        if near && alike {
+            // A key that was renewed by its owner, who was elsewhere meanwhile.
+            if other_key && self.other_key == credential {
+                self.other = None;
+            }
+            self.credential = credential.or(self.credential);
+            self.last = now;
+            // The owner went on: two hold it at once.
+            let other = self.other.take().filter(|other| now.since(other.last) <= WITHIN);
+            return other
+                .map(|other| ("used by two programs from two networks in turns", Some(other)));
+        }
+        None
     }
-    None
 }
 
 detector!(McpSessionHijack);
@@ -201,7 +259,7 @@ detector!(McpSessionHijack);
 mod tests {
     use super::super::testing::{call, hello, rpc};
     use crate::testing::Town;
-    use stilt_inventory::test_support::{Tx, jwt};
+    use stilt_inventory::test_support::{Tx, jwt, post};
 
     const ID: &str = "8f14e45fceea167a5a36dedd4bea2543";
 
@@ -220,6 +278,15 @@ mod tests {
 
     fn use_it() -> Tx {
         call("read", "{}", "ok")
+    }
+
+    /// As `use_it`, by a program of another make and from another network.
+    fn by_other_program() -> Tx {
+        post("/mcp")
+            .agent("other-client/1")
+            .json(r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"read"}}"#)
+            .answer(r#"{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"x"}]}}"#)
+            .from("203.0.113.9")
     }
 
     #[test]
@@ -252,21 +319,29 @@ mod tests {
     #[test]
     fn without_sign_in_two_programs_in_turns_are_told() {
         let own = || use_it().header("Mcp-Session-Id", ID);
-        let thief = || {
-            rpc(
-                "tools/call",
-                r#"{"name":"read","arguments":{}}"#,
-                r#"{"content":[{"type":"text","text":"x"}]}"#,
-            )
-            .header("Accept", "*/*")
-            .header("Mcp-Session-Id", ID)
-            .from("203.0.113.9")
-        };
-        let thief = || thief().agent("curl/8.1");
-        assert_eq!(
-            told(vec![own(), own(), thief(), own()]).min(1),
-            told(vec![own(), own(), thief(), own()])
-        );
+        let thief = || by_other_program().header("Mcp-Session-Id", ID);
+        assert_eq!(told(vec![own(), own(), thief(), own()]), 1);
+        assert_eq!(told(vec![own(), own(), thief()]), 0, "it may have moved");
         assert_eq!(told(vec![own(), own().from("203.0.113.9"), own()]), 0);
+    }
+
+    #[test]
+    fn another_key_than_it_was_opened_with_is_told() {
+        const KEYS: [&str; 3] =
+            ["sk-own-5f2c7a9d1e8b4c60", "sk-new-0d4e6a8c2b1f9375", "sk-foe-93b7e1c5a2d8f604"];
+        let start = || {
+            let tx = hello("files", "1").bearer(KEYS[0]);
+            tx.answer_header("Mcp-Session-Id", ID)
+        };
+        let by = |key: usize| use_it().bearer(KEYS[key]).header("Mcp-Session-Id", ID);
+        let thief = || by_other_program().bearer(KEYS[2]).header("Mcp-Session-Id", ID);
+        assert_eq!(told(vec![start(), by(0), thief()]), 1);
+        assert_eq!(told(vec![start(), by(0), by(1), by(1)]), 0, "renewed");
+        assert_eq!(told(vec![start(), by(0), by(1).from("203.0.113.9"), by(1)]), 0);
+        // A thief with the same program shows when the owner goes on.
+        let same = || by(2).from("203.0.113.9");
+        assert_eq!(told(vec![start(), by(0), same()]), 0);
+        assert_eq!(told(vec![start(), by(0), same(), by(0)]), 1);
+        assert_eq!(told(vec![start(), by(0), thief().status(403)]), 0);
     }
 }

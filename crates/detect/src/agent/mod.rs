@@ -33,11 +33,12 @@ pub(crate) mod unapproved_model;
 
 use crate::context::Context;
 use crate::keep::Keep;
+use crate::place::Place;
 use crate::tale::Tale;
 use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
 use std::hash::{BuildHasher, Hasher};
-use stilt_model::{Actor, Finding, Outcome, Severity, Signal, Talk};
+use stilt_model::{Actor, Evidence, Finding, Outcome, Severity, Signal, Talk, Timestamp};
 
 /// Stories kept by one detection.
 const STORIES_MAX: usize = 10_000;
@@ -80,6 +81,31 @@ impl Stories {
         }
     }
 
+    /// Tells of what a stranger did, once the owner going on shows that it was one.
+    pub(crate) fn tell_of(
+        &mut self,
+        context: &Context<'_>,
+        (rule, key): (&'static str, u64),
+        (stranger, note): (&Stranger, &str),
+        word: Word,
+        out: &mut Vec<Finding>,
+    ) {
+        let actor = stranger.place.client();
+        let key = hash(&[key, actor.id.0]);
+        let tale = self.0.touch(context.at(), key, Tale::default);
+        for seen in &stranger.seen {
+            let seen = Evidence { note: note.to_owned(), ..seen.clone() };
+            let at = seen.time;
+            tale.add_evidence(seen, stranger.place.ip, context.observed(), at, true);
+        }
+        if let Some(mut finding) = self.told(context, (rule, key), word, actor) {
+            if let Some(last) = stranger.seen.last() {
+                crate::tell::about(&mut finding, last);
+            }
+            out.push(finding);
+        }
+    }
+
     /// Tells of a weakness, once.
     pub(crate) fn posture(
         &mut self,
@@ -111,6 +137,7 @@ impl Stories {
             return None;
         }
         let mut finding = context.finding(rule, word.severity, actor);
+        finding.thread = key;
         tale.fill(&mut finding);
         finding.outcome = word.outcome;
         finding.confidence = word.confidence;
@@ -118,6 +145,33 @@ impl Stories {
         finding.why = word.why;
         finding.remediation = word.remediation;
         Some(finding)
+    }
+}
+
+/// A program that uses what belongs to another one, as long as it may be the owner itself.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Stranger {
+    pub(crate) place: Place,
+    pub(crate) last: Timestamp,
+    /// Its first requests.
+    seen: Vec<Evidence>,
+}
+
+/// Requests of a stranger that are kept.
+const STRANGE_MAX: usize = 6;
+
+impl Stranger {
+    /// Adds a request to a stranger, or begins with another one.
+    pub(crate) fn note(stranger: &mut Option<Box<Self>>, context: &Context<'_>, place: Place) {
+        let fresh = || Box::new(Self { place, last: context.at(), seen: Vec::new() });
+        let known = stranger.get_or_insert_with(fresh);
+        if known.place.differs(&place) {
+            *known = fresh();
+        }
+        known.last = context.at();
+        if known.seen.len() < STRANGE_MAX {
+            known.seen.push(context.evidence(""));
+        }
     }
 }
 

@@ -20,8 +20,8 @@ pub(crate) const SPEC: Spec = Spec {
         id: "agent.prompt_injection",
         title: "A user's text tries to take over the model",
         owasp: &["LLM01:2025", "ASI01:2026"],
-        attack: &[],
-        references: &["CWE-1427", "AML.T0051.000", "AML.T0068"],
+        attack: &["AML.T0051.000", "AML.T0068"],
+        references: &["CWE-1427"],
     },
     severity: Severity::High,
     looks_for: "New texts of users that order the model to set aside its instructions, to give them \

@@ -188,6 +188,27 @@ mod tests {
             .tool("accounts", "{}", rows)
             .answers("Three");
         assert_eq!(told(&[chat], Ai::default()), [Severity::Medium]);
+        let cards = [4532018203974234_u64, 4532015216122496, 4532015394273509, 4539578763621486];
+        let listed: Vec<String> = cards
+            .iter()
+            .map(|number| {
+                format!(r#"{{"name":"Ann Lee","card_number":"{number}","expiry":"11/28"}}"#)
+            })
+            .collect();
+        let spaced = cards.map(|number| {
+            let text = number.to_string();
+            let groups: Vec<&str> = [0, 4, 8, 12].iter().map(|at| &text[*at..*at + 4]).collect();
+            format!("Ann Lee paid with card {}", groups.join(" "))
+        });
+        for rows in [format!("[{}]", listed.join(",")), spaced.join("\n")] {
+            let chat = Chat::new("You help.")
+                .user("Show the payments of today")
+                .tool("payments", "{}", &rows)
+                .answers("There are three.");
+            let first =
+                Chat::new("You help.").user("Show the payments of today").calls("payments", "{}");
+            assert_eq!(told(&[first, chat], Ai::default()), [Severity::Medium], "{rows}");
+        }
         let own =
             Chat::new("You help.").user("My account is DE89370400440532013000").answers("Thanks");
         assert_eq!(told(&[own], Ai::default()), []);

@@ -21,8 +21,8 @@ pub(crate) const SPEC: Spec = Spec {
         id: "agent.tool_poisoning",
         title: "A tool's description orders the model about",
         owasp: &["MCP03:2025", "LLM03:2025", "ASI04:2026"],
-        attack: &[],
-        references: &["CWE-1427", "AML.T0110"],
+        attack: &["AML.T0110"],
+        references: &["CWE-1427"],
     },
     severity: Severity::High,
     looks_for: "Descriptions of tools and of their parameters that ask to hide something from the \

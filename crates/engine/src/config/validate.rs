@@ -31,6 +31,14 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
         return Err(Wrong { key, message: error.to_string() });
     }
     evidence(config)?;
+    for (at, budget) in config.ai.budgets.iter().enumerate() {
+        if budget.usd_per_day <= 0.0 && budget.tokens_per_day == 0 {
+            return Err(Wrong {
+                key: vec!["ai".to_owned(), "budgets".to_owned(), at.to_string()],
+                message: "`ai.budgets`: needs `usd_per_day` or `tokens_per_day`".to_owned(),
+            });
+        }
+    }
     if let Some(Err(text)) = config.metrics.listen.as_deref().map(crate::metrics::parse) {
         return Err(wrong(&["metrics", "listen"], &format!(": {text}")));
     }

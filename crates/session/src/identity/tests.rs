@@ -152,3 +152,34 @@ fn who_gives_the_code_after_the_password_is_known_with_and_without_a_new_cookie(
     let again = |tx: Tx| tx.html(r#"<form method="post"><input name="code"></form>"#);
     assert_eq!(in_two_steps(|tx| asks(new(tx)), |tx| again(old(tx)), "code=123456"), None);
 }
+
+#[test]
+fn a_right_is_one_from_before_the_request_and_what_one_writes_to_itself_is_none() {
+    let mut town = Town::new();
+    let me = |role: &str| format!(r#"{{"username":"ann","role":"{role}"}}"#);
+    town.sign_in("ann", MALLORY, &me("customer"));
+    let with = |tx: Tx| tx.cookie("sid", MALLORY);
+    let patch = |role: &str| {
+        let body = format!(r#"{{"role":"{role}"}}"#);
+        with(Tx::new("PATCH", "/me")).json(&body).answer(&me(role))
+    };
+    let roles = |seen: Seen| seen.told_roles.join(" ");
+    assert_eq!(roles(town.see(patch("admin"))), "customer");
+    assert_eq!(roles(town.see(with(get("/me")).answer(&me("admin")))), "customer");
+    // A role that others give is one from the next request on.
+    assert_eq!(roles(town.see(with(get("/me")).answer(&me("auditor")))), "auditor");
+    // So is one of no more rights, whoever chose it.
+    assert_eq!(roles(town.see(patch("buyer"))), "auditor");
+    assert_eq!(roles(town.see(with(get("/me")).answer(&me("buyer")))), "buyer");
+}
+
+#[test]
+fn a_list_of_ones_tenants_tells_tenants_and_roles() {
+    let mut town = Town::new();
+    town.sign_in("ann", MALLORY, r#"{"username":"ann","is_staff":false}"#);
+    let with = |tx: Tx| tx.cookie("sid", MALLORY);
+    let orgs = r#"{"orgs":[{"slug":"acme","role":"owner"},{"slug":"globex","role":"viewer"}]}"#;
+    let seen = town.see(with(get("/orgs")).answer(orgs));
+    assert_eq!(*seen.told_roles, ["owner", "user", "viewer"]);
+    assert_eq!(*seen.tenants, ["acme", "globex"]);
+}

@@ -383,6 +383,7 @@ fn tell(
         actor: told.at.client(),
     });
     let theirs = Place::of(context) == told.at;
+    let last = kept.last().cloned();
     for seen in kept.drain(..) {
         let (at, ip) = (seen.time, told.at.ip);
         theft.tale.add_evidence(seen, ip, context.observed(), at, false);
@@ -399,6 +400,9 @@ fn tell(
     let mut finding = context.finding(SPEC.rule.id, told.severity, theft.actor.clone());
     theft.tale.fill(&mut finding);
     finding.session = None;
+    if let Some(seen) = last.filter(|_| !theirs) {
+        tell::about(&mut finding, &seen);
+    }
     finding.outcome = Outcome::Success;
     finding.confidence = 0.85;
     finding.endpoint.clone_from(&theft.endpoint);

@@ -33,7 +33,7 @@ pub(crate) const SPEC: Spec = Spec {
         id: "baseline.request_rate",
         title: "Request rate far above normal",
         owasp: &["API4:2023", "API6:2023"],
-        attack: &["T1078"],
+        attack: &["T1119"],
         references: &["CWE-770"],
     },
     severity: Severity::Medium,

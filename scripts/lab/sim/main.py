@@ -1,0 +1,27 @@
+"""scripts/lab/run sim APPLICATION OUT: plays one simulated application's day."""
+import argparse
+import importlib
+import pathlib
+
+APPLICATIONS = ("agentdesk",)
+
+
+def main():
+    """Reads the command line, plays, writes."""
+    parser = argparse.ArgumentParser(prog="run sim", description=__doc__)
+    parser.add_argument("application", choices=APPLICATIONS)
+    parser.add_argument("out", type=pathlib.Path)
+    parser.add_argument("--variant", help="another design of the same application")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--benign", action="store_true", help="no attacks")
+    options = parser.parse_args()
+    module = importlib.import_module(f"scripts.lab.sim.{options.application}")
+    if options.variant not in (None, *module.VARIANTS):
+        parser.error(f"variants of {options.application}: {', '.join(module.VARIANTS) or 'none'}")
+    simulation = module.build(options.seed, options.variant, not options.benign)
+    simulation.play()
+    print(simulation.write(options.out))
+
+
+if __name__ == "__main__":
+    main()
