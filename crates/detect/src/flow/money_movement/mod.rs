@@ -2,8 +2,8 @@
 //!
 //! New payees and large sums are everyday; so are new telephones and changed passwords. An account
 //! that was taken over shows them together within a day: who enters it changed, and it sends, to
-//! somebody it never paid, more than it ever did. Several payees that are made and paid so within an
-//! hour tell by themselves (`made.rs`).
+//! somebody it never paid, more than it ever did. Several payees that are made and paid so within
+//! an hour tell by themselves (`made.rs`).
 
 mod made;
 #[cfg(test)]
