@@ -355,7 +355,7 @@ impl Alerts {
     }
 
     fn write(&self, act: Act, story: &Story, out: &mut Vec<String>) {
-        let told = &story.told;
+        let told = &*story.shown();
         let rule = self.rules.get(told.rule).copied().unwrap_or(Rule {
             id: told.rule,
             title: told.rule,

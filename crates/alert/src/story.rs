@@ -2,6 +2,7 @@
 
 use crate::join::Act;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use stilt_model::{
     Evidence, Finding, IdBuilder, Outcome, Severity, Timestamp, TransactionId,
@@ -112,6 +113,19 @@ pub(crate) struct Story {
     /// What a finding over several runs counted.
     counted_min: u64,
     written: Written,
+    /// How grave its own rule found it.
+    own: (Severity, Outcome),
+    /// What another rule said that found it graver.
+    graver: Option<Graver>,
+}
+
+/// What a rule said that found a story graver than its own.
+#[derive(Debug, Serialize, Deserialize)]
+struct Graver {
+    rule: String,
+    severity: Severity,
+    outcome: Outcome,
+    words: String,
 }
 
 impl Story {
@@ -133,6 +147,8 @@ impl Story {
                 also: 0,
                 decade: 0,
             },
+            own: (finding.severity, finding.outcome),
+            graver: None,
             told: finding,
         };
         let evidence = core::mem::take(&mut story.told.evidence);
@@ -151,10 +167,11 @@ impl Story {
 
     /// Takes in a further finding of its own rule; telling it again changes nothing.
     pub(crate) fn update(&mut self, finding: Finding) {
-        let old = &self.told;
-        let grows = finding.severity > old.severity || finding.outcome > old.outcome;
-        let falls = finding.severity < old.severity || finding.outcome < old.outcome;
-        let begins_anew = finding.start > old.end;
+        let (severity, outcome) = self.own;
+        let grows = finding.severity > severity || finding.outcome > outcome;
+        let falls = finding.severity < severity || finding.outcome < outcome;
+        self.own = (severity.max(finding.severity), outcome.max(finding.outcome));
+        let begins_anew = finding.start > self.told.end;
         let fresh = self.note(&finding.evidence);
         if begins_anew && fresh > 0 {
             self.counted = self.counted.saturating_add(self.run.0.max(self.run.1));
@@ -173,6 +190,18 @@ impl Story {
         self.merge(finding);
     }
 
+    /// As it is to be read: its own words, and behind them those of a rule that found it graver,
+    /// so that words and severity fit.
+    pub(crate) fn shown(&self) -> Cow<'_, Finding> {
+        match &self.graver {
+            Some(graver) if graver.severity > self.own.0 || graver.outcome > self.own.1 => {
+                let message = format!("{}; {}", self.told.message, graver.words);
+                Cow::Owned(Finding { message, ..self.told.clone() })
+            }
+            _ => Cow::Borrowed(&self.told),
+        }
+    }
+
     /// Takes in a finding of another rule about the same act. The story keeps its name and words.
     pub(crate) fn absorb(&mut self, finding: Finding) {
         if finding.rule != self.told.rule {
@@ -180,6 +209,18 @@ impl Story {
         }
         if finding.severity > self.told.severity {
             self.told.confidence = finding.confidence;
+        }
+        let graver = self.graver.as_ref();
+        let known = graver.map_or(self.own, |graver| (graver.severity, graver.outcome));
+        let again = graver.is_some_and(|graver| graver.rule == finding.rule)
+            && (finding.severity, finding.outcome) == known;
+        if finding.severity > known.0 || finding.outcome > known.1 || again {
+            self.graver = Some(Graver {
+                rule: finding.rule.to_owned(),
+                severity: finding.severity,
+                outcome: finding.outcome,
+                words: finding.message.clone(),
+            });
         }
         self.merge(finding);
     }
@@ -337,6 +378,32 @@ mod tests {
             story.update(next);
         }
         assert_eq!(story.told.count, 9);
+    }
+
+    #[test]
+    fn words_say_what_made_a_story_graver() {
+        let spraying = || {
+            let mut own = later("ato.password_spraying", 1, 10);
+            (own.severity, own.outcome) = (Severity::High, Outcome::Failure);
+            own.message = "one secret tried on 23 accounts, none let in".to_owned();
+            own
+        };
+        let mut story = Story::new(1, spraying());
+        let mut lesser = later("baseline.request_rate", 2, 11);
+        (lesser.severity, lesser.outcome) = (Severity::Low, Outcome::Failure);
+        story.absorb(lesser);
+        assert_eq!(story.shown().message, spraying().message);
+        let mut other = later("ato.credential_stuffing", 3, 12);
+        (other.severity, other.outcome) = (Severity::Critical, Outcome::Success);
+        other.message = "ann was let in".to_owned();
+        story.absorb(other);
+        let both = "one secret tried on 23 accounts, none let in; ann was let in";
+        assert_eq!(story.shown().message, both);
+        // Its own rule goes on, and its words with it.
+        let mut more = spraying();
+        (more.at, more.message) = (at(30), "tried on 40 accounts, none let in".to_owned());
+        story.update(more);
+        assert_eq!(story.shown().message, "tried on 40 accounts, none let in; ann was let in");
     }
 
     #[test]

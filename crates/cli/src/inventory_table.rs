@@ -5,6 +5,7 @@ use core::fmt::Write;
 use std::collections::BTreeMap;
 use stilt_inventory::knowledge::Level;
 use stilt_inventory::knowledge::field::Field;
+use stilt_inventory::report::Direction;
 use stilt_inventory::{Known, functions, report};
 use stilt_model::SecretKind;
 
@@ -15,6 +16,8 @@ const WIDTH_MIN: usize = 72;
 const PATH_MAX: usize = 56;
 /// Parameters of one endpoint that are shown.
 const PARAMETERS_MAX: usize = 24;
+/// Fields of one kind of sensitive data that are named.
+const FIELDS_MAX: usize = 3;
 
 /// Columns of the terminal.
 pub(crate) fn width() -> usize {
@@ -113,6 +116,34 @@ fn endpoint(out: &mut String, one: Known<'_>, path: usize, width: usize) {
         }
         details(out, place, &items, width);
     }
+    details(out, "headers", &headers(one), width);
+    details(out, "takes", &sensitive(one, Direction::Request), width);
+    details(out, "gives", &sensitive(one, Direction::Response), width);
+}
+
+/// Headers of requests; a question mark where not every request had it.
+fn headers(one: Known<'_>) -> Vec<String> {
+    let headers = &one.knowledge.headers;
+    let usual = headers.usual().into_iter().take(PARAMETERS_MAX);
+    usual
+        .map(|header| format!("{}{}", header.name, if headers.always(header) { "" } else { "?" }))
+        .collect()
+}
+
+/// `<email> ×40 (user.email)`: sensitive data that goes one way, never the values.
+fn sensitive(one: Known<'_>, way: Direction) -> Vec<String> {
+    let kinds = report::sensitive_fields(one.knowledge, way).into_iter();
+    kinds
+        .map(|(kind, fields)| {
+            let more = if fields.len() > FIELDS_MAX { ", …" } else { "" };
+            let named: Vec<&str> = fields.into_iter().take(FIELDS_MAX).collect();
+            let at = match named.is_empty() {
+                true => String::new(),
+                false => format!(" ({}{more})", printable(&named.join(", "))),
+            };
+            format!("<{}> ×{}{at}", kind.kind.name(), kind.values)
+        })
+        .collect()
 }
 
 fn authentication(one: Known<'_>) -> String {

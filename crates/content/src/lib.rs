@@ -13,6 +13,7 @@ mod credential;
 mod dialect;
 mod exposure;
 mod header_names;
+mod header_sets;
 mod headers;
 pub mod jwks;
 mod jwt;

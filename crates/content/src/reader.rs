@@ -3,6 +3,7 @@
 use crate::bytes::{percent_decode, prefix};
 use crate::config::Config;
 use crate::header_names::HeaderNames;
+use crate::header_sets::HeaderSets;
 use crate::leaves::paths::Paths;
 use crate::leaves::{Sink, form, graphql, html, json, multipart, protobuf, xml};
 use crate::mask::{Masker, Tally, credential_kind, scheme_off};
@@ -25,6 +26,7 @@ pub struct Reader {
     judged: Judged,
     paths: Paths,
     names: HeaderNames,
+    sets: HeaderSets,
     config: Config,
     /// User agents as masked before: few, long, and in every request.
     agents: HashMap<Vec<u8>, Arc<str>>,
@@ -64,6 +66,7 @@ impl Reader {
             judged: Judged::default(),
             paths: Paths::new(config.leaf_path_max),
             names: HeaderNames::default(),
+            sets: HeaderSets::default(),
             config: config.clone(),
             agents: HashMap::new(),
             cut: [0; 2],
@@ -217,6 +220,7 @@ impl Reader {
             query,
             user_agent,
             header_order: headers::order(head, &mut self.names),
+            headers: self.sets.of(head, &mut self.names, &self.masker),
             forwarded: headers::forwarded(head, self.config.forwarded_max),
             forwarded_host: headers::text(head, "x-forwarded-host")
                 .and_then(|host| target::host(&self.masker, host.trim(), max)),
@@ -292,6 +296,7 @@ impl Reader {
                 .map(|origin| self.masker.text_max(&origin, self.config.header_max).into_owned()),
             content_type: media,
             body_bytes: message.body.bytes,
+            headers: self.sets.of(head, &mut self.names, &self.masker),
             as_sent: as_sent::read(message, &self.masker, &mut self.names, self.config.header_max),
             start: message.start.time,
             date: headers::text(head, "date").and_then(|date| cookie::date(&date)),

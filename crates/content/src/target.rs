@@ -1,6 +1,7 @@
 //! Request targets (RFC 9112 §3.2) and other URLs, masked part by part.
 
 use crate::bytes::{percent_decode, prefix};
+use crate::leaves::inner::hidden;
 use crate::mask::{Masker, Tally};
 use crate::path_words;
 use std::borrow::Cow;
@@ -171,7 +172,10 @@ fn mask_segment(masker: &mut Masker, before: &str, segment: &str) -> Option<Stri
     if signs_in.is_some_and(|(_, password)| !password.is_empty()) {
         return Some(masker.mark(SecretKind::ConnectionString, &twice).to_string());
     }
-    path_words::secret_after(before, &twice).then(|| masker.credential(&twice).to_string())
+    if path_words::secret_after(before, &twice) {
+        return Some(masker.credential(&twice).to_string());
+    }
+    hidden(masker, &twice).map(|mark| mark.to_string())
 }
 
 /// A query string (or the parameters after `;`) with the secrets in it masked.
@@ -220,10 +224,13 @@ fn mask_pair(masker: &mut Masker, pair: &str, auth: bool) -> Option<String> {
         let twice = percent_decode(&decoded, false);
         // `+` is a space in forms, but stands before a telephone number as well.
         let literal = percent_decode(value, false);
-        [&*decoded, &*twice, &*literal].into_iter().find_map(|text| match masker.text(text) {
-            Cow::Owned(masked) => Some(masked),
-            Cow::Borrowed(_) => None,
-        })
+        let shown =
+            [&*decoded, &*twice, &*literal].into_iter().find_map(|text| match masker.text(text) {
+                Cow::Owned(masked) => Some(masked),
+                Cow::Borrowed(_) => None,
+            });
+        let encoded = || [&*twice, &*literal].into_iter().find_map(|text| hidden(masker, text));
+        shown.or_else(|| encoded().map(|mark| mark.to_string()))
     });
     if masked_name.is_none() && masked_value.is_none() {
         return None;
@@ -336,5 +343,15 @@ mod tests {
         check("/login/password/opensesame", "/login/password/<token:", ">", "sesame");
         check("//bob:SECRET@x/a", "//<connection_string:", ">/a", "SECRET");
         check("/a?%2570assword=hunter2", "/a?%2570assword=<password:", ">", "hunter2");
+        // `mail to alice@example.com`, and the same encoded twice.
+        let once = "bWFpbCB0byBhbGljZUBleGFtcGxlLmNvbQ==";
+        check(&format!("/a?x={once}&b=1"), "/a?x=<email:", ">&b=1", "bWFp");
+        let twice = "YldGcGJDQjBieUJoYkdsalpVQmxlR0Z0Y0d4bExtTnZiUT09";
+        check(&format!("/a?x={twice}"), "/a?x=<email:", ">", "YldG");
+        check(&format!("/a/{once}/b"), "/a/<email:", ">/b", "bWFp");
+        // `{"password":"hunter2"}`
+        check("/a?x=eyJwYXNzd29yZCI6Imh1bnRlcjIifQ", "/a?x=<password:", ">", "eyJw");
+        let long = format!("/a?{}_password=hunter2", "a".repeat(300));
+        check(&long, "/a?aaaa", ">", "hunter2");
     }
 }

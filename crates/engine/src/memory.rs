@@ -21,7 +21,7 @@ pub(crate) enum Room {
 }
 
 /// Bytes from which on it matters more how much is held than how fast it is reached.
-const LARGE: u64 = 256 << 20;
+const LARGE: u64 = 64 << 20;
 
 /// Who caps memory or connections wants little of it taken: large pages, which are a tenth faster,
 /// hold a fifth more than is needed.

@@ -240,6 +240,7 @@ impl Round {
             }
             let context = TransactionContext {
                 endpoint: &sighting.name,
+                merged: &sighting.was,
                 service: &sighting.service,
                 session: Some(seen.session.id),
                 actor: &actor,

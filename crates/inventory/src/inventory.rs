@@ -1,5 +1,6 @@
 //! The table of services and endpoints.
 
+use crate::batch;
 use crate::fallback::{MIXED, Shows};
 use crate::hosts::Hosts;
 use crate::knowledge::{Knowledge, Who};
@@ -294,6 +295,8 @@ impl Inventory {
                 service.names.resource(&thing);
             }
         }
+        let base = (filed.record, self.limits.endpoints_max);
+        let inside = batch::inside(service, &mut self.records, base, tx);
         let Some(record) = self.records.get_mut(filed.record) else {
             return nothing(Arc::clone(&service.name), verdict);
         };
@@ -308,6 +311,7 @@ impl Inventory {
         };
         let outcome = match &assessed.login {
             Some(login) if login.outcome != Outcome::Unknown => login.outcome,
+            None if assessed.wrong && verdict.outcome() == Outcome::Success => Outcome::Failure,
             _ => verdict.outcome(),
         };
         Sighting {
@@ -324,7 +328,9 @@ impl Inventory {
             step: assessed.step,
             login: assessed.login,
             merged: core::mem::take(&mut record.pending),
+            was: core::mem::take(&mut record.was),
             documented: None,
+            inside,
         }
     }
 
@@ -427,12 +433,14 @@ fn nothing(service: Arc<str>, verdict: Verdict) -> Sighting {
         login: None,
         step: None,
         merged: Vec::new(),
+        was: Vec::new(),
         documented: None,
+        inside: Vec::new(),
     }
 }
 
 /// By method; a GraphQL operation that is posted changes state where it is a mutation.
-fn changes_state(request: &stilt_model::Request, method: Method) -> bool {
+pub(crate) fn changes_state(request: &stilt_model::Request, method: Method) -> bool {
     if method != Method::POST {
         return method.changes_state();
     }

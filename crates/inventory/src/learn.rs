@@ -4,7 +4,7 @@ use crate::path::split_extension;
 use crate::record::Records;
 use crate::service::Service;
 use crate::sighting::SlotKind;
-use crate::tree::{Method, NONE};
+use crate::tree::{Method, NONE, sort};
 use crate::words::{is_function, is_version};
 use serde::{Deserialize, Serialize};
 use stilt_model::IdBuilder;
@@ -153,6 +153,7 @@ impl Service {
         let slot = self.tree.slot(parent, SlotKind::Slug, true);
         if let Some(node) = self.tree.node_mut(slot) {
             node.open = true;
+            node.take_sorts(sort(None));
         }
         for child in children {
             self.graft(records, *child, slot, 0);
@@ -253,9 +254,11 @@ impl Service {
             match self.tree.node(to).map(|node| node.slot) {
                 Some(NONE) => self.adopt(to, slot, None),
                 Some(own) => {
-                    let open = self.tree.node(slot).is_some_and(|node| node.open);
+                    let other = self.tree.node(slot);
+                    let (open, sorts) = other.map_or((false, 0), |one| (one.open, one.sorts()));
                     if let Some(node) = self.tree.node_mut(own) {
                         node.open |= open;
+                        node.take_sorts(sorts);
                     }
                     self.graft(records, slot, own, depth + 1);
                 }
@@ -286,7 +289,7 @@ impl Service {
     }
 
     /// Writes the templates below `at` anew.
-    fn relabel(&mut self, records: &mut Records, at: u32, depth: usize) {
+    pub(crate) fn relabel(&mut self, records: &mut Records, at: u32, depth: usize) {
         if depth > 32 {
             return;
         }

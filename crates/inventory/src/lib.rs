@@ -1,6 +1,7 @@
 //! Which endpoint is it: templates learned from paths, what a request asks for, and what an
 //! answer means.
 
+mod batch;
 mod disclosed;
 mod envelope;
 mod fallback;
@@ -31,5 +32,7 @@ mod words;
 pub use function::{Function, functions};
 pub use inventory::{Config, Counters, Endpoint, Inventory, Known};
 pub use knowledge::{Knowledge, Who};
-pub use sighting::{EndpointKind, Login, ObjectRef, Sighting, Slot, SlotKind, Step, StepKind};
+pub use sighting::{
+    EndpointKind, Inside, Login, ObjectRef, Sighting, Slot, SlotKind, Step, StepKind,
+};
 pub use words::has_word;

@@ -3,11 +3,11 @@
 use crate::fallback::{MIXED, NO_PAGE};
 use crate::inventory::Endpoint;
 use crate::knowledge::Knowledge;
-use crate::login::stats::LoginStats;
+use crate::login::stats::{self, LoginStats};
 use crate::login::steps::About;
 use crate::operation::Operation;
 use crate::outcome::Verdict;
-use crate::sighting::{EndpointKind, Slot};
+use crate::sighting::{EndpointKind, Slot, StepKind};
 use crate::template::{Hint, Template};
 use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,8 @@ const SHAPES_MAX: usize = 8;
 const FUNCTIONS_MAX: u32 = 256;
 /// Merged ids that wait to be told.
 const PENDING_MAX: usize = 4096;
+/// Names of those that are told with them.
+const WAS_MAX: usize = 64;
 /// Merged ids that still lead somewhere.
 const FORWARDS_MAX: usize = 1 << 18;
 
@@ -52,12 +54,18 @@ pub(crate) struct Record {
     pub(crate) sample: Box<str>,
     /// Ids merged into it that were not told yet.
     pub(crate) pending: Vec<EndpointId>,
+    /// The names they were told under.
+    #[serde(default)]
+    pub(crate) was: Vec<Arc<str>>,
     /// Functions told apart at this address.
     pub(crate) functions: u32,
     /// What its sign-in attempts taught.
     pub(crate) login: Option<Box<LoginStats>>,
     /// A form sent to it was answered by leading elsewhere.
     pub(crate) leads_on: bool,
+    /// A token or code that was sent to it was.
+    #[serde(default)]
+    pub(crate) proof_leads_on: bool,
     /// Everything else that is known of it.
     pub(crate) knowledge: Knowledge,
 }
@@ -77,6 +85,22 @@ impl Record {
             return Verdict { outcome: Some(Outcome::Failure), ..verdict };
         }
         verdict
+    }
+
+    /// Reads the answer to a token or code: where a right one leads on to another page (POST,
+    /// redirect, GET), a page by itself says that it was wrong, with the form or without it.
+    pub(crate) fn turns_back(&mut self, tx: &Transaction, step: StepKind) -> bool {
+        let (Some(request), Some(response)) = (&tx.request, &tx.response) else { return false };
+        let proof = matches!(step, StepKind::CodeGiven | StepKind::ResetDone);
+        if !proof || request.method != "POST" {
+            return false;
+        }
+        if let Some(location) = response.location.as_deref().filter(|_| response.status < 400) {
+            self.proof_leads_on |= !stats::leads_back(location, &request.path);
+            return stats::leads_back(location, &request.path);
+        }
+        let html = response.content_type.as_deref().is_some_and(|media| media.contains("html"));
+        self.proof_leads_on && html && response.status < 300
     }
 
     /// Notes an answer of a sort.
@@ -157,10 +181,15 @@ impl Records {
 
     /// By id, also by one that was merged away.
     pub(crate) fn by_id(&self, id: EndpointId) -> Option<&Record> {
+        self.get(self.place(id)?)
+    }
+
+    /// Where the record of an id is, also of one that was merged away.
+    pub(crate) fn place(&self, id: EndpointId) -> Option<u32> {
         let mut id = id;
         for _ in 0..32 {
             if let Some(at) = self.by_id.get(&id) {
-                return self.get(*at);
+                return Some(*at);
             }
             id = *self.forwards.get(&id)?;
         }
@@ -198,9 +227,11 @@ impl Records {
             node: u32::MAX,
             sample: sample.into(),
             pending: Vec::new(),
+            was: Vec::new(),
             functions: 0,
             login: None,
             leads_on: false,
+            proof_leads_on: false,
             knowledge: Knowledge::default(),
         };
         record.relabel(template);
@@ -273,6 +304,9 @@ impl Records {
         record.pending.extend(gone.pending);
         record.pending.push(gone.endpoint.id);
         record.pending.truncate(PENDING_MAX);
+        record.was.extend(gone.was);
+        record.was.push(gone.endpoint.name);
+        record.was.truncate(WAS_MAX);
         let fields = record.knowledge.fields().saturating_add(gone.knowledge.fields());
         record.knowledge.absorb(gone.knowledge);
         self.room = self.room.saturating_add(fields.saturating_sub(record.knowledge.fields()));
@@ -289,18 +323,22 @@ impl Records {
         if record.endpoint.template == template.text {
             return at;
         }
-        let old = record.endpoint.id;
+        let (old, name) = (record.endpoint.id, Arc::clone(&record.endpoint.name));
         record.relabel(template);
         let new = record.endpoint.id;
         self.by_id.remove(&old);
         if let Some(other) = self.by_id.get(&new).copied() {
             // Both ids are gone from the table for a moment; the record keeps the old one.
             record.endpoint.id = old;
+            record.endpoint.name = name;
             self.absorb(other, at);
             return other;
         }
         if record.pending.len() < PENDING_MAX {
             record.pending.push(old);
+        }
+        if record.was.len() < WAS_MAX {
+            record.was.push(name);
         }
         self.by_id.insert(new, at);
         self.merged = self.merged.saturating_add(1);

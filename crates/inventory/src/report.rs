@@ -4,9 +4,10 @@ use crate::function::functions;
 use crate::inventory::Known;
 use crate::knowledge::class::{CLASSES, Class};
 use crate::knowledge::field::Field;
+use crate::knowledge::{Headers, Kind, Knowledge, Schema};
 use crate::openapi::outline;
 use serde_json::{Value, json};
-use stilt_model::{CredentialKind, SecretKind};
+use stilt_model::{CredentialKind, SecretKind, SensitiveClass};
 
 /// One endpoint with everything that is known of it.
 #[must_use]
@@ -30,6 +31,7 @@ pub fn endpoint(known: Known<'_>) -> Value {
                 "media": answer.media,
                 "bytes_max": answer.bytes_max,
                 "records_max": answer.records_max,
+                "headers": headers(&answer.headers),
                 "schema": schema,
             })
         })
@@ -55,7 +57,12 @@ pub fn endpoint(known: Known<'_>) -> Value {
         })).collect::<Vec<_>>(),
         "authentication": authentication(known),
         "business": business,
+        "sensitive": {
+            "request": sensitive(known.knowledge, Direction::Request),
+            "response": sensitive(known.knowledge, Direction::Response),
+        },
         "parameters": parameters(known),
+        "headers": headers(&knowledge.headers),
         "request": body,
         "responses": responses,
     })
@@ -91,6 +98,66 @@ pub const fn carrier_name(kind: CredentialKind) -> &'static str {
     }
 }
 
+/// Which way a message goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// To the application.
+    Request,
+    /// From it.
+    Response,
+}
+
+/// Kinds of sensitive data that go one way, each with the fields that held it in messages that were
+/// looked at in detail.
+#[must_use]
+pub fn sensitive_fields(knowledge: &Knowledge, way: Direction) -> Vec<(Kind, Vec<&str>)> {
+    let (seen, schemas): (_, Vec<&Schema>) = match way {
+        Direction::Request => (&knowledge.taken, vec![&knowledge.query, &knowledge.body]),
+        Direction::Response => {
+            (&knowledge.given, knowledge.answers.iter().map(|answer| &answer.schema).collect())
+        }
+    };
+    let fields = |kind: Kind| {
+        let all = schemas.iter().flat_map(|schema| &schema.fields);
+        let mut names: Vec<&str> =
+            all.filter(|(_, field)| field.holds(kind.kind)).map(|(path, _)| &**path).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    };
+    seen.iter().map(|kind| (kind, fields(kind))).collect()
+}
+
+fn sensitive(knowledge: &Knowledge, way: Direction) -> Vec<Value> {
+    let one = |(kind, fields): (Kind, Vec<&str>)| {
+        json!({
+            "kind": kind.kind,
+            "class": match kind.kind.class() {
+                SensitiveClass::Personal => "personal",
+                SensitiveClass::Financial => "financial",
+                SensitiveClass::Credential => "credential",
+            },
+            "messages": kind.messages,
+            "values": kind.values,
+            "fields": fields,
+        })
+    };
+    sensitive_fields(knowledge, way).into_iter().map(one).collect()
+}
+
+fn headers(headers: &Headers) -> Vec<Value> {
+    let usual = headers.usual().into_iter();
+    usual
+        .map(|header| {
+            json!({
+                "name": header.name,
+                "always": headers.always(header),
+                "seen_in": header.messages,
+            })
+        })
+        .collect()
+}
+
 /// Where a parameter stands, its name, what is known of it, and whether every request had it.
 #[must_use]
 pub fn parameters_of<'a>(
@@ -103,7 +170,7 @@ pub fn parameters_of<'a>(
         .iter()
         .enumerate()
         .map(|(at, slot)| ("path", slot.name.as_str(), knowledge.slots.get(at), true));
-    let of = |place, schema: &'a crate::knowledge::Schema| {
+    let of = |place, schema: &'a Schema| {
         schema
             .fields
             .iter()

@@ -95,7 +95,7 @@ impl Service {
     ) -> Filed {
         let Request { path, method, confirms, .. } = request;
         if let Some(record) = self.tree.find(Query { path, method, soft: false }, slots) {
-            return Filed::at(record);
+            return Filed::at(self.took(records, record, confirms && !slots.is_empty(), path));
         }
         if confirms {
             return self.confirm(records, limits, request, false, slots);
@@ -118,6 +118,18 @@ impl Service {
         let record = records.add(&self.name, method.name(), template, request.sample);
         self.unconfirmed.insert(key, record);
         Filed::at(record)
+    }
+
+    /// Notes what values the slots took; where the record is afterwards.
+    fn took(&mut self, records: &mut Records, record: u32, notes: bool, path: &Path) -> u32 {
+        let node = records.get(record).map(|record| record.node).filter(|_| notes);
+        let Some(node) = node else { return record };
+        if let Some(slot) = self.tree.note_sorts(node, path) {
+            let id = records.get(record).map(|record| record.endpoint.id);
+            self.relabel(records, slot, 0);
+            return id.and_then(|id| records.place(id)).unwrap_or(record);
+        }
+        record
     }
 
     /// Files a path that exists; `apart`: its last segment is a name though a slot would take it.
@@ -149,6 +161,9 @@ impl Service {
         let parts: Vec<Part<'_>> =
             owned.iter().map(|(name, part)| name.as_deref().map_or(*part, Part::Name)).collect();
         let node = self.tree.insert(&parts);
+        if let Some(slot) = self.tree.note_sorts(node, request.path) {
+            self.relabel(records, slot, 0);
+        }
         // The tree writes names as it saw them first.
         let template = self.tree.template(node);
         if known.is_some() {

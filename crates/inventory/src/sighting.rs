@@ -133,6 +133,19 @@ pub struct Sighting {
     pub step: Option<Step>,
     /// Endpoint ids that this sighting has just merged into `endpoint` (a template was learned).
     pub merged: Vec<EndpointId>,
+    /// The names that those were told under; at most 64.
+    pub was: Vec<Arc<str>>,
     /// What the documented API says of it; `None` where no document is about the service.
     pub documented: Option<Found>,
+    /// What the requests inside it ask for, where it is a batch.
+    pub inside: Vec<Inside>,
+}
+
+/// One request of a batch.
+#[derive(Clone, Debug)]
+pub struct Inside {
+    /// Its place in the list.
+    pub record: u32,
+    /// What it asks for, and what came of it.
+    pub sighting: Sighting,
 }

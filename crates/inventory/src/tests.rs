@@ -9,6 +9,7 @@ mod learning;
 mod logins;
 mod objects;
 mod routes;
+mod scanner;
 
 /// A world with the table that watches it.
 struct Watched {

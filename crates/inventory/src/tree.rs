@@ -18,6 +18,17 @@ const CHILDREN_MAX: usize = 64;
 /// No node, no record.
 pub(crate) const NONE: u32 = u32::MAX;
 
+const KINDS: [SlotKind; 5] =
+    [SlotKind::Integer, SlotKind::Uuid, SlotKind::Hash, SlotKind::Date, SlotKind::Slug];
+
+/// The bit of a sort of value: by its looks, or a word that was learned to be one.
+pub(crate) const fn sort(kind: Option<SlotKind>) -> u8 {
+    match kind {
+        None => 1,
+        Some(kind) => 2 << (kind as u8),
+    }
+}
+
 /// Methods that are told apart; all others are one.
 const METHODS: &[&str] = &[
     "GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "CONNECT", "QUERY",
@@ -63,6 +74,9 @@ pub(crate) struct Node {
     pub(crate) name: Box<str>,
     /// It is a slot of that type; `bool`: named as one that was learned.
     pub(crate) slot_kind: Option<(SlotKind, bool)>,
+    /// Sorts of values that the slot took, a bit each (see [`sort`]).
+    #[serde(default)]
+    kinds: u8,
     /// It takes any text, not only what looks like a value.
     pub(crate) open: bool,
     pub(crate) children: HashMap<Box<str>, u32, RandomState>,
@@ -78,12 +92,35 @@ impl Node {
             parent,
             name: name.into(),
             slot_kind,
+            kinds: slot_kind.map_or(0, |(kind, learned)| sort((!learned).then_some(kind))),
             open: false,
             children: HashMap::default(),
             slot: NONE,
             methods: Vec::new(),
             alike: HashMap::default(),
         }
+    }
+
+    /// Takes in sorts of values; `true` where the slot is another one by that. What takes values of
+    /// several sorts is an id, whichever came first.
+    pub(crate) fn take_sorts(&mut self, sorts: u8) -> bool {
+        let Some((kind, learned)) = self.slot_kind else { return false };
+        if self.kinds == 0 {
+            self.kinds = sort((!learned).then_some(kind));
+        }
+        self.kinds |= sorts;
+        let one = |kind: &SlotKind| self.kinds == sort(Some(*kind));
+        let now = match KINDS.iter().find(|kind| one(kind)) {
+            Some(kind) => (*kind, false),
+            None if self.kinds == sort(None) => (SlotKind::Slug, true),
+            None => (SlotKind::Slug, false),
+        };
+        self.slot_kind.replace(now) != Some(now)
+    }
+
+    /// The sorts of values that it took.
+    pub(crate) fn sorts(&self) -> u8 {
+        self.kinds
     }
 
     pub(crate) fn record(&self, method: Method) -> Option<u32> {
@@ -120,6 +157,21 @@ impl Tree {
 
     pub(crate) fn node_mut(&mut self, at: u32) -> Option<&mut Node> {
         self.nodes.get_mut(at as usize)
+    }
+
+    /// Notes which sorts of values a path put into the slots above `node`, which is its end; the
+    /// highest slot that is another one by that.
+    pub(crate) fn note_sorts(&mut self, node: u32, path: &Path) -> Option<u32> {
+        let (mut at, mut segment, mut changed) = (node, path.len(), None);
+        while let (Some(node), Some(above)) =
+            (self.nodes.get_mut(at as usize), segment.checked_sub(1))
+        {
+            if node.slot_kind.is_some() && node.take_sorts(sort(path.kind(above))) {
+                changed = Some(at);
+            }
+            (at, segment) = (node.parent, above);
+        }
+        changed
     }
 
     /// The record that answers `query`; `slots` gets the segments that stand in slots.

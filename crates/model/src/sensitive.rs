@@ -2,7 +2,7 @@
 
 use crate::pseudonym::SecretKind;
 use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// What sort of sensitive data a value is: told by its form and a check of it, or by its field's
 /// name and a check that the value can be such a thing.
@@ -151,6 +151,14 @@ impl Serialize for Sensitive {
     }
 }
 
+impl<'de> Deserialize<'de> for Sensitive {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        let known = Self::ALL.into_iter().find(|kind| kind.name() == name);
+        known.ok_or_else(|| serde::de::Error::custom("no such kind of sensitive data"))
+    }
+}
+
 /// How many values of each kind were seen; a count stops at 65,535.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SensitiveCounts([u16; Sensitive::ALL.len()]);
@@ -217,5 +225,10 @@ mod tests {
         let seen: Vec<_> = counts.iter().collect();
         assert_eq!(seen, [(Sensitive::Email, 2), (Sensitive::Secret, 1)]);
         assert_eq!(serde_json::to_string(&counts).unwrap(), r#"{"email":2,"secret":1}"#);
+        for kind in Sensitive::ALL {
+            let text = serde_json::to_string(&kind).unwrap();
+            assert_eq!(serde_json::from_str::<Sensitive>(&text).unwrap(), kind);
+        }
+        assert!(serde_json::from_str::<Sensitive>(r#""e-mail""#).is_err());
     }
 }

@@ -11,6 +11,7 @@ use crate::time::Timestamp;
 use crate::wire::{Anomaly, HttpVersion};
 use core::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -287,6 +288,10 @@ pub struct Request {
     /// Hash of the header names in wire order, those that vary per request left out
     /// (content-*, cookie, authorization, if-*, range, x-forwarded-*, traceparent, …).
     pub header_order: u64,
+    /// Names of the headers that tell something of the endpoint: lower case, sorted, at most 32;
+    /// without those of connections, proxies and traces, and those that carry credentials.
+    #[serde(skip)]
+    pub headers: Arc<[SmolStr]>,
     /// Forwarded clients, leftmost first (`Forwarded`, `X-Forwarded-For`, else `X-Real-IP`).
     pub forwarded: Vec<IpAddr>,
     /// Host that a proxy says it was asked for (`X-Forwarded-Host`), lower case.
@@ -339,6 +344,9 @@ pub struct Response {
     pub body_bytes: u64,
     /// What more is told of it as it was sent.
     pub as_sent: Option<Box<AsSent>>,
+    /// Names of the headers that tell something of the endpoint, as in a request.
+    #[serde(skip)]
+    pub headers: Arc<[SmolStr]>,
     /// First byte of the response.
     pub start: Timestamp,
     /// The server's own clock (`Date`, RFC 9110 §6.6.1), seconds.

@@ -4,7 +4,10 @@
 use crate::aliases;
 use crate::carried;
 use crate::delegates::{Delegates, For};
+use crate::pending::Pending;
+use crate::rights::is_privileged;
 use crate::signatures::Signature;
+use crate::standing::Standing;
 use crate::told;
 use core::hash::{BuildHasher, Hasher};
 use core::net::IpAddr;
@@ -26,6 +29,8 @@ const CLIENTS_MAX: usize = 200_000;
 const LEAVES_MAX: usize = 32;
 /// Names of cookies that sign-in hands out, per service.
 const COOKIE_NAMES_MAX: usize = 16;
+/// Roles that one principal wrote to itself.
+const SELFMADE_MAX: usize = 8;
 
 /// What a credential is bound to that was handed out before anybody signed in.
 const NOBODY: ActorId = ActorId(0);
@@ -38,6 +43,10 @@ pub(crate) struct Principal {
     pub(crate) roles: Arc<Vec<String>>,
     /// What answers said of its rights.
     pub(crate) told: Arc<Vec<String>>,
+    /// Roles above users that it wrote to itself: to be told of them later proves no right.
+    selfmade: Vec<String>,
+    /// What it is in its tenants.
+    member: Vec<String>,
     pub(crate) tenant: Option<Arc<str>>,
     /// All tenants that it belongs to, sorted.
     pub(crate) tenants: Arc<Vec<String>>,
@@ -46,15 +55,57 @@ pub(crate) struct Principal {
 impl Principal {
     /// Takes what an answer about it says of its rights and its tenant.
     fn told_by(&mut self, leaves: &[Leaf], own: &[&str]) {
-        let told = told::roles(leaves, own);
-        if !told.is_empty() && *self.told != told {
+        let mut told = told::roles(leaves, own);
+        told.retain(|role| !self.is_selfmade(role));
+        if !told.is_empty() {
+            self.is_told(told);
+        }
+        self.belongs_to(told::tenants(leaves, own));
+    }
+
+    fn is_told(&mut self, mut told: Vec<String>) {
+        told.extend(self.member.iter().cloned());
+        told.sort();
+        told.dedup();
+        if *self.told != told {
             self.told = Arc::new(told);
         }
-        let tenants = told::tenants(leaves, own);
+    }
+
+    fn belongs_to(&mut self, tenants: Vec<String>) {
         if self.tenant.is_none() {
             self.tenant = tenants.first().map(|tenant| Arc::from(tenant.as_str()));
         }
         aliases::add(&mut self.tenants, tenants);
+    }
+
+    /// Takes what a list of its tenants says.
+    fn is_member(&mut self, leaves: &[Leaf]) {
+        let told::Membership { mut roles, tenants } = told::membership(leaves);
+        roles.retain(|role| !self.is_selfmade(role));
+        if !roles.is_empty() {
+            let mut told = (*self.told).clone();
+            told.retain(|role| !self.member.contains(role));
+            self.member = roles;
+            self.is_told(told);
+        }
+        self.belongs_to(tenants);
+    }
+
+    fn is_selfmade(&self, role: &String) -> bool {
+        self.selfmade.contains(role)
+    }
+
+    /// Somebody without rights above users wrote roles to itself, or where it names nobody else.
+    fn writes(&mut self, roles: Vec<String>, common: &[String]) {
+        let above = |role: &String| is_privileged(role) && !common.contains(role);
+        let has = self.told.iter().chain(self.roles.iter()).any(above);
+        for role in roles {
+            let room = self.selfmade.len() < SELFMADE_MAX && !self.selfmade.contains(&role);
+            if room && !has && above(&role) {
+                self.selfmade.push(role);
+            }
+        }
     }
 }
 
@@ -83,6 +134,8 @@ pub(crate) struct Identity {
     /// Subject of a token → principal that signed in under another name.
     subjects: HashMap<(Arc<str>, String), ActorId, RandomState>,
     delegates: Delegates,
+    pending: Pending,
+    standing: Standing,
     cookies: BTreeMap<Arc<str>, BTreeSet<String>>,
     clients: HashMap<u64, Client, RandomState>,
     unnamed: HashMap<[u64; 2], Arc<Actor>, RandomState>,
@@ -145,6 +198,21 @@ impl Identity {
         }
         self.clients.insert(key, client.clone());
         client
+    }
+
+    /// Roles of everybody at a service, with those of the principal counted.
+    pub(crate) fn common_roles(
+        &mut self,
+        service: &Arc<str>,
+        who: Option<ActorId>,
+    ) -> Arc<Vec<String>> {
+        match who.and_then(|id| self.principals.get(&id)) {
+            Some(known) => {
+                let best = if known.roles.is_empty() { &known.told } else { &known.roles };
+                self.standing.note(service, known.actor.id, best)
+            }
+            None => self.standing.common(service),
+        }
     }
 
     pub(crate) fn principal(&self, id: ActorId) -> Option<&Principal> {
@@ -314,6 +382,8 @@ impl Identity {
                 aliases: Arc::new(vec![user.to_owned()]),
                 roles: Arc::default(),
                 told: Arc::default(),
+                selfmade: Vec::new(),
+                member: Vec::new(),
                 tenant: None,
                 tenants: Arc::default(),
             },
@@ -339,13 +409,16 @@ impl Identity {
         }
         let Some(principal) = self.principals.get_mut(&id) else { return };
         aliases::add(&mut principal.aliases, aliases::of_claims(jwt));
-        if *principal.roles != jwt.roles && !jwt.roles.is_empty() {
-            principal.roles = Arc::new(jwt.roles.clone());
+        let mut roles = jwt.roles.clone();
+        roles.retain(|role| !principal.is_selfmade(role));
+        if *principal.roles != roles && !roles.is_empty() {
             let mut actor = (*principal.actor).clone();
-            actor.roles.clone_from(&jwt.roles);
+            actor.roles.clone_from(&roles);
             principal.actor = Arc::new(actor);
+            principal.roles = Arc::new(roles);
         }
-        let told = told::of_claims(jwt);
+        let mut told = told::of_claims(jwt);
+        told.retain(|role| !principal.is_selfmade(role));
         if !told.is_empty() && *principal.told != told {
             principal.told = Arc::new(told);
         }
@@ -368,15 +441,21 @@ impl Identity {
         let signed_in =
             sighting.login.as_ref().filter(|login| login.outcome == Outcome::Success).and_then(
                 |login| {
-                    let user = name_given(tx, &login.user);
-                    let id = self.name(&sighting.service, user, "sign-in")?;
+                    let halfway = self.pending.behind(tx, &login.user, &sighting.service);
+                    let user = halfway.as_ref().map_or(&login.user, |who| &who.user).clone();
+                    let called = match &halfway {
+                        Some(who) => &who.called,
+                        None => name_given(tx, &login.user),
+                    };
+                    let id = self.name(&sighting.service, called, "sign-in")?;
                     if let Some(principal) = self.principals.get_mut(&id) {
-                        aliases::add(&mut principal.aliases, [login.user.clone()]);
+                        aliases::add(&mut principal.aliases, [user]);
                     }
                     Some(id)
                 },
             );
         let signed_in = signed_in.or_else(|| self.joined(tx, sighting, response));
+        let signed_in = signed_in.or_else(|| self.second_step(tx, sighting));
         if let Some(id) = signed_in {
             let issued: Vec<_> = response.issued.iter().filter(|issued| !issued.cleared).collect();
             for issued in &issued {
@@ -440,15 +519,61 @@ impl Identity {
                 self.bind(issued.mark, id);
             }
         }
+        self.told_of_itself(tx, sighting, (id, response));
+        None
+    }
+
+    /// Takes what a principal writes to itself, and what an answer says of it.
+    fn told_of_itself(
+        &mut self,
+        tx: &Transaction,
+        sighting: &Sighting,
+        (id, response): (ActorId, &Response),
+    ) {
         if sighting.outcome == Outcome::Success
-            && sighting.objects.is_empty()
+            && sighting.changes_state
+            && let Some(principal) = self.principals.get_mut(&id)
+        {
+            let of_itself = written_to_itself(tx, sighting, &principal.aliases);
+            if !of_itself.is_empty() {
+                principal.writes(of_itself, &self.standing.common(&sighting.service));
+            }
+        }
+        let own = sighting.outcome == Outcome::Success && sighting.objects.is_empty();
+        if own
+            && !sighting.changes_state
+            && let Some(principal) = self.principals.get_mut(&id)
+        {
+            principal.is_member(&response.leaves);
+        }
+        if own
             && let Some(principal) = self.principals.get_mut(&id)
             && aliases::is_about(&response.leaves, &principal.aliases)
         {
             aliases::add(&mut principal.aliases, aliases::of_answer(&response.leaves, &[]));
             principal.told_by(&response.leaves, &[]);
         }
-        None
+    }
+
+    /// Who gives the code that was asked for after the right password. The session that carries
+    /// the steps is theirs from then on.
+    fn second_step(&mut self, tx: &Transaction, sighting: &Sighting) -> Option<ActorId> {
+        if let Some(login) = &sighting.login {
+            self.pending.note(tx, sighting, name_given(tx, &login.user));
+        }
+        let done = self.pending.done(tx, sighting)?;
+        let id = self.name(&sighting.service, &done.who.called, "sign-in in two steps")?;
+        if let Some(principal) = self.principals.get_mut(&id) {
+            aliases::add(&mut principal.aliases, [done.who.user]);
+        }
+        let own = tx.request.iter().flat_map(|request| &request.credentials);
+        for own in own.filter(|own| Some(own.mark) == done.by) {
+            self.bind(own.mark, id);
+            if own.kind == CredentialKind::Cookie {
+                self.cookie_name(&sighting.service, &own.name);
+            }
+        }
+        Some(id)
     }
 
     /// Who has made an account, and was let in by that.
@@ -538,6 +663,21 @@ impl Identity {
             names.insert(name.to_owned());
         }
     }
+}
+
+/// Roles that a request gives to its sender: it names nobody, or the sender itself.
+fn written_to_itself(tx: &Transaction, sighting: &Sighting, aliases: &[String]) -> Vec<String> {
+    let Some(request) = &tx.request else { return Vec::new() };
+    let written = told::written(&request.leaves);
+    if written.is_empty() {
+        return written;
+    }
+    let is_own = |name: &String| aliases.binary_search(name).is_ok();
+    let leaves = request.leaves.iter().take(LEAVES_MAX);
+    let named = leaves.filter_map(|leaf| leaf.value.as_key()).any(|name| is_own(&name));
+    let asked = sighting.objects.iter().any(|object| is_own(&object.id));
+    let of_itself = named || asked || sighting.objects.is_empty();
+    if of_itself { written } else { Vec::new() }
 }
 
 fn masked(leaves: &[Leaf]) -> impl Iterator<Item = Pseudonym> {

@@ -9,14 +9,18 @@ mod links;
 pub mod objects;
 mod open;
 pub mod origins;
+mod pending;
 mod proxy;
+mod rights;
 pub mod seen;
 mod sessions;
 mod signatures;
+mod standing;
 mod told;
 
 pub use origins::Origins;
 pub use proxy::is_network;
+pub use rights::is_privileged;
 pub use seen::Seen;
 pub use sessions::{Config, Sessions};
 pub use signatures::Signature;

@@ -1,5 +1,6 @@
 //! What the session floor says of one transaction.
 
+use crate::rights::is_privileged;
 use crate::signatures::Signature;
 use core::net::IpAddr;
 use std::sync::Arc;
@@ -36,6 +37,9 @@ pub struct Seen {
     pub roles: Arc<Vec<String>>,
     /// Roles inferred from answers about the principal itself (`role`, `is_admin`, `scopes`).
     pub told_roles: Arc<Vec<String>>,
+    /// Roles of the service that are called like those above users, and that most have: they are
+    /// the users there. Sorted.
+    pub common_roles: Arc<Vec<String>>,
     /// Tenant, from claims, else from answers about the principal itself.
     pub tenant: Option<Arc<str>>,
     /// All tenants that the principal belongs to, from the same sources. Sorted.
@@ -55,6 +59,12 @@ impl Seen {
     #[must_use]
     pub fn signature(&self) -> Option<Signature> {
         self.tokens.iter().map(|(_, worth)| *worth).max()
+    }
+
+    /// The role stands above users at the service.
+    #[must_use]
+    pub fn is_above(&self, role: &String) -> bool {
+        is_privileged(role) && self.common_roles.binary_search(role).is_err()
     }
 
     /// Roles from claims, else those inferred from answers.

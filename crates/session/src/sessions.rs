@@ -177,12 +177,19 @@ impl Sessions {
             Who::Credential(actor) => (None, Some(Arc::clone(actor))),
             Who::Nobody => (None, None),
         };
+        let before = principal.and_then(|id| self.identity.principal(id));
+        let before = before.map(|principal| Arc::clone(&principal.told));
         let signed_in = self.identity.learn(tx, sighting, principal);
         if signed_in.is_some() || sighting.login.is_some() {
             principal = signed_in;
             actor = Some(Arc::clone(&client.actor));
         }
         let known = principal.and_then(|id| self.identity.principal(id)).cloned();
+        // The rights that a request may make use of are those from before it; a sign-in, and an
+        // answer to who only asks, tell what was so already.
+        let changes = sighting.changes_state && signed_in.is_none();
+        let told = known.as_ref().map(|p| Arc::clone(&p.told)).unwrap_or_default();
+        let told_roles = before.filter(|_| changes).unwrap_or(told);
         let actor = match (actor, &known) {
             (Some(actor), _) => actor,
             (None, Some(principal)) => Arc::clone(&principal.actor),
@@ -209,7 +216,8 @@ impl Sessions {
             shown,
             aliases: known.as_ref().map(|p| Arc::clone(&p.aliases)).unwrap_or_default(),
             roles: known.as_ref().map(|p| Arc::clone(&p.roles)).unwrap_or_default(),
-            told_roles: known.as_ref().map(|p| Arc::clone(&p.told)).unwrap_or_default(),
+            told_roles,
+            common_roles: self.identity.common_roles(&sighting.service, principal),
             tenants: known.as_ref().map(|p| Arc::clone(&p.tenants)).unwrap_or_default(),
             tenant: known.and_then(|principal| principal.tenant),
             authenticated,

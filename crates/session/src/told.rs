@@ -1,5 +1,6 @@
 //! What answers about somebody say of their rights, where no token claims any.
 
+use std::collections::BTreeSet;
 use stilt_model::{Jwt, Leaf, Value};
 
 /// Roles of one principal kept.
@@ -120,6 +121,9 @@ const ABOUT: [&str; 31] = [
     "utilisateur",
 ];
 
+/// What a record of a tenant calls it by.
+const CALLED: [&str; 6] = ["slug", "id", "uuid", "key", "name", "handle"];
+
 fn plain(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
@@ -167,6 +171,27 @@ fn flag(name: &str) -> Option<&'static str> {
     FLAGS.iter().find(|(flag, _)| *flag == name).map(|(_, role)| *role)
 }
 
+/// Roles that a request writes, wherever in it they stand.
+pub(crate) fn written(leaves: &[Leaf]) -> Vec<String> {
+    let mut roles = Vec::new();
+    for leaf in leaves.iter().take(LEAVES_MAX) {
+        let name = plain(leaf.name());
+        match (&leaf.value, flag(&name)) {
+            (Value::Bool(true) | Value::Integer(1), Some(role)) => add(&mut roles, role),
+            (Value::Text(text), Some(role)) if ["true", "1", "on"].contains(&text.as_str()) => {
+                add(&mut roles, role);
+            }
+            (Value::Text(text), None) if ROLES.contains(&name.as_str()) => {
+                for role in text.split([' ', ',']) {
+                    add(&mut roles, role);
+                }
+            }
+            _ => {}
+        }
+    }
+    roles
+}
+
 /// Roles in an answer about one person, sorted; `own`: where it speaks of that person for sure.
 pub(crate) fn roles(leaves: &[Leaf], own: &[&str]) -> Vec<String> {
     let mut roles = Vec::new();
@@ -192,6 +217,60 @@ pub(crate) fn roles(leaves: &[Leaf], own: &[&str]) -> Vec<String> {
     }
     roles.sort();
     roles
+}
+
+/// What the asker is in the tenants that an answer lists: a list of tenants, each with a role, is
+/// of those that one belongs to (`{"orgs":[{"slug":"acme","role":"owner"}]}`).
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Membership {
+    /// Its roles there, sorted.
+    pub(crate) roles: Vec<String>,
+    /// What these tenants are called.
+    pub(crate) tenants: Vec<String>,
+}
+
+/// Reads such a list.
+pub(crate) fn membership(leaves: &[Leaf]) -> Membership {
+    let mut found = Membership::default();
+    if leaves.len() > LEAVES_MAX {
+        return found;
+    }
+    let mut with_role = BTreeSet::new();
+    let mut records = BTreeSet::new();
+    let mut called = Vec::new();
+    for leaf in leaves {
+        let Some(name) = of_tenants(leaf) else { continue };
+        records.insert(leaf.record);
+        match &leaf.value {
+            Value::Text(text) if ROLES.contains(&name.as_str()) => {
+                with_role.insert(leaf.record);
+                text.split([' ', ',']).for_each(|role| add(&mut found.roles, role));
+            }
+            value if CALLED.contains(&name.as_str()) || is_tenant(&name) => {
+                called.extend(value.as_key());
+            }
+            _ => {}
+        }
+    }
+    if records.is_empty() || with_role != records || called.is_empty() {
+        return Membership::default();
+    }
+    called.retain(|tenant| !tenant.is_empty() && tenant.len() <= ROLE_MAX);
+    called.truncate(ROLES_MAX);
+    found.roles.sort();
+    found.tenants = called;
+    found
+}
+
+/// The name of a leaf of a record in a list of tenants.
+fn of_tenants(leaf: &Leaf) -> Option<String> {
+    let (list, name) = leaf.path.split_once("[].")?;
+    let mut words = list.rsplit('.');
+    let last = plain(words.next()?);
+    let fits = is_tenant(&last) || last == "memberships" || last == "teams";
+    let plain_name = plain(name);
+    (fits && !name.contains(['.', '[']) && words.all(|word| ABOUT.contains(&plain(word).as_str())))
+        .then_some(plain_name)
 }
 
 /// Roles that claims tell by a truth value (`is_admin`).
@@ -261,6 +340,29 @@ mod tests {
     fn a_tenant_is_a_word_or_number_about_oneself() {
         assert_eq!(tenants(&[leaf("user.org_id", Value::Integer(3))], &[]), ["3"]);
         assert!(tenants(&[leaf("orders[].org_id", Value::Integer(3))], &[]).is_empty());
+    }
+
+    #[test]
+    fn a_list_of_tenants_with_roles_is_a_membership() {
+        let text = |text: &str| Value::Text(text.into());
+        let mut two = vec![leaf("orgs[].slug", text("acme")), leaf("orgs[].role", text("owner"))];
+        let found = membership(&two);
+        assert_eq!((found.roles, found.tenants), (vec!["owner".into()], vec!["acme".into()]));
+        // One without a role: all there are, not the asker's.
+        two.push(Leaf { record: 1, ..leaf("orgs[].slug", text("globex")) });
+        assert_eq!(membership(&two), Membership::default());
+        let people = [leaf("users[].id", text("ann")), leaf("users[].role", text("owner"))];
+        assert_eq!(membership(&people), Membership::default());
+    }
+
+    #[test]
+    fn what_a_request_writes_of_roles() {
+        let roles = [
+            leaf("variables.input.role", Value::Text("ADMIN".into())),
+            leaf("isStaff", Value::Bool(true)),
+            leaf("isAdmin", Value::Bool(false)),
+        ];
+        assert_eq!(written(&roles), ["ADMIN", "staff"]);
     }
 
     #[test]

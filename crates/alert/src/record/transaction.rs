@@ -9,6 +9,7 @@ use core::fmt::Write;
 use core::net::IpAddr;
 use serde::Serialize;
 use std::borrow::Cow;
+use std::sync::Arc;
 use stilt_model::talk::Summary;
 use stilt_model::{
     Anomaly, AsSent, Asset, Observed, Origin, Request, Response, SessionId, Timestamp, Transaction,
@@ -21,6 +22,8 @@ use stilt_model::{
 pub struct TransactionContext<'a> {
     /// Endpoint as shown (`GET /v1/orders/{id}`).
     pub endpoint: &'a str,
+    /// Names of endpoints that have just turned out to be this one.
+    pub merged: &'a [Arc<str>],
     /// Service name.
     pub service: &'a str,
     /// Session.
@@ -123,6 +126,8 @@ struct Stilt<'a> {
     service: Cow<'a, str>,
     #[serde(skip_serializing_if = "str::is_empty")]
     endpoint: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    merged: Vec<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     asset: Option<AssetFields<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -236,6 +241,7 @@ impl<'a> Record<'a> {
                 schema: SCHEMA_VERSION,
                 service: cap(context.service),
                 endpoint: cap(context.endpoint),
+                merged: context.merged.iter().map(|name| cap(name)).collect(),
                 asset: context.asset.map(AssetFields::of),
                 session: context.session,
                 actor: cap(context.actor),
@@ -317,6 +323,7 @@ mod tests {
         change(&mut tx);
         let context = TransactionContext {
             endpoint: "GET /v1/orders/{id}",
+            merged: &["GET /v1/orders/latest".into()],
             service: "shop.internal",
             session: Some(SessionId(0xabc)),
             actor: "user:alice",
@@ -340,6 +347,7 @@ mod tests {
         let line = transaction(&tx, &TransactionContext::default());
         assert_eq!(line, expected.replace("COMMUNITY", &community));
         let full = told(|_| ());
+        assert_eq!(full["stilt"]["merged"], json!(["GET /v1/orders/latest"]));
         assert_eq!(full["stilt"]["endpoint"], "GET /v1/orders/{id}");
         assert_eq!(full["stilt"]["session"], "0000000000000abc");
         assert_eq!(full["stilt"]["anomaly"], 0.12);

@@ -31,6 +31,7 @@ pub fn transaction() -> Value {
                 "service": text(),
                 "asset": asset(),
                 "endpoint": text(),
+                "merged": list(&text()),
                 "session": id(),
                 "actor": text(),
                 "anomaly": share(),

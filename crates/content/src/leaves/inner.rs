@@ -1,8 +1,10 @@
 //! What stands inside a text once more: JSON in a string, and text in base64.
 
+use crate::mask::Masker;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde::de::IgnoredAny;
+use stilt_model::Pseudonym;
 
 /// Longest text that is looked into, in bytes.
 const MAX: usize = 65_536;
@@ -27,6 +29,23 @@ pub(crate) fn of(text: &str) -> Option<Inner> {
     }
     let decoded = decode(text)?;
     Some(if is_json(&decoded) { Inner::Json(decoded) } else { Inner::Text(decoded) })
+}
+
+/// The text that base64 hides, where all of it is text.
+pub(crate) fn decoded(text: &str) -> Option<String> {
+    if text.len() > MAX { None } else { decode(text) }
+}
+
+/// The mark of a secret that base64 hides in `text`, also base64 of base64.
+pub(crate) fn hidden(masker: &Masker, text: &str) -> Option<Pseudonym> {
+    let mut text = decoded(text)?;
+    for _ in 0..super::NESTED_MAX {
+        if let Some((range, what)) = masker.inspect(&text).into_iter().next() {
+            return Some(masker.mark(what.mark, text.get(range).unwrap_or_default()));
+        }
+        text = decoded(text.trim())?;
+    }
+    None
 }
 
 fn is_json(text: &str) -> bool {

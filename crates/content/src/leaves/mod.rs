@@ -3,7 +3,7 @@
 pub(crate) mod form;
 pub(crate) mod graphql;
 pub(crate) mod html;
-mod inner;
+pub(crate) mod inner;
 pub(crate) mod json;
 pub(crate) mod multipart;
 pub(crate) mod paths;
@@ -152,15 +152,22 @@ impl Sink<'_> {
         if matches!(leaf.value, Value::Masked { .. }) {
             return;
         }
-        let found = self.masker.inspect(decoded);
-        let Some((range, what)) = found.first() else { return };
-        let secret = decoded.get(range.clone()).unwrap_or_default();
-        let mark = self.masker.mark(what.mark, secret);
-        leaf.value = Value::Masked { mark, length: length(decoded.len()) };
-        for (_, what) in &found {
-            self.tally.add(*what);
+        let mut text = Cow::Borrowed(decoded);
+        for _ in 0..NESTED_MAX {
+            let found = self.masker.inspect(&text);
+            if let Some((range, what)) = found.first() {
+                let secret = text.get(range.clone()).unwrap_or_default();
+                let mark = self.masker.mark(what.mark, secret);
+                leaf.value = Value::Masked { mark, length: length(decoded.len()) };
+                for (_, what) in &found {
+                    self.tally.add(*what);
+                }
+                leaf.sensitive = self.tally.take();
+                return;
+            }
+            let Some(inside) = inner::decoded(text.trim()) else { return };
+            text = Cow::Owned(inside);
         }
-        leaf.sensitive = self.tally.take();
     }
 
     /// The path of a value under `key` in an object.

@@ -32,8 +32,9 @@ pub use what::What;
 const SCAN_MAX: usize = 8192;
 /// Bytes before the end of a cut text that are not shown, since a secret may have been cut there.
 const EDGE: usize = 512;
-/// Names whose class is remembered.
+/// Names whose class is remembered, and the longest of them.
 const NAMES_MAX: usize = 8192;
+const NAME_MAX: usize = 64;
 
 /// Where one thing was found, and what it is.
 type Span = (usize, usize, What);
@@ -170,8 +171,8 @@ impl Masker {
 
     /// What a field called `name` holds.
     pub(crate) fn class(&self, name: &str) -> Option<NameClass> {
-        if name.len() > 64 {
-            return names::classify(prefix(name, 128));
+        if name.len() > NAME_MAX {
+            return names::classify_long(name);
         }
         if let Some(class) = self.names.borrow().get(name) {
             return *class;

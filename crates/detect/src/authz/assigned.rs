@@ -142,6 +142,41 @@ fn may_grant(name: &str) -> bool {
 /// Values that grant nothing.
 const HARMLESS: [&str; 8] = ["user", "customer", "member", "guest", "none", "basic", "false", "0"];
 
+/// Words at the end, or at the start, of names that speak of somebody's standing: these prove
+/// nothing alone.
+const STANDING: [&str; 16] = [
+    "level",
+    "tier",
+    "limit",
+    "quota",
+    "rank",
+    "grade",
+    "kyc",
+    "clearance",
+    "credit",
+    "approved",
+    "verified",
+    "trusted",
+    "premium",
+    "allowance",
+    "privilege",
+    "plan",
+];
+/// Receivers of a name in answers, from which on it is a part of what the application tells.
+const RECEIVERS_MIN: usize = 5;
+/// Services and names whose receivers are remembered.
+const SHOWN_MAX: usize = 4096;
+/// Requests to an endpoint without it, and their senders, before a name of standing says something;
+/// and before any name that only answers bear does.
+const STANDING_REQUESTS: u64 = 20;
+const STANDING_SENDERS: u64 = 10;
+const ANY_REQUESTS: u64 = 1000;
+
+/// A name that speaks of standing.
+fn may_stand(name: &str) -> bool {
+    STANDING.iter().any(|word| name.ends_with(word) || name.starts_with(word))
+}
+
 /// One field that was sent against custom, and taken.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Assigned {
@@ -156,6 +191,8 @@ pub(super) struct Assigned {
     pub(super) senders: u64,
     /// Upper bound on the share of requests with it.
     pub(super) bound: f64,
+    /// Only answers bear the name otherwise: it says something once an answer shows the value.
+    pub(super) only_answered: bool,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -164,6 +201,8 @@ struct Custom {
     #[serde(serialize_with = "saved::sorted")]
     senders: HashSet<ActorId, RandomState>,
     names: BTreeMap<String, (u64, BTreeSet<ActorId>)>,
+    /// Names of all leaves of bodies.
+    sent: BTreeSet<Box<str>>,
 }
 
 /// What is usually sent where, and what was read.
@@ -175,6 +214,8 @@ pub(super) struct Assignments {
     read: HashSet<u64, RandomState>,
     #[serde(serialize_with = "saved::sorted")]
     read_before: HashSet<u64, RandomState>,
+    /// Who was shown a name, by service and name, in answers about one thing.
+    shown: HashMap<u64, BTreeSet<ActorId>, RandomState>,
 }
 
 /// The name of the leaf grants rights or value.
@@ -245,8 +286,9 @@ impl Assignments {
         }
         let leaves = request.leaves.iter().take(LEAVES_MAX);
         let body = leaves.filter(|leaf| matches!(leaf.place, Place::Json | Place::Form));
-        body.filter(|leaf| grants(leaf))
-            .filter_map(|leaf| {
+        let known = (senders, custom.requests);
+        body.filter_map(|leaf| Some((leaf, self.speaks(context, custom, leaf, known)?)))
+            .filter_map(|(leaf, only_answered)| {
                 let name = leaf.path.plain();
                 let sent = custom.names.get(name);
                 let others = sent.map_or(0, |(_, by)| by.iter().filter(|s| **s != actor).count());
@@ -270,9 +312,38 @@ impl Assignments {
                     requests,
                     senders,
                     bound: rate_upper(0, requests, 0.05),
+                    only_answered,
                 })
             })
             .collect()
+    }
+
+    /// Whether a leaf of a request says something by what it is called (`false`), or by being one
+    /// that only answers bear otherwise (`true`).
+    fn speaks(
+        &self,
+        context: &Context<'_>,
+        custom: &Custom,
+        leaf: &Leaf,
+        (senders, requests): (u64, u64),
+    ) -> Option<bool> {
+        if grants(leaf) {
+            return Some(false);
+        }
+        let name = leaf.path.plain();
+        let some = matches!(leaf.value, Value::Bool(_) | Value::Integer(_) | Value::Text(_));
+        let standing = may_stand(name)
+            && requests >= STANDING_REQUESTS
+            && senders >= STANDING_SENDERS
+            && !has_granting_name(leaf);
+        let any = requests >= ANY_REQUESTS && senders >= STANDING_SENDERS.saturating_mul(5);
+        let rare = some
+            && (standing || any)
+            && custom.sent.len() < NAMES_MAX
+            && !custom.sent.contains(name);
+        let key = self.hasher.hash_one((&*context.sighting.service, name));
+        let shown = rare.then(|| self.shown.get(&key)).flatten();
+        shown.filter(|receivers| receivers.len() >= RECEIVERS_MIN).map(|_| true)
     }
 
     fn learn(&mut self, context: &Context<'_>, actor: ActorId) {
@@ -289,6 +360,12 @@ impl Assignments {
         if custom.senders.len() < SENDERS_MAX {
             custom.senders.insert(actor);
         }
+        let body = |leaf: &&Leaf| matches!(leaf.place, Place::Json | Place::Form);
+        for leaf in request.leaves.iter().take(LEAVES_MAX).filter(body) {
+            if custom.sent.len() < NAMES_MAX && !custom.sent.contains(leaf.path.plain()) {
+                custom.sent.insert(leaf.path.plain().into());
+            }
+        }
         for leaf in request.leaves.iter().take(LEAVES_MAX).filter(|leaf| has_granting_name(leaf)) {
             let name = leaf.path.plain();
             if custom.names.len() >= NAMES_MAX && !custom.names.contains_key(name) {
@@ -304,13 +381,32 @@ impl Assignments {
 
     fn learn_answer(&mut self, context: &Context<'_>, actor: ActorId) {
         let Some(response) = &context.tx.response else { return };
-        for leaf in response.leaves.iter().take(LEAVES_MAX).filter(|leaf| has_granting_name(leaf)) {
+        for leaf in response.leaves.iter().take(LEAVES_MAX) {
+            let granting = has_granting_name(leaf);
+            if !leaf.path.in_array() {
+                self.note_shown(&context.sighting.service, leaf.path.plain(), actor);
+            }
+            if !granting && (leaf.path.in_array() || !may_stand(leaf.path.plain())) {
+                continue;
+            }
             let Some(value) = value_of(leaf) else { continue };
             let key = self.hasher.hash_one((actor, leaf.path.plain(), &value));
             if self.read.len() >= READ_MAX / 2 {
                 self.read_before = core::mem::take(&mut self.read);
             }
             self.read.insert(key);
+        }
+    }
+
+    /// Somebody was shown a name.
+    fn note_shown(&mut self, service: &str, name: &str, actor: ActorId) {
+        let key = self.hasher.hash_one((service, name));
+        if let Some(receivers) = self.shown.get_mut(&key) {
+            if receivers.len() < RECEIVERS_MIN {
+                receivers.insert(actor);
+            }
+        } else if self.shown.len() < SHOWN_MAX {
+            self.shown.insert(key, BTreeSet::from([actor]));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::class::{CLASSES, Class};
 use serde::{Deserialize, Serialize};
-use stilt_model::{ActorId, SecretKind, Value};
+use stilt_model::{ActorId, SecretKind, Sensitive, Value};
 
 /// Different values remembered, and the longest of them.
 const VALUES_MAX: usize = 12;
@@ -41,6 +41,9 @@ pub struct Field {
     pub texts: [u32; CLASSES.len()],
     /// Kinds of secrets it held, a bit each by [`SecretKind`]'s order.
     masked: u32,
+    /// Kinds of sensitive data, a bit each by [`Sensitive`]'s order.
+    #[serde(default)]
+    sensitive: u32,
     /// Least and greatest number.
     pub range: Option<(f64, f64)>,
     /// Shortest and longest text, in bytes.
@@ -86,6 +89,17 @@ impl Field {
         }
     }
 
+    /// A value was, or held, sensitive data.
+    pub(crate) fn hold(&mut self, kind: Sensitive) {
+        self.sensitive |= 1 << (kind as u32);
+    }
+
+    /// Its values were, or held, sensitive data of that kind.
+    #[must_use]
+    pub fn holds(&self, kind: Sensitive) -> bool {
+        self.sensitive >> (kind as u32) & 1 == 1
+    }
+
     /// As [`Self::see`], for a segment of the path.
     pub(crate) fn see_text(&mut self, text: &str, actor: ActorId) {
         self.messages = self.messages.saturating_add(1);
@@ -106,6 +120,10 @@ impl Field {
             }
             Class::Word => self.remember(text, actor),
             Class::Empty | Class::Truth => {}
+            Class::Mark => {
+                self.masked |= mark_bit(text);
+                self.many = true;
+            }
             _ => self.many = true,
         }
     }
@@ -170,7 +188,7 @@ impl Field {
     /// Kinds of secrets it held.
     pub fn secrets(&self) -> impl Iterator<Item = SecretKind> {
         let bits = self.masked;
-        SECRETS.iter().copied().filter(move |kind| bits >> (*kind as u32) & 1 == 1)
+        SecretKind::ALL.into_iter().filter(move |kind| bits >> (*kind as u32) & 1 == 1)
     }
 
     /// All values it has: few words, each seen several times and by several actors. Words that
@@ -207,6 +225,7 @@ impl Field {
             *own = own.saturating_add(*other);
         }
         self.masked |= other.masked;
+        self.sensitive |= other.sensitive;
         for number in other.range.into_iter().flat_map(|(least, greatest)| [least, greatest]) {
             self.ranged(number);
         }
@@ -227,24 +246,12 @@ impl Field {
     }
 }
 
-const SECRETS: [SecretKind; 16] = [
-    SecretKind::Password,
-    SecretKind::Token,
-    SecretKind::Jwt,
-    SecretKind::Cookie,
-    SecretKind::ApiKey,
-    SecretKind::PrivateKey,
-    SecretKind::Code,
-    SecretKind::Email,
-    SecretKind::Phone,
-    SecretKind::Card,
-    SecretKind::Iban,
-    SecretKind::NationalId,
-    SecretKind::PasswordHash,
-    SecretKind::ConnectionString,
-    SecretKind::User,
-    SecretKind::Secret,
-];
+/// The kind that a mark in a path names (`<email:…>`), as a bit.
+fn mark_bit(mark: &str) -> u32 {
+    let name = mark.trim_start_matches('<').split(':').next().unwrap_or_default();
+    let kind = SecretKind::ALL.into_iter().find(|kind| kind.name() == name);
+    kind.map_or(0, |kind| 1 << (kind as u32))
+}
 
 #[cfg(test)]
 mod tests {

@@ -8,13 +8,17 @@ mod actors;
 mod auth;
 pub mod class;
 pub mod field;
+mod headers;
 mod latency;
 pub mod schema;
+mod sensitive;
 
 pub use actors::{Actors, Role};
 pub use auth::{Auth, Carrier, Level};
+pub use headers::{Header, Headers};
 pub use latency::Latency;
 pub use schema::Schema;
+pub use sensitive::{Kind, SensitiveSeen};
 
 use crate::path::Path;
 use crate::sighting::Slot;
@@ -58,6 +62,9 @@ pub struct Answer {
     pub records_max: u64,
     /// Longest body, in bytes.
     pub bytes_max: u64,
+    /// Its headers.
+    #[serde(default)]
+    pub headers: Headers,
 }
 
 /// What is known of one endpoint.
@@ -89,6 +96,15 @@ pub struct Knowledge {
     pub media: Vec<Box<str>>,
     /// Answers that handed out a token or cookie which is not one of many.
     pub issued: u64,
+    /// Headers of requests.
+    #[serde(default)]
+    pub headers: Headers,
+    /// Sensitive data in requests that the application did as asked…
+    #[serde(default)]
+    pub taken: SensitiveSeen,
+    /// …and in answers of any status.
+    #[serde(default)]
+    pub given: SensitiveSeen,
 }
 
 impl Knowledge {
@@ -114,12 +130,17 @@ impl Knowledge {
         if let Some(response) = &tx.response {
             self.latency.add(response.start.since(tx.start));
             self.answer(response, who.actor, flagged, room);
+            if !flagged {
+                self.given.see(&response.sensitive);
+            }
         }
         if outcome != Outcome::Success || flagged {
             return;
         }
         self.successes = self.successes.saturating_add(1);
+        self.taken.see(&request.sensitive);
         if detailed(self.successes) {
+            self.headers.see(&request.headers);
             if let Some((path, slots)) = path {
                 self.path(&request.path, path, slots, who.actor);
             }
@@ -166,7 +187,11 @@ impl Knowledge {
         }
         answer.count = answer.count.saturating_add(1);
         answer.bytes_max = answer.bytes_max.max(response.body_bytes);
-        if !details || !detailed(answer.count) || response.body_bytes == 0 {
+        if !details || !detailed(answer.count) {
+            return;
+        }
+        answer.headers.see(&response.headers);
+        if response.body_bytes == 0 {
             return;
         }
         note_media(&mut answer.media, response.content_type.as_deref());
@@ -204,6 +229,9 @@ impl Knowledge {
         self.latency.absorb(&other.latency);
         self.auth.absorb(&other.auth);
         self.actors.absorb(&other.actors);
+        self.headers.absorb(&other.headers);
+        self.taken.absorb(&other.taken);
+        self.given.absorb(&other.given);
         self.query.absorb(other.query);
         self.body.absorb(other.body);
         for media in other.media {
@@ -224,6 +252,7 @@ impl Knowledge {
                     known.records_max = known.records_max.max(answer.records_max);
                     known.bytes_max = known.bytes_max.max(answer.bytes_max);
                     known.schema.absorb(answer.schema);
+                    known.headers.absorb(&answer.headers);
                     for media in answer.media {
                         note_media(&mut known.media, Some(&media));
                     }

@@ -39,11 +39,11 @@ impl Schema {
         for leaf in leaves {
             let path = normal(&leaf.path);
             if let Some(field) = self.fields.get_mut(&*path) {
-                field.see(&leaf.value, actor, self.looked);
+                take(field, leaf, actor, self.looked);
             } else if self.fields.len() < FIELDS_MAX && *room > 0 {
                 *room = room.saturating_sub(1);
                 let mut field = Field::default();
-                field.see(&leaf.value, actor, self.looked);
+                take(&mut field, leaf, actor, self.looked);
                 self.fields.insert(path.as_ref().into(), field);
             } else {
                 self.open = true;
@@ -55,6 +55,12 @@ impl Schema {
     #[must_use]
     pub fn always(&self, field: &Field) -> bool {
         field.messages >= self.looked && self.looked > 0
+    }
+
+    /// Messages that were looked at.
+    #[must_use]
+    pub fn looked(&self) -> u64 {
+        self.looked
     }
 
     /// Nothing was seen.
@@ -84,8 +90,15 @@ impl Schema {
     }
 }
 
+fn take(field: &mut Field, leaf: &Leaf, actor: ActorId, message: u64) {
+    field.see(&leaf.value, actor, message);
+    if let Some(kind) = leaf.sensitive {
+        field.hold(kind);
+    }
+}
+
 /// A path with keys that are values (numbers, UUIDs, dates) as `*`.
-fn normal(path: &str) -> Cow<'_, str> {
+pub(crate) fn normal(path: &str) -> Cow<'_, str> {
     let may_vary = path.bytes().any(|b| b.is_ascii_digit() || matches!(b, b'<' | b'@' | b' '));
     if !may_vary {
         return Cow::Borrowed(path);

@@ -130,6 +130,10 @@ fn operation(
             "roles": roles,
             "functions": address.functions,
             "business": address.business,
+            "sensitive": {
+                "request": knowledge.taken.iter().map(|one| one.kind).collect::<Vec<_>>(),
+                "response": knowledge.given.iter().map(|one| one.kind).collect::<Vec<_>>(),
+            },
             "first_seen": knowledge.first.to_string(),
             "last_seen": knowledge.last.to_string(),
         }),
@@ -158,6 +162,15 @@ fn parameters(address: &Address<'_>, options: Options) -> Vec<Value> {
             "schema": outline::parameter(field, options.examples),
         }));
     }
+    for header in knowledge.headers.usual() {
+        let required = knowledge.headers.always(header) && header.messages >= 5;
+        parameters.push(json!({
+            "name": header.name,
+            "in": "header",
+            "required": required,
+            "schema": { "type": "string" },
+        }));
+    }
     parameters
 }
 
@@ -177,6 +190,15 @@ fn responses(answers: &[Answer], options: Options) -> Value {
         if answer.bytes_max > 0 && !answer.media.is_empty() {
             let schema = outline::body(&answer.schema, options.examples);
             response["content"] = content(&answer.media, &schema);
+        }
+        let headers: Map<String, Value> = answer
+            .headers
+            .usual()
+            .into_iter()
+            .map(|header| (header.name.to_string(), json!({ "schema": { "type": "string" } })))
+            .collect();
+        if !headers.is_empty() {
+            response["headers"] = Value::Object(headers);
         }
         responses.insert(answer.status.to_string(), response);
     }

@@ -108,3 +108,47 @@ fn fields_of_all_endpoints_together_are_bounded() {
     let fields: usize = app.inventory.known().iter().map(|known| known.knowledge.fields()).sum();
     assert!((1..=50).contains(&fields), "{fields}");
 }
+
+#[test]
+fn sensitive_data_is_told_by_direction_kind_and_field() {
+    use stilt_model::Sensitive::{Email, Iban, Password};
+    let mut app = Watched::new();
+    let answer = r#"{"user":{"email":"ann@example.org","name":"x"},"copy":"ann@example.org"}"#;
+    for n in 0..300_u64 {
+        let ask = r#"{"password":"hunter2-or-so","iban":"DE89370400440532013000"}"#;
+        let tx = post("/profile").json(ask).answer(answer);
+        app.by(n, &[], if n % 3 == 0 { tx.status(422).answer("{}") } else { tx });
+    }
+    let knowledge = app.known("POST /profile").knowledge;
+    let told = |way| {
+        let all = crate::report::sensitive_fields(knowledge, way);
+        let plain =
+            all.into_iter().map(|(one, fields)| (one.kind, one.messages, one.values, fields));
+        plain.map(|(kind, m, v, fields)| (kind, m, v, fields.join(" "))).collect::<Vec<_>>()
+    };
+    // Of every message, also of those that were not looked at in detail; of refused ones, none.
+    let taken = [(Iban, 200, 200, "iban".to_owned()), (Password, 200, 200, "password".to_owned())];
+    assert_eq!(told(crate::report::Direction::Request), taken);
+    let given = [(Email, 200, 400, "copy user.email".to_owned())];
+    assert_eq!(told(crate::report::Direction::Response), given);
+    let text = crate::report::endpoint(app.known("POST /profile")).to_string();
+    assert!(!text.contains("ann@") && !text.contains("hunter2") && !text.contains("DE89"));
+}
+
+#[test]
+fn headers_that_matter_are_told_with_how_often_they_came() {
+    let mut app = Watched::new();
+    for n in 0..40 {
+        let tx = post("/orders").json(r#"{"a":1}"#).header("X-Tenant", "t1");
+        let tx = tx.header("X-Forwarded-For", "10.1.1.1").header("X-Probe-Once", "1");
+        let tx = if n % 2 == 0 { tx.header("Idempotency-Key", "k") } else { tx };
+        app.by(n, &[], tx.answer("{}").answer_header("Deprecation", "true"));
+    }
+    let known = app.known("POST /orders");
+    let headers = &known.knowledge.headers;
+    let told: Vec<(&str, bool)> =
+        headers.usual().into_iter().map(|one| (&*one.name, headers.always(one))).collect();
+    assert_eq!(told, [("idempotency-key", false), ("x-probe-once", true), ("x-tenant", true)]);
+    let answer = &known.knowledge.answers[0].headers;
+    assert_eq!(answer.usual()[0].name.as_ref(), "deprecation");
+}

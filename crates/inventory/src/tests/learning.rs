@@ -29,12 +29,16 @@ fn values_become_slots_at_once() {
 #[test]
 fn words_that_vary_are_learned_when_many_answer_alike() {
     let mut app = Watched::new();
-    let mut merged = Vec::new();
+    let (mut merged, mut was) = (Vec::new(), Vec::<String>::new());
     for n in 0..12 {
         let title = format!("{}book", char::from(b'a' + n));
         let body = format!(r#"{{"a":{n},"b":1,"c":2}}"#);
-        merged.extend(app.see(get(&format!("/shelf/{title}")).answer(&body)).merged);
+        let seen = app.see(get(&format!("/shelf/{title}")).answer(&body));
+        assert_eq!(seen.was.len(), seen.merged.len());
+        was.extend(seen.was.iter().map(|name| name.to_string()));
+        merged.extend(seen.merged);
     }
+    assert!(was.contains(&"GET /shelf/abook".to_owned()), "{was:?}");
     assert_eq!(app.names(), ["GET /shelf/{slug}"]);
     assert!(merged.len() >= 7, "{merged:?}");
     for id in merged {

@@ -121,3 +121,65 @@ fn who_makes_an_account_and_gets_a_session_is_known_by_it() {
     let seen = town.see(get("/orders").cookie("sid", other));
     assert_ne!(seen.principal, bob.principal, "nobody joins under the name of another");
 }
+
+/// A sign-in in two steps: `first` answers the right password, `second` gives the code.
+fn in_two_steps(first: impl Fn(Tx) -> Tx, second: impl Fn(Tx) -> Tx, code: &str) -> Option<String> {
+    let mut town = Town::new();
+    let body = "user=ann&password=correct-horse";
+    town.see(first(post("/login").cookie("sid", "99999999aaaaaaaa99999999aaaaaaaa").form(body)));
+    town.see(second(post("/login/code").form(code)));
+    town.see(get("/orders").cookie("sid", MALLORY)).shown.user.clone()
+}
+
+#[test]
+fn who_gives_the_code_after_the_password_is_known_with_and_without_a_new_cookie() {
+    let new = |tx: Tx| tx.set_cookie("sid", MALLORY);
+    let asks = |tx: Tx| tx.status(302).location("/login/code");
+    let old = |tx: Tx| tx.cookie("sid", MALLORY);
+    let home = |tx: Tx| tx.status(302).location("/home");
+    let ann = Some("ann".to_owned());
+    assert_eq!(in_two_steps(|tx| asks(new(tx)), |tx| home(old(tx)), "code=123456"), ann);
+    let same = |tx: Tx| asks(tx.set_cookie("sid", "88888888bbbbbbbb88888888bbbbbbbb"));
+    let later = |tx: Tx| home(new(tx.cookie("sid", "88888888bbbbbbbb88888888bbbbbbbb")));
+    assert_eq!(in_two_steps(same, later, "code=123456"), ann);
+    let ticket = |tx: Tx| tx.answer(r#"{"mfa_required":true,"ticket":"x7k2p9q4"}"#);
+    let given = |tx: Tx| new(tx.answer(r#"{"ok":true}"#));
+    assert_eq!(in_two_steps(ticket, given, "ticket=x7k2p9q4&code=123456"), ann);
+    assert_ne!(in_two_steps(ticket, given, "ticket=zzzzzz99&code=123456"), ann, "another's");
+    // A wrong code, and the form again.
+    let wrong = |tx: Tx| tx.status(401);
+    assert_eq!(in_two_steps(|tx| asks(new(tx)), |tx| wrong(old(tx)), "code=123456"), None);
+    let again = |tx: Tx| tx.html(r#"<form method="post"><input name="code"></form>"#);
+    assert_eq!(in_two_steps(|tx| asks(new(tx)), |tx| again(old(tx)), "code=123456"), None);
+}
+
+#[test]
+fn a_right_is_one_from_before_the_request_and_what_one_writes_to_itself_is_none() {
+    let mut town = Town::new();
+    let me = |role: &str| format!(r#"{{"username":"ann","role":"{role}"}}"#);
+    town.sign_in("ann", MALLORY, &me("customer"));
+    let with = |tx: Tx| tx.cookie("sid", MALLORY);
+    let patch = |role: &str| {
+        let body = format!(r#"{{"role":"{role}"}}"#);
+        with(Tx::new("PATCH", "/me")).json(&body).answer(&me(role))
+    };
+    let roles = |seen: Seen| seen.told_roles.join(" ");
+    assert_eq!(roles(town.see(patch("admin"))), "customer");
+    assert_eq!(roles(town.see(with(get("/me")).answer(&me("admin")))), "customer");
+    // A role that others give is one from the next request on.
+    assert_eq!(roles(town.see(with(get("/me")).answer(&me("auditor")))), "auditor");
+    // So is one of no more rights, whoever chose it.
+    assert_eq!(roles(town.see(patch("buyer"))), "auditor");
+    assert_eq!(roles(town.see(with(get("/me")).answer(&me("buyer")))), "buyer");
+}
+
+#[test]
+fn a_list_of_ones_tenants_tells_tenants_and_roles() {
+    let mut town = Town::new();
+    town.sign_in("ann", MALLORY, r#"{"username":"ann","is_staff":false}"#);
+    let with = |tx: Tx| tx.cookie("sid", MALLORY);
+    let orgs = r#"{"orgs":[{"slug":"acme","role":"owner"},{"slug":"globex","role":"viewer"}]}"#;
+    let seen = town.see(with(get("/orgs")).answer(orgs));
+    assert_eq!(*seen.told_roles, ["owner", "user", "viewer"]);
+    assert_eq!(*seen.tenants, ["acme", "globex"]);
+}

@@ -8,24 +8,31 @@
 
 mod generations;
 mod grants;
+mod holders;
 mod keys;
 mod owners;
 mod shows;
+mod staff;
+mod tenancy;
 
 use crate::seen::Seen;
 use generations::Generations;
 use grants::{Given, Grants};
+use holders::Holders;
 use keys::Keys;
 use owners::Owners;
 pub use owners::Person;
 use serde::{Deserialize, Serialize};
 use shows::{About, Shown, Shows};
-use std::collections::{BTreeMap, HashMap};
+use staff::Staff;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use stilt_inventory::{ObjectRef, Sighting};
 use stilt_model::{
     ActorId, Leaf, Outcome, Timestamp, Transaction,
     saved::{Remember, Unfit},
 };
+use tenancy::Tenancy;
 
 /// Limits of the tables.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +87,8 @@ pub struct Verdict {
     pub person: Option<ActorId>,
     /// The actor was let in by a request of somebody who could (sharing, delegation, transfer).
     pub granted: bool,
+    /// The actor works with what is others', and is shown most of it.
+    pub staff: bool,
 }
 
 impl Verdict {
@@ -88,44 +97,6 @@ impl Verdict {
     pub fn is_foreign(&self) -> bool {
         let others = self.owner == Ownership::Other && (self.named || self.owner_id.is_some());
         others && !self.shown && !self.granted
-    }
-}
-
-/// Who was shown an object as own.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-struct Holders {
-    first: [u64; HOLDERS_MAX],
-    count: u8,
-    /// Hash of the name in its owner field.
-    named: Option<u64>,
-    /// Hash of the tenant that it names.
-    tenant: Option<u64>,
-    /// The first of them made it.
-    made: bool,
-}
-
-/// More holders than these make an object shared.
-const HOLDERS_MAX: usize = 3;
-/// Holders of what was shown to somebody unnamed.
-const ANYBODY: u8 = u8::MAX;
-
-impl Holders {
-    fn add(&mut self, actor: ActorId) {
-        let known = self.first.iter().take(usize::from(self.count)).any(|held| *held == actor.0);
-        if !known && usize::from(self.count) <= HOLDERS_MAX {
-            if let Some(slot) = self.first.get_mut(usize::from(self.count)) {
-                *slot = actor.0;
-            }
-            self.count += 1;
-        }
-    }
-
-    fn many(&self) -> bool {
-        usize::from(self.count) > HOLDERS_MAX
-    }
-
-    fn holds(&self, actor: ActorId) -> bool {
-        self.first.iter().take(usize::from(self.count)).any(|held| *held == actor.0)
     }
 }
 
@@ -148,6 +119,8 @@ pub struct Objects {
     shows: Shows,
     owners: Owners,
     holders: Generations<Holders>,
+    staff: Staff,
+    tenancy: Tenancy,
     grants: Grants,
     memories: HashMap<ActorId, Memory, foldhash::fast::RandomState>,
     idle: BTreeMap<(Timestamp, u64), ActorId>,
@@ -172,6 +145,8 @@ impl Objects {
             shows: Shows::default(),
             owners: Owners::default(),
             holders: Generations::new(config.objects_max),
+            staff: Staff::default(),
+            tenancy: Tenancy::default(),
             grants: Grants::default(),
             memories: HashMap::default(),
             idle: BTreeMap::new(),
@@ -243,6 +218,7 @@ impl Objects {
         let loose = self.keys.loose(service, &object.id);
         let own_name = seen.aliases.binary_search(&object.id).is_ok();
         let held = self.holders.get(key);
+        let staff = self.staff.is(actor_of(seen));
         let named = self
             .owners
             .named_in(&self.keys, tx, sighting.endpoint, seen, object)
@@ -251,8 +227,9 @@ impl Objects {
             (true, ..) => Ownership::Own,
             (_, Some(name), _) if self.owners.is_called(&self.keys, seen, name) => Ownership::Own,
             (_, Some(_), _) => Ownership::Other,
-            (_, _, None | Some(Holders { count: 0, .. })) => Ownership::Unknown,
-            (_, _, Some(held)) if held.many() => Ownership::Shared,
+            (_, _, None) => Ownership::Unknown,
+            (_, _, Some(held)) if held.is_empty() => Ownership::Unknown,
+            (_, _, Some(held)) if staff || held.many(&self.staff) => Ownership::Shared,
             (_, _, Some(held)) if held.holds(actor_of(seen)) || held.holds(seen.client) => {
                 Ownership::Own
             }
@@ -262,7 +239,8 @@ impl Objects {
         let person_named = named.is_some();
         let tenant = self
             .owners
-            .tenant_in(&self.keys, tx, seen, &object.id, held.and_then(|held| held.tenant))
+            .tenant_in(&self.keys, tx, seen, object, held.and_then(|held| held.tenant()))
+            .or_else(|| self.at_home(sighting, seen, object))
             .filter(|_| !(own_name || person_named && owner == Ownership::Own));
         let (owner, named) = match tenant {
             Some(true) if !person_named => (Ownership::Own, named),
@@ -280,7 +258,7 @@ impl Objects {
         let shown =
             owner == Ownership::Own || self.was_shown(seen, key) || (blind && named.is_none());
         let others = owner == Ownership::Other;
-        let single = held.filter(|held| held.count == 1).map(|held| ActorId(held.first[0]));
+        let single = held.and_then(|held| held.single(&self.staff));
         let owner_id = named.and_then(|name| self.owners.called(name)).or(single);
         let owner_id = owner_id.filter(|id| others && *id != actor_of(seen));
         let person = self.owners.called(self.keys.name(&object.id));
@@ -291,15 +269,64 @@ impl Objects {
                 || grants::names_asker(&self.keys, &self.owners, leaves, seen));
         Verdict {
             owner_id,
-            made: held.is_some_and(|held| held.made) && single.is_some() && single == owner_id,
+            made: owner_id.is_some_and(|owner| {
+                single == owner_id && held.is_some_and(|held| held.made_by(owner))
+            }),
             person,
             granted,
             shown,
             shown_loosely: shown || self.was_shown(seen, loose),
             owner,
             named: named.is_some(),
+            staff,
             uncertain: blind || self.memories_of(seen).any(|memory| memory.uncertain),
         }
+    }
+
+    /// Whether a part of the path that names tenants names the one that the asker keeps to; `None`
+    /// where it names none.
+    fn at_home(&self, sighting: &Sighting, seen: &Seen, object: &ObjectRef) -> Option<bool> {
+        let service = self.keys.service(&sighting.service);
+        let actor = seen.principal.filter(|_| object.in_path && seen.tenants.is_empty())?;
+        if self.tenancy.is_home(&self.keys, service, object, actor) {
+            return Some(true);
+        }
+        self.tenancy.apart(&self.keys, service, object, actor).map(|_| false)
+    }
+
+    /// The tenant of an object that is asked for, and that of the asker, where they are known and
+    /// differ: from what the answer names, from where it was seen before, or from the path.
+    #[must_use]
+    pub fn tenants_apart(
+        &self,
+        tx: &Transaction,
+        sighting: &Sighting,
+        seen: &Seen,
+        object: &ObjectRef,
+    ) -> Option<(Arc<str>, Arc<str>)> {
+        let service = self.keys.service(&sighting.service);
+        let key = self.keys.object(service, object);
+        let held = self.holders.get(key).and_then(|held| held.tenant());
+        let named = self.owners.tenant_named(&self.keys, tx, object, held);
+        let own = seen.tenant.clone().or_else(|| seen.tenants.first().map(|t| Arc::from(&**t)));
+        match (named, own) {
+            (Some(named), Some(own)) => {
+                (!seen.tenants.iter().any(|t| **t == *named)).then_some((named, own))
+            }
+            (_, None) => self.tenancy.apart(&self.keys, service, object, seen.principal?),
+            _ => None,
+        }
+    }
+
+    /// The tenant of the asker below which a request stands.
+    fn below(&self, sighting: &Sighting, seen: &Seen) -> Option<u64> {
+        let service = self.keys.service(&sighting.service);
+        let first = sighting.objects.first().filter(|object| object.in_path)?;
+        let named = self.owners.tenant_asked(&self.keys, first);
+        let own = named.is_some_and(|_| seen.tenants.contains(&first.id))
+            || (seen.tenants.is_empty()
+                && self.tenancy.is_home(&self.keys, service, first, seen.principal?));
+        own.then(|| self.keys.name(&first.id))
     }
 
     fn memories_of(&self, seen: &Seen) -> impl Iterator<Item = &Memory> {
@@ -362,21 +389,28 @@ impl Objects {
         let anonymous =
             seen.actor.kind == stilt_model::ActorKind::Client && seen.principal.is_none();
         let tenants = self.owners.tenants_of(&self.keys, &response.leaves);
+        let below = if under_other { None } else { self.note_tenant(sighting, seen) };
         let mut foreign = false;
         let mut shown = Vec::with_capacity(shows.len());
-        let asked: Vec<u64> =
-            sighting.objects.iter().map(|o| self.keys.object(service, o)).collect();
+        let inside = || sighting.inside.iter().flat_map(|part| &part.sighting.objects);
+        let asked = sighting.objects.iter().chain(inside());
+        let asked: Vec<u64> = asked.map(|o| self.keys.object(service, o)).collect();
+        // Of a batch, what answers one of its requests stands below what that one asks for.
+        let foreign_parts = self.foreign_parts(tx, sighting, seen);
         for show in &shows {
             let tenant = tenants.get(&show.record).or_else(|| tenants.get(&None)).copied();
-            if let (true, Some(tenant)) = (show.identifies, tenant) {
-                self.holders.merge(show.key, |holders| Holders {
-                    tenant: Some(tenant),
-                    ..holders.unwrap_or_default()
+            if show.identifies && tenant.or(below).is_some() {
+                self.holders.merge(show.key, |holders| {
+                    let mut holders = holders.unwrap_or_default();
+                    holders.stands_below(tenant, below);
+                    holders
                 });
             }
             let named = records.owner_of(show.record);
             // A record that is named by nobody but itself has no owner apart.
             let named = named.filter(|name| show.name != Some(*name));
+            let under_other =
+                under_other || show.record.is_some_and(|record| foreign_parts.contains(&record));
             let other = named.map_or(under_other, |name| !records.is_own(name));
             // Asking for an object is not being shown it.
             let kept =
@@ -394,16 +428,16 @@ impl Objects {
                 self.grants.object(&self.keys, show.key, &given);
             }
             if show.identifies && named.is_none() && !other {
+                let staff = &mut self.staff;
                 self.holders.merge(show.key, |holders| {
                     let mut holders = holders.unwrap_or_default();
                     if anonymous {
-                        holders.count = ANYBODY;
+                        holders.is_shown_to_anybody();
                     } else {
                         // What is asked for by its id was there before, but for what a client
                         // names itself.
                         let new = !asked.contains(&show.key) || names_it;
-                        holders.made |= makes && new && holders.count == 0;
-                        holders.add(actor);
+                        holders.add(actor, makes && new, staff);
                     }
                     holders
                 });
@@ -415,6 +449,28 @@ impl Objects {
         if unread && let Some(memory) = self.memories.get_mut(&actor) {
             memory.uncertain = true;
         }
+    }
+
+    /// Notes the tenant that a path may name; gives the one of the asker below which it stands.
+    fn note_tenant(&mut self, sighting: &Sighting, seen: &Seen) -> Option<u64> {
+        let below = self.below(sighting, seen);
+        let first = sighting.objects.first().filter(|object| object.in_path)?;
+        let service = self.keys.service(&sighting.service);
+        self.tenancy.note(&self.keys, service, first, seen.principal?);
+        below
+    }
+
+    /// Requests of a batch that ask for what is another's, or was never shown to the asker.
+    fn foreign_parts(&self, tx: &Transaction, sighting: &Sighting, seen: &Seen) -> BTreeSet<u32> {
+        let foreign = |sighting: &Sighting| {
+            sighting.objects.iter().any(|object| {
+                let verdict = self.judge(tx, sighting, seen, object);
+                verdict.owner == Ownership::Other
+                    || (!verdict.shown && verdict.owner != Ownership::Shared)
+            })
+        };
+        let parts = sighting.inside.iter().filter(|part| foreign(&part.sighting));
+        parts.map(|part| part.record).collect()
     }
 
     /// What a request gives away holds for the objects that it asks for by right, else for all
@@ -441,9 +497,10 @@ impl Objects {
 
     fn name_owner(&mut self, show: &shows::Show, named: Option<u64>) {
         if let (true, Some(name)) = (show.identifies, named) {
-            self.holders.merge(show.key, |holders| Holders {
-                named: Some(name),
-                ..holders.unwrap_or_default()
+            self.holders.merge(show.key, |holders| {
+                let mut holders = holders.unwrap_or_default();
+                holders.named = Some(name);
+                holders
             });
         }
     }

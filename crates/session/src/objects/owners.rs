@@ -101,7 +101,7 @@ pub(super) struct Owners {
     places: HashMap<EndpointId, Place, RandomState>,
     owning: HashMap<ActorId, (), RandomState>,
     /// Tenants that somebody belongs to.
-    tenants: HashMap<u64, (), RandomState>,
+    tenants: HashMap<u64, Arc<str>, RandomState>,
 }
 
 /// The owners that one answer names, per record.
@@ -145,7 +145,9 @@ impl Owners {
             known.tenant.clone_from(&seen.tenant);
         }
         if self.tenants.len() < NAMES_MAX {
-            self.tenants.extend(seen.tenants.iter().map(|tenant| (keys.name(tenant), ())));
+            for tenant in seen.tenants.iter() {
+                self.tenants.entry(keys.name(tenant)).or_insert_with(|| Arc::from(&**tenant));
+            }
         }
         if known_as(self.registered.get(&actor), &seen.aliases) {
             return;
@@ -266,23 +268,43 @@ impl Owners {
         keys: &Keys,
         tx: &Transaction,
         seen: &Seen,
-        object: &str,
+        object: &ObjectRef,
         held: Option<u64>,
     ) -> Option<bool> {
         if self.tenants.len() < TENANTS_MIN || seen.tenants.is_empty() {
             return None;
         }
         let own = |key: u64| seen.tenants.iter().any(|tenant| keys.name(tenant) == key);
-        let word = object.len() >= WORD_MIN && object.parse::<i64>().is_err();
-        let mut found = Some(keys.name(object))
-            .filter(|name| word && self.tenants.contains_key(name))
-            .map(&own);
+        let mut found = self.tenant_asked(keys, object).map(&own);
         let leaves = tx.response.as_ref().map_or(&[][..], |response| &response.leaves);
         for leaf in leaves.iter().take(LEAVES_LOOKED).filter(|leaf| !leaf.path.in_array()) {
             let Some(name) = self.tenant_of(keys, leaf) else { continue };
             found = Some(found.unwrap_or(false) || own(name));
         }
         found.or_else(|| held.map(own))
+    }
+
+    /// The tenant that is itself asked for.
+    pub(super) fn tenant_asked(&self, keys: &Keys, object: &ObjectRef) -> Option<u64> {
+        let word = object.id.len() >= WORD_MIN && object.id.parse::<i64>().is_err();
+        let told = object.in_path && told::names_tenant(&object.class);
+        Some(keys.name(&object.id)).filter(|name| (word || told) && self.tenants.contains_key(name))
+    }
+
+    /// What the tenant is called that an answer names, or what was asked for, or that is `held` to
+    /// be its.
+    pub(super) fn tenant_named(
+        &self,
+        keys: &Keys,
+        tx: &Transaction,
+        object: &ObjectRef,
+        held: Option<u64>,
+    ) -> Option<Arc<str>> {
+        let leaves = tx.response.as_ref().map_or(&[][..], |response| &response.leaves);
+        let outside = leaves.iter().take(LEAVES_LOOKED).filter(|leaf| !leaf.path.in_array());
+        let named = outside.filter_map(|leaf| self.tenant_of(keys, leaf)).next();
+        let name = self.tenant_asked(keys, object).or(named).or(held)?;
+        self.tenants.get(&name).cloned()
     }
 
     /// The tenants that the records of an answer name (`None`: outside of arrays).

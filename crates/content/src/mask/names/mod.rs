@@ -134,6 +134,27 @@ pub fn classify(name: &str) -> Option<NameClass> {
     credential(&words, last, &pair)
 }
 
+/// Bytes of a long name that are looked at together, and how far apart such pieces begin.
+const PIECE: usize = 128;
+const STEP: usize = 96;
+/// Pieces of one name that are looked at.
+const PIECES_MAX: usize = 64;
+
+/// As [`classify`], for names that a client has stuffed: its end is looked at first, then all of it
+/// piece by piece.
+#[must_use]
+pub fn classify_long(name: &str) -> Option<NameClass> {
+    let piece = |from: usize| {
+        // A character has four bytes at most.
+        let rest = (0..4_usize).find_map(|more| name.get(from.saturating_add(more)..));
+        crate::bytes::prefix(rest.unwrap_or_default(), PIECE)
+    };
+    let starts = core::iter::successors(Some(0_usize), |at| at.checked_add(STEP));
+    core::iter::once(name.len().saturating_sub(PIECE))
+        .chain(starts.take_while(|at| *at < name.len()).take(PIECES_MAX))
+        .find_map(|from| classify(piece(from)))
+}
+
 fn session(words: &[&str], last: &str) -> Option<NameClass> {
     let joined = last == "sid"
         || ["sessid", "sessionid", "sessiontoken", "sessionkey"]
@@ -459,6 +480,15 @@ mod tests {
         check(&["client_secret", "secret"], Some(NameClass::Secret));
         check(&["signature", "csrf"], Some(NameClass::Proof));
         check(&["private_key", "privateKey"], Some(NameClass::PrivateKey));
+    }
+
+    #[test]
+    fn a_name_is_told_behind_letters_that_stuff_it() {
+        let stuffed = |text: &str| format!("{}{text}", "é".repeat(300));
+        assert_eq!(classify_long(&stuffed("_password")), Some(NameClass::Password));
+        let middle = stuffed(&format!("[password]{}", "b".repeat(500)));
+        assert_eq!(classify_long(&middle), Some(NameClass::Password));
+        assert_eq!(classify_long(&stuffed("_note")), None);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Which roles use, and are refused, which functions: learned per service.
 
+use core::net::IpAddr;
 use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -10,6 +11,8 @@ use stilt_model::{ActorId, EndpointId, saved};
 const ACTORS_MAX: usize = 1024;
 /// Callers of one role.
 const ROLE_ACTORS_MAX: usize = 100_000;
+/// Callers of one function that were told of.
+const BREACHES_MAX: usize = 64;
 /// Roles of one service, and of one function.
 const ROLES_MAX: usize = 64;
 
@@ -43,6 +46,17 @@ impl Cell {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Function {
     pub(super) cells: BTreeMap<RoleKey, Cell>,
+    /// Callers that were told of, and where each came from, by role.
+    breaches: BTreeMap<(RoleKey, ActorId), IpAddr>,
+}
+
+impl Function {
+    /// Others of the caller's role that were told of, those at one address taken as one.
+    pub(super) fn breaches_but(&self, call: &Call) -> u64 {
+        let of_role = self.breaches.iter().filter(|((role, _), _)| *role == call.role);
+        let others = of_role.filter(|((_, actor), _)| *actor != call.actor);
+        others.map(|(_, from)| from).collect::<BTreeSet<_>>().len() as u64
+    }
 }
 
 /// One role of a service.
@@ -88,6 +102,33 @@ pub(super) struct Call {
 }
 
 impl Matrix {
+    /// The names of a role.
+    pub(super) fn names(&self, key: RoleKey) -> Option<&Arc<Vec<String>>> {
+        self.roles.iter().find(|((_, role), _)| *role == key).map(|(_, role)| &role.names)
+    }
+
+    /// At least a quarter of all whose role is known at the service have the role.
+    pub(super) fn is_common(&self, service: &str, name: &str) -> bool {
+        let known =
+            self.roles.iter().filter(|((of, _), role)| &**of == service && !role.names.is_empty());
+        let (mut all, mut with) = (0_usize, 0_usize);
+        for (_, role) in known {
+            all = all.saturating_add(role.actors.len());
+            if role.names.iter().any(|own| own == name) {
+                with = with.saturating_add(role.actors.len());
+            }
+        }
+        with > 0 && with.saturating_mul(4) >= all
+    }
+
+    /// Notes who was told of for a use.
+    pub(super) fn breached(&mut self, call: &Call, from: IpAddr) {
+        let Some(function) = self.functions.get_mut(&call.endpoint) else { return };
+        if function.breaches.len() < BREACHES_MAX {
+            function.breaches.insert((call.role, call.actor), from);
+        }
+    }
+
     pub(super) fn note(
         &mut self,
         service: &Arc<str>,

@@ -23,9 +23,11 @@ use matrix::{Call, Cell, Function, Matrix, Role};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
+use stilt_inventory::EndpointKind;
 use stilt_model::{
     ActorId, EndpointId, Finding, Outcome, Rule, Severity, Timestamp, saved, saved::Keyed,
 };
+use stilt_session::Seen;
 use stilt_session::objects::Ownership;
 
 pub(crate) const SPEC: Spec = Spec {
@@ -66,6 +68,13 @@ const PROMOTED_MAX: usize = 20_000;
 /// Callers of a role, and calls, from which on a role of few stands above it.
 const MANY: usize = 20;
 const MANY_CALLS: u64 = 200;
+/// By its bound, a function is so many times rarer among peers than in a role above them.
+const RARER: f64 = 4.0;
+/// So many others of the role that were let use a function, from addresses of their own, and it is
+/// open to the role.
+const OPEN_TO: u64 = 3;
+/// Objects of one request that are looked at.
+const OBJECTS_MAX: usize = 8;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -148,9 +157,11 @@ impl Bfla {
             self.note_promotion(context);
             self.note_selfmade(context);
         }
-        let Some(actor) = context.seen.principal.filter(|_| sighting.login.is_none()) else {
-            return;
-        };
+        // Everybody signs in, goes on and signs out, each in its time.
+        let used = sighting.login.is_none()
+            && sighting.step.is_none()
+            && sighting.kind == EndpointKind::Other;
+        let Some(actor) = context.seen.principal.filter(|_| used) else { return };
         let path = sighting.name.split_once(' ').map_or(&*sighting.name, |(_, path)| path);
         let allowed = sighting.outcome == Outcome::Success;
         // An error under a status of success may say so in any language.
@@ -171,6 +182,7 @@ impl Bfla {
         };
         if allowed {
             if let Some(breach) = self.judge(context, &call) {
+                self.matrix.breached(&call, context.seen.client_ip);
                 return self.tell(context, &breach, out);
             }
             self.caller(actor).good = Some(context.at());
@@ -198,6 +210,12 @@ impl Bfla {
         let speaks = leaves().any(|leaf| speaks_of_roles(leaf.name()))
             || request.path.split('/').any(speaks_of_roles);
         if !speaks || self.promoted.len() >= PROMOTED_MAX {
+            return;
+        }
+        // To be given what everybody has is no promotion.
+        let mut given = leaves().filter(|leaf| speaks_of_roles(leaf.name())).peekable();
+        let common = |role: String| self.matrix.is_common(&context.sighting.service, &role);
+        if given.peek().is_some() && given.all(|leaf| leaf.value.as_key().is_some_and(common)) {
             return;
         }
         let named = leaves().filter_map(|leaf| leaf.value.as_key());
@@ -238,8 +256,9 @@ impl Bfla {
             return None;
         }
         let refused = own.map_or(0, |cell| cell.refused_but(call.actor));
-        let mut users: Vec<String> =
-            function.map_or(Vec::new(), |function| self.users(function, call, role, selfmade));
+        let mut users: Vec<String> = function.map_or(Vec::new(), |function| {
+            self.users((function, context.seen), call, role, selfmade)
+        });
         if users.is_empty() && self.is_running(context, function, role, peers) {
             users.push("those who run the application, as its name says".to_owned());
         }
@@ -258,10 +277,13 @@ impl Bfla {
         if users.is_empty() && !(escalated && refused > 0) {
             return None;
         }
-        if selfmade && !users.is_empty() {
+        // What those below use too is no function of the role that it gave itself.
+        let ordinary =
+            selfmade && function.is_some_and(|f| self.is_ordinary(f, context.seen, call.actor));
+        if selfmade && !users.is_empty() && !ordinary {
             return Some(Breach { peers, bound: 1.0, users, refused, escalated, selfmade });
         }
-        if used > 0 {
+        if used > 0 || is_of_its_own(context) {
             return None;
         }
         let promoted = context.seen.aliases.iter().any(|alias| self.promoted.contains(alias));
@@ -279,7 +301,39 @@ impl Bfla {
             return None;
         }
         let bound = rate_upper(0, peers, 0.05);
+        // That peers did not use what even those above seldom use says nothing.
+        let proved = refused > 0 || escalated || rights::is_for_running(&sighting.name);
+        let share = function.map_or(0.0, |function| self.share_above(function, call));
+        if !proved && bound * RARER > share {
+            return None;
+        }
+        // What several of a role were let do, each for itself, is open to that role.
+        let others = function.map_or(0, |function| function.breaches_but(call));
+        if !proved && others >= OPEN_TO {
+            return None;
+        }
         Some(Breach { peers, bound, users, refused, escalated, selfmade })
+    }
+
+    /// Somebody whose role does not stand above users was let use it, the caller aside.
+    fn is_ordinary(&self, function: &Function, seen: &Seen, but: ActorId) -> bool {
+        function.cells.iter().any(|(key, cell)| {
+            let names = self.matrix.names(*key);
+            let below =
+                names.is_some_and(|names| !names.is_empty() && !rights::any_above(seen, names));
+            below && cell.allowed_but(but) > 0
+        })
+    }
+
+    /// The largest share of a role above the caller's that uses a function.
+    fn share_above(&self, function: &Function, call: &Call) -> f64 {
+        let shares =
+            function.cells.iter().filter(|(key, _)| **key != call.role).map(|(key, cell)| {
+                let role = self.matrix.roles.iter().find(|((_, role), _)| role == key);
+                let actors = role.map_or(0, |(_, role)| role.actors.len()).max(1);
+                cell.allowed_but(call.actor) as f64 / actors as f64
+            });
+        shares.fold(0.0, f64::max)
     }
 
     /// A function that its name keeps for those who run the application, and that nobody of any
@@ -300,7 +354,13 @@ impl Bfla {
 
     /// Roles above the caller's that use a function: by their names, or because they are the few
     /// beside the many.
-    fn users(&self, function: &Function, call: &Call, own: &Role, selfmade: bool) -> Vec<String> {
+    fn users(
+        &self,
+        (function, seen): (&Function, &Seen),
+        call: &Call,
+        own: &Role,
+        selfmade: bool,
+    ) -> Vec<String> {
         let many = own.actors.len() >= MANY && own.calls >= MANY_CALLS && !own.names.is_empty();
         let above = |(key, cell): (&u64, &Cell)| {
             let others = (selfmade || *key != call.role) && cell.allowed_but(call.actor) > 0;
@@ -309,7 +369,7 @@ impl Bfla {
             let few = many
                 && !role.names.is_empty()
                 && role.actors.len().saturating_mul(5) <= own.actors.len();
-            let above = few || role.names.iter().any(|name| rights::is_privileged(name));
+            let above = few || rights::any_above(seen, &role.names);
             (others && above).then(|| rights::shown(&role.names))
         };
         let mut users: Vec<String> = function.cells.iter().filter_map(above).collect();
@@ -396,6 +456,20 @@ impl Bfla {
             out.push(use_of(context, breach, tale, &role));
         }
     }
+}
+
+/// Who reads what is its own, or was shown to it, does what it may, whoever else does the like; not
+/// so at a place for those who run the application.
+fn is_of_its_own(context: &Context<'_>) -> bool {
+    let sighting = context.sighting;
+    let own = |object| {
+        let verdict = context.objects.judge(context.tx, sighting, context.seen, object);
+        verdict.owner == Ownership::Own || verdict.shown || verdict.granted
+    };
+    !sighting.changes_state
+        && !sighting.objects.is_empty()
+        && !rights::is_for_running(&sighting.name)
+        && sighting.objects.iter().take(OBJECTS_MAX).all(own)
 }
 
 /// A word that speaks of roles.

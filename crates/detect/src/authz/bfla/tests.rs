@@ -196,3 +196,97 @@ fn being_led_to_sign_in_is_a_refusal_but_not_of_what_was_ones_own() {
     check(|town| tries(town, MALLORY, "customer"), TRIED);
     check(|town| tries(town, ADMIN, "admin"), None);
 }
+
+/// Documents: each customer's is shown in its profile, and those who help look at all of them.
+fn documents(town: &mut Town) {
+    for helper in 0..2 {
+        for user in 0..USERS {
+            let at = 0.5 * HOUR + 60.0 * user as f64 + 5.0 * helper as f64;
+            town.at(at, by(ADMIN + 5 + helper, "agent", document(user)));
+        }
+    }
+    for user in 0..USERS {
+        let body =
+            format!(r#"{{"username":"{}","document_id":"doc-{}"}}"#, name(user), 7000 + user);
+        town.at(1.0 * HOUR + user as f64, by(user, "customer", get("/me").answer(&body)));
+    }
+}
+
+fn document(user: u64) -> Tx {
+    let body = format!(r#"{{"id":"doc-{}","state":"passed"}}"#, 7000 + user);
+    get(&format!("/documents/doc-{}", 7000 + user)).answer(&body)
+}
+
+#[test]
+fn customers_who_open_what_is_their_own_are_silent_though_only_helpers_did_before() {
+    check(
+        |town| {
+            documents(town);
+            for user in 0..6 {
+                town.at(LATER + 60.0 * user as f64, by(user, "customer", document(user)));
+            }
+        },
+        None,
+    );
+}
+
+#[test]
+fn a_function_that_three_customers_were_told_of_is_open_to_the_fourth() {
+    let mut town = Town::new(RULE);
+    usual(&mut town);
+    let statistics = || get("/statistics").answer(r#"{"total":7}"#);
+    town.at(600.0, by(ADMIN, "admin", statistics()));
+    for user in 0..6 {
+        town.at(LATER + 60.0 * user as f64, by(user, "customer", statistics()));
+    }
+    town.run();
+    assert_eq!(town.stories().len(), 3, "{:#?}", town.stories());
+}
+
+/// Rights that only answers tell.
+fn told(user: u64, tx: Tx) -> Tx {
+    let claims = format!(r#"{{"sub":"{}","iat":1795305600}}"#, name(user));
+    tx.from(&home(user)).agent(browser(user)).bearer(&jwt(&claims))
+}
+
+#[test]
+fn rights_that_one_writes_to_itself_and_is_told_of_at_once_are_none() {
+    let plan = |town: &mut Town, steals: bool| {
+        let me = |user: u64, staff: bool| {
+            format!(r#"{{"username":"{}","city":"Bern","is_staff":{staff}}}"#, name(user))
+        };
+        let patch = |user: u64, more: &str, staff: bool| {
+            let tx = Tx::new("PATCH", "/me").json(&format!(r#"{{"city":"Bern"{more}}}"#));
+            told(user, tx.answer(&me(user, staff)))
+        };
+        let search = || get("/internal/search").answer(r#"{"hits":[]}"#);
+        for hour in 0..4 {
+            for user in (0..USERS).chain([ADMIN, ADMIN + 1]) {
+                let at = (hour as f64 + 0.5) * HOUR + 9.0 * user as f64;
+                let staff = user >= ADMIN;
+                town.at(at, told(user, get("/me").answer(&me(user, staff))));
+                town.at(at + 1.0, told(user, get("/news").answer(r#"{"news":[]}"#)));
+                town.at(at + 2.0, patch(user, "", staff));
+                if staff {
+                    town.at(at + 3.0, told(user, search()));
+                }
+            }
+        }
+        let late = 5.0 * HOUR;
+        town.at(late, told(MALLORY, get("/me").answer(&me(MALLORY, false))));
+        if steals {
+            town.at(late + 5.0, patch(MALLORY, r#","is_staff":true"#, true));
+            town.at(late + 9.0, told(MALLORY, get("/me").answer(&me(MALLORY, true))));
+            town.at(late + 12.0, told(MALLORY, search()));
+        }
+        town.at(late + 20.0, told(MALLORY, get("/news").answer(r#"{"news":[]}"#)));
+    };
+    for steals in [true, false] {
+        let mut town = Town::new(RULE);
+        plan(&mut town, steals);
+        town.run();
+        let stories = town.stories();
+        let of_search = stories.iter().filter(|s| s.message.contains("/internal/search")).count();
+        assert_eq!((stories.len(), of_search), (usize::from(steals), usize::from(steals)));
+    }
+}

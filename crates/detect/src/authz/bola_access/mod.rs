@@ -124,6 +124,31 @@ impl BolaAccess {
         })
     }
 
+    /// Looks at what one request asks for.
+    fn look(&mut self, context: &Context<'_>, findings: &mut Vec<Finding>) {
+        let sighting = context.sighting;
+        let in_path: Vec<&ObjectRef> =
+            sighting.objects.iter().filter(|object| object.in_path).take(SLOTS_MAX).collect();
+        for (at, object) in in_path.iter().enumerate() {
+            let mut slots = vec![Slot::Path(sighting.endpoint, at)];
+            if sighting.changes_state {
+                let service = Arc::clone(&sighting.service);
+                slots.push(Slot::Change(service, Arc::clone(&object.class)));
+            }
+            self.see(context, &slots, object, findings);
+        }
+        let in_leaves: Vec<&ObjectRef> =
+            sighting.objects.iter().filter(|object| !object.in_path).collect();
+        // What changes one thing refers to others by right.
+        if sighting.changes_state && (in_leaves.len() > 1 || !in_path.is_empty()) {
+            return;
+        }
+        for object in in_leaves.into_iter().take(SLOTS_MAX) {
+            let slot = Slot::Leaf(sighting.endpoint, Arc::clone(&object.class));
+            self.see(context, &[slot], object, findings);
+        }
+    }
+
     fn see(
         &mut self,
         context: &Context<'_>,
@@ -184,7 +209,7 @@ impl BolaAccess {
         // Who makes things for others by its role does not own them.
         let maker = verdict.owner_id.filter(|_| verdict.made && !verdict.named);
         let maker = maker.and_then(|maker| context.objects.person(maker));
-        if maker.is_some_and(|maker| maker.actor.roles.iter().any(|r| rights::is_privileged(r))) {
+        if maker.is_some_and(|maker| rights::any_above(seen, &maker.actor.roles)) {
             return Ok(None);
         }
         let crowd = (Group::of(&self.hasher, context), &seen.roles);
@@ -210,7 +235,7 @@ impl BolaAccess {
             // Who owns nothing here may follow a link that was passed on; who owns nothing at all
             // and has no role may be staff.
             let changes_person = context.sighting.changes_state && verdict.person.is_some();
-            if !placed && !changes_person && across(context, verdict).is_none() {
+            if !placed && !changes_person && across(context, object, verdict).is_none() {
                 if seen.roles.is_empty() && !context.objects.owns(actor) {
                     return Err(Lacks::Role);
                 }
@@ -288,6 +313,18 @@ fn whose(context: &Context<'_>, breach: &Breach<'_>) -> String {
     let asker = context.seen.principal.and_then(person);
     let asker = asker.unwrap_or_else(|| context.seen.actor.name.clone());
     let class = if object.class.is_empty() { "object" } else { &object.class };
+    if let (None, Some((theirs, own))) =
+        (verdict.owner_id.or(verdict.person), across(context, object, *verdict))
+    {
+        let id = &object.id;
+        let asker = &context.seen.person.as_ref().unwrap_or(&context.seen.actor).name;
+        let whose = if *theirs == **id {
+            format!("{class} {id} is another tenant")
+        } else {
+            format!("{class} {id} belongs to tenant {theirs}")
+        };
+        return format!("{whose}; never shown to {asker}, tenant {own}");
+    }
     let how = match verdict {
         _ if verdict.person.is_some() && verdict.owner_id.is_none() => "is",
         Verdict { named: true, .. } => "names as its owner",
@@ -297,17 +334,24 @@ fn whose(context: &Context<'_>, breach: &Breach<'_>) -> String {
     format!("{class} {} {how} {owner}; never shown to {asker}", object.id)
 }
 
-/// The owner's tenant and the asker's, where both are known and differ.
-fn across(context: &Context<'_>, verdict: Verdict) -> Option<(Arc<str>, Arc<str>)> {
-    let owner = verdict.owner_id.or(verdict.person)?;
-    let theirs = context.objects.person(owner)?.tenant.clone()?;
-    let own = context.seen.tenant.clone()?;
-    (theirs != own).then_some((theirs, own))
+/// The tenant of the object, or of its owner, and the asker's, where both are known and differ.
+fn across(
+    context: &Context<'_>,
+    object: &ObjectRef,
+    verdict: Verdict,
+) -> Option<(Arc<str>, Arc<str>)> {
+    let Context { tx, sighting, seen, objects, .. } = context;
+    let owner = verdict.owner_id.or(verdict.person).and_then(|owner| objects.person(owner));
+    let theirs = owner.and_then(|owner| owner.tenant.clone());
+    match (theirs, &seen.tenant) {
+        (Some(theirs), Some(own)) => (theirs != *own).then(|| (theirs, Arc::clone(own))),
+        _ => objects.tenants_apart(tx, sighting, seen, object),
+    }
 }
 
 fn finding(context: &Context<'_>, breach: &Breach<'_>, tale: &Tale, whose: &str) -> Finding {
     let Breach { verdict, usage, .. } = breach;
-    let tenants = across(context, *verdict);
+    let tenants = across(context, breach.object, *verdict);
     let certain =
         (breach.placed || !context.seen.roles.is_empty()) && (verdict.named || !verdict.uncertain);
     let severity = match (&tenants, certain) {
@@ -374,25 +418,11 @@ impl Detector for BolaAccess {
         if sighting.login.is_some() {
             return;
         }
-        let in_path: Vec<&ObjectRef> =
-            sighting.objects.iter().filter(|object| object.in_path).take(SLOTS_MAX).collect();
-        for (at, object) in in_path.iter().enumerate() {
-            let mut slots = vec![Slot::Path(sighting.endpoint, at)];
-            if sighting.changes_state {
-                let service = Arc::clone(&sighting.service);
-                slots.push(Slot::Change(service, Arc::clone(&object.class)));
-            }
-            self.see(context, &slots, object, findings);
+        if sighting.inside.is_empty() {
+            return self.look(context, findings);
         }
-        let in_leaves: Vec<&ObjectRef> =
-            sighting.objects.iter().filter(|object| !object.in_path).collect();
-        // What changes one thing refers to others by right.
-        if sighting.changes_state && (in_leaves.len() > 1 || !in_path.is_empty()) {
-            return;
-        }
-        for object in in_leaves.into_iter().take(SLOTS_MAX) {
-            let slot = Slot::Leaf(sighting.endpoint, Arc::clone(&object.class));
-            self.see(context, &[slot], object, findings);
+        for part in &sighting.inside {
+            self.look(&Context { sighting: &part.sighting, ..**context }, findings);
         }
     }
 

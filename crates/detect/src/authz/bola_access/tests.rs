@@ -278,3 +278,108 @@ fn who_opens_a_thing_by_post_did_not_make_it() {
     town.run();
     assert!(town.stories().is_empty(), "{:#?}", town.stories());
 }
+
+/// Firms whose name stands in the path; `told`: a list tells each its own.
+fn projects(town: &mut Town, told: bool) {
+    for round in 0..3 {
+        for user in 0..24 {
+            let at = 600.0 * round as f64 + 20.0 * user as f64;
+            let (firm, who) = (FIRMS[user as usize % 4], name(user));
+            let me = format!(r#"{{"username":"{who}","city":"Bern"}}"#);
+            town.at(at, unroled(user, get("/me").answer(&me)));
+            let list = format!(r#"{{"orgs":[{{"slug":"{firm}","role":"member"}}]}}"#);
+            if told {
+                town.at(at + 1.0, unroled(user, get("/orgs").answer(&list)));
+            }
+            for n in 0..4 {
+                town.at(at + 2.0 + 3.0 * n as f64, items(user, firm));
+                let item = user % 4 + 4 * ((user + n) % 6);
+                town.at(at + 3.0 + 3.0 * n as f64, item_of(user, firm, item));
+            }
+        }
+    }
+}
+
+const FIRMS: [&str; 4] = ["acme-tools", "blue-heron", "cobalt-works", "dunes-ltd"];
+
+fn unroled(user: u64, tx: Tx) -> Tx {
+    let claims = format!(r#"{{"sub":"{}","iat":1795305600}}"#, name(user));
+    tx.from(&home(user)).agent(browser(user)).bearer(&jwt(&claims))
+}
+
+fn item_id(item: u64) -> String {
+    format!("8f14e45f-ceea-467f-a0e6-{:012x}", 900_000 + item)
+}
+
+/// Items of a firm: every fourth one.
+fn items(user: u64, firm: &str) -> Tx {
+    let at = FIRMS.iter().position(|known| *known == firm).unwrap() as u64;
+    let items = (0..6).map(|n| format!(r#"{{"id":"{}","title":"x"}}"#, item_id(at + 4 * n)));
+    let items: Vec<String> = items.collect();
+    let tx = get(&format!("/v1/orgs/{firm}/items"));
+    unroled(user, tx.answer(&format!(r#"{{"items":[{}]}}"#, items.join(","))))
+}
+
+fn item_of(user: u64, firm: &str, item: u64) -> Tx {
+    let tx = get(&format!("/v1/orgs/{firm}/items/{}", item_id(item)));
+    unroled(user, tx.answer(&format!(r#"{{"id":"{}","title":"x","state":"open"}}"#, item_id(item))))
+}
+
+#[test]
+fn a_path_that_names_another_tenant_or_an_item_of_one_is_told_with_both() {
+    let check = |told: bool, plan: &dyn Fn(&mut Town), expected: Option<Severity>| {
+        let mut town = Town::new(RULE);
+        projects(&mut town, told);
+        plan(&mut town);
+        town.run();
+        let stories = town.stories();
+        let worst = stories.iter().map(|story| story.severity).max();
+        assert_eq!(worst, expected, "{told} {stories:#?} {:?}", town.not_evaluated());
+        for story in stories {
+            let text = &story.message;
+            assert!(text.contains("dunes-ltd") && text.contains("tenant blue-heron"), "{text}");
+        }
+    };
+    for told in [true, false] {
+        // One of blue-heron looks at what dunes-ltd has, and at an item of it by its own path.
+        let other = |town: &mut Town| town.at(LATER, items(5, "dunes-ltd"));
+        check(told, &other, Some(Severity::Critical));
+        // Somebody let it in.
+        let invited = |town: &mut Town| {
+            let list = get("/shared").answer(r#"{"shared":[{"org":"dunes-ltd","by":"ann"}]}"#);
+            town.at(LATER, unroled(5, list));
+            town.at(LATER + 5.0, items(5, "dunes-ltd"));
+            town.at(LATER + 9.0, item_of(5, "dunes-ltd", 3));
+        };
+        check(told, &invited, None);
+        // A colleague's item is no other tenant's.
+        check(told, &|town: &mut Town| town.at(LATER, item_of(5, "blue-heron", 21)), None);
+    }
+    let own_path = |town: &mut Town| town.at(LATER, item_of(5, "blue-heron", 7));
+    check(true, &own_path, Some(Severity::Critical));
+}
+
+#[test]
+fn one_request_of_a_batch_that_asks_for_anothers_thing_is_told() {
+    let batch = |town: &mut Town, things: &[u64]| {
+        let one = |n: usize, thing: &u64| {
+            format!(r#"{{"id":"{n}","method":"GET","path":"/api/v1/orders/{}"}}"#, 4100 + thing)
+        };
+        let all: Vec<String> = things.iter().enumerate().map(|(n, t)| one(n, t)).collect();
+        let answer = |n: usize, thing: &u64| {
+            let id = 4100 + thing;
+            format!(r#"{{"id":"{n}","status":200,"body":{{"id":{id},"total":7}}}}"#)
+        };
+        let told: Vec<String> = things.iter().enumerate().map(|(n, t)| answer(n, t)).collect();
+        let tx = post("/api/batch").json(&format!(r#"{{"requests":[{}]}}"#, all.join(",")));
+        let tx = tx.answer(&format!(r#"{{"responses":[{}]}}"#, told.join(",")));
+        town.at(LATER, App::Json.by(MALLORY, tx));
+    };
+    for (things, told) in [(&[MALLORY, 7][..], 1), (&[MALLORY, MALLORY + USERS][..], 0)] {
+        let mut town = Town::new(RULE);
+        usual(&mut town, App::Json);
+        batch(&mut town, things);
+        town.run();
+        assert_eq!(town.stories().len(), told, "{:#?} {:?}", town.stories(), town.not_evaluated());
+    }
+}

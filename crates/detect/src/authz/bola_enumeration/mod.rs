@@ -160,6 +160,18 @@ impl BolaEnumeration {
         })
     }
 
+    /// Looks at what one request asks for.
+    fn look(&mut self, context: &Context<'_>, findings: &mut Vec<Finding>) {
+        let objects = || context.sighting.objects.iter();
+        for (slot, object) in objects().filter(|object| object.in_path).take(SLOTS_MAX).enumerate()
+        {
+            self.see(context, Slot::Path(slot), object, findings);
+        }
+        for object in objects().filter(|object| !object.in_path).take(SLOTS_MAX) {
+            self.see(context, Slot::Leaf(Arc::clone(&object.class)), object, findings);
+        }
+    }
+
     fn see(
         &mut self,
         context: &Context<'_>,
@@ -168,6 +180,10 @@ impl BolaEnumeration {
         out: &mut Vec<Finding>,
     ) {
         let verdict = context.objects.judge(context.tx, context.sighting, context.seen, object);
+        // Who works with everybody's things is no measure for others.
+        if verdict.staff && !verdict.named {
+            return;
+        }
         let place_key = (context.sighting.endpoint, slot);
         if self.places.len() >= PLACES_MAX && !self.places.contains_key(&place_key) {
             return;
@@ -175,7 +191,8 @@ impl BolaEnumeration {
         let mut hasher = self.hasher.build_hasher();
         hasher.write(object.class.as_bytes());
         hasher.write(object.id.as_bytes());
-        let touch = touch(context, object, verdict, hasher.finish());
+        let series = |prefix: &str| self.hasher.hash_one(prefix);
+        let touch = touch(context, object, verdict, (hasher.finish(), &series));
         let group = Group::of(&self.hasher, context);
         let actor = context.seen.principal.unwrap_or(context.seen.actor.id);
         let place = self.places.entry(place_key).or_default();
@@ -297,9 +314,11 @@ impl Place {
         if peers.total.own.saturating_sub(own.own).saturating_mul(2) < objects {
             return Ok(None);
         }
-        // What is common to many is nobody's, unless the objects themselves name their owners.
+        // What is common to many is nobody's, unless the objects themselves name their owners, or
+        // are refused.
         let common = peers.total.shared.saturating_sub(own.shared).saturating_mul(5) >= objects;
-        if common && walker.named.saturating_mul(2) < day.foreign {
+        let telling = walker.named.saturating_add(day.refused);
+        if common && telling.saturating_mul(2) < day.foreign {
             return Ok(None);
         }
         let recent = walker.walk.recent(now);
@@ -389,13 +408,12 @@ impl Detector for BolaEnumeration {
         if context.sighting.login.is_some() {
             return;
         }
-        let objects = || context.sighting.objects.iter();
-        for (slot, object) in objects().filter(|object| object.in_path).take(SLOTS_MAX).enumerate()
-        {
-            self.see(context, Slot::Path(slot), object, findings);
+        let inside = &context.sighting.inside;
+        if inside.is_empty() {
+            return self.look(context, findings);
         }
-        for object in objects().filter(|object| !object.in_path).take(SLOTS_MAX) {
-            self.see(context, Slot::Leaf(Arc::clone(&object.class)), object, findings);
+        for part in inside {
+            self.look(&Context { sighting: &part.sighting, ..**context }, findings);
         }
     }
 
@@ -424,7 +442,13 @@ impl Detector for BolaEnumeration {
     }
 }
 
-fn touch(context: &Context<'_>, object: &ObjectRef, verdict: Verdict, key: u64) -> Touch {
+fn touch(
+    context: &Context<'_>,
+    object: &ObjectRef,
+    verdict: Verdict,
+    (key, key_of): (u64, &dyn Fn(&str) -> u64),
+) -> Touch {
+    let tail = walk::numbered(&object.id).filter(|_| object.number.is_none());
     // What everybody was shown is nobody's.
     let shared = verdict.owner == Ownership::Shared;
     let elsewhere = is_sent_elsewhere(context.tx, &object.id);
@@ -435,7 +459,8 @@ fn touch(context: &Context<'_>, object: &ObjectRef, verdict: Verdict, key: u64) 
     Touch {
         at: context.at(),
         key,
-        number: object.number,
+        number: object.number.or(tail.map(|(_, number)| number)),
+        series: tail.map_or(0, |(prefix, _)| key_of(prefix)),
         foreign: !verdict.shown && !shared,
         foreign_loosely: !verdict.shown_loosely && !shared,
         others: verdict.owner == Ownership::Other,

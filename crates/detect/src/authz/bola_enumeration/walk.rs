@@ -19,6 +19,8 @@ pub(super) struct Touch {
     pub(super) at: Timestamp,
     pub(super) key: u64,
     pub(super) number: Option<i64>,
+    /// What stands before the number: numbers of one series follow each other.
+    pub(super) series: u64,
     /// Never shown to the actor (by class and value).
     pub(super) foreign: bool,
     /// Nor any number of that value.
@@ -32,6 +34,17 @@ pub(super) struct Touch {
     pub(super) outcome: Outcome,
     /// Refused for lack of right or existence.
     pub(super) refused: bool,
+}
+
+/// The number at the end of a composite id, and what stands before it: `INV-2024-00017`.
+pub(super) fn numbered(id: &str) -> Option<(&str, i64)> {
+    let prefix = id.trim_end_matches(|c: char| c.is_ascii_digit());
+    let digits = id.get(prefix.len()..)?;
+    let named = prefix.bytes().any(|byte| byte.is_ascii_alphabetic());
+    if !named || !(2..=15).contains(&digits.len()) {
+        return None;
+    }
+    digits.parse().ok().map(|number| (prefix, number))
 }
 
 /// How many of what.
@@ -136,10 +149,15 @@ impl Walk {
     /// Foreign ids that follow each other in even steps, of those that are numbers: whether most
     /// do.
     pub(super) fn strided(&self) -> bool {
-        let numbers: Vec<i64> = self
-            .touches
-            .iter()
-            .filter(|touch| touch.foreign)
+        let foreign =
+            || self.touches.iter().filter(|touch| touch.foreign && touch.number.is_some());
+        let mut series: BTreeMap<u64, usize> = BTreeMap::new();
+        for touch in foreign() {
+            *series.entry(touch.series).or_default() += 1;
+        }
+        let longest = series.into_iter().max_by_key(|(_, count)| *count).map(|(series, _)| series);
+        let numbers: Vec<i64> = foreign()
+            .filter(|touch| Some(touch.series) == longest)
             .filter_map(|touch| touch.number)
             .collect();
         let mut steps: BTreeMap<i64, usize> = BTreeMap::new();
@@ -169,6 +187,7 @@ mod tests {
             at: Timestamp::from_secs(at),
             key: number.unsigned_abs(),
             number: Some(number),
+            series: 0,
             foreign: true,
             foreign_loosely: true,
             others: false,
@@ -228,6 +247,26 @@ mod tests {
         assert!(walk(&[3, 9, 1, 7, 5, 8, 2, 6, 4, 10]).strided());
         assert!(!walk(&[3, 900, 17, 44, 5000, 81, 12, 606, 7, 390]).strided());
         assert!(!walk(&[1, 2]).strided());
+    }
+
+    #[test]
+    fn the_number_of_a_composite_id_counts_within_its_series() {
+        for (id, expected) in [
+            ("DOS-2024-00017", Some(("DOS-2024-", 17))),
+            ("inv20260042", Some(("inv", 20_260_042))),
+            ("2024-00017", None),
+            ("W-44ZA-LWHC", None),
+            ("ab1", None),
+        ] {
+            assert_eq!(numbered(id), expected, "{id}");
+        }
+        let mut mixed = Walk::default();
+        for at in 0..12_i64 {
+            // Ids that are drawn: each of its own series.
+            let series = at.unsigned_abs();
+            mixed.add(Touch { series, ..touch(at, at) }, &mut Vec::new());
+        }
+        assert!(!mixed.strided());
     }
 
     #[test]

@@ -107,9 +107,11 @@ impl MassAssignment {
         let tale = self.tales.entry(key).or_default();
         let names: Vec<&str> = fields.iter().map(|field| field.path.as_str()).collect();
         tale.add(context, format!("sets {}", names.join(", ")), false);
-        let told = tale.due(context.at(), Outcome::Success);
+        let tells = fields.iter().any(|field| !field.only_answered);
+        let told = tells && tale.due(context.at(), Outcome::Success);
         for field in fields {
             let finding = finding(context, &field, tale);
+            let proof = field.only_answered;
             if self.pending.len() >= PENDING_MAX {
                 self.pending.pop_front();
             }
@@ -120,7 +122,7 @@ impl MassAssignment {
                 field,
                 finding: finding.clone(),
             });
-            if told {
+            if told && !proof {
                 out.push(finding);
             }
         }
@@ -158,8 +160,10 @@ impl MassAssignment {
             let Some(tale) = self.tales.get_mut(&pending.key) else { continue };
             tale.add(context, format!("shows {} as it was set", pending.field.path), true);
             tale.fill(&mut finding);
-            finding.severity = Severity::Critical;
-            finding.confidence = 0.95;
+            (finding.severity, finding.confidence) = match pending.field.only_answered {
+                true => (SPEC.severity, 0.85),
+                false => (Severity::Critical, 0.95),
+            };
             finding.at = now;
             finding.message.push_str("; a later answer shows it as stored");
             out.push(finding);

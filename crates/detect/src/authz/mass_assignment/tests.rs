@@ -108,3 +108,54 @@ fn a_state_that_the_house_gives_is_told_and_one_that_customers_choose_is_not() {
         );
     }
 }
+
+#[test]
+fn an_answer_that_tells_the_right_that_was_just_set_makes_nobody_an_administrator() {
+    let me = |role: &str| format!(r#"{{"username":"{}","role":"{role}"}}"#, name(3));
+    let plain = |tx: Tx| {
+        let claims = format!(r#"{{"sub":"{}","iat":1795305600}}"#, name(3));
+        tx.from(&home(3)).agent(browser(3)).bearer(&jwt(&claims))
+    };
+    check(
+        |town| {
+            town.at(LATER - 9.0, plain(Tx::new("GET", "/me").answer(&me("customer"))));
+            let sets = put("/me").json(r#"{"city":"Bern","role":"admin"}"#);
+            town.at(LATER, plain(sets.answer(&me("admin"))));
+        },
+        Some(Severity::Critical),
+    );
+}
+
+#[test]
+fn a_level_that_only_answers_tell_is_told_once_it_shows_as_it_was_set() {
+    let me = |user: u64, level: u64| {
+        let body = format!(r#"{{"username":"{}","kyc_level":{level},"theme":"dark"}}"#, name(user));
+        by(user, "customer", Tx::new("GET", "/me").answer(&body))
+    };
+    let sets = |user: u64, more: &str| {
+        let tx = put("/profile").json(&format!(r#"{{"city":"Bern"{more}}}"#));
+        by(user, "customer", tx.answer(r#"{"ok":true}"#))
+    };
+    let plan = |town: &mut Town, more: &str, after: u64| {
+        for user in 0..16 {
+            town.at(2.1 * HOUR + user as f64, me(user, 1));
+            town.at(2.2 * HOUR + user as f64, sets(user, ""));
+            town.at(2.3 * HOUR + user as f64, sets(user, ""));
+        }
+        town.at(LATER, sets(3, more));
+        town.at(LATER + 9.0, me(3, after));
+    };
+    check(|town| plan(town, r#","kyc_level":3"#, 3), Some(Severity::High));
+    // It was not taken; it is what it was; it speaks of no standing.
+    check(|town| plan(town, r#","kyc_level":3"#, 1), None);
+    check(|town| plan(town, r#","kyc_level":1"#, 1), None);
+    check(|town| plan(town, r#","theme":"light""#, 1), None);
+    // Others set it as well.
+    check(
+        |town| {
+            town.at(2.5 * HOUR, sets(9, r#","kyc_level":2"#));
+            plan(town, r#","kyc_level":3"#, 3);
+        },
+        None,
+    );
+}
