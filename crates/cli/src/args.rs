@@ -219,8 +219,9 @@ pub(crate) struct Output {
     /// stays as it is
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
-    /// The documented API (OpenAPI 3.0 or 3.1, JSON or YAML); what departs from it is told
-    #[arg(long, value_name = "FILE", num_args = 1..)]
+    /// The documented API (OpenAPI 3.0 or 3.1, JSON or YAML), one file or several; what departs
+    /// from it is told
+    #[arg(long, value_name = "FILE")]
     pub(crate) openapi: Vec<PathBuf>,
     /// Policies in Cedar: a file, or a folder of them
     #[arg(long, value_name = "FILE|DIR")]

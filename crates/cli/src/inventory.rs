@@ -59,6 +59,13 @@ pub(crate) fn show(asked: &Asked) -> Done {
                     )));
                 }
             };
+            if known.is_empty() {
+                return Err(Failure::Usage(
+                    "no endpoint was seen to answer, so that there is nothing to write a document \
+                     of; `stilt doctor` says what keeps HTTP from being seen"
+                        .to_owned(),
+                ));
+            }
             let options = openapi::Options { examples: asked.examples };
             say::out(&format!("{:#}\n", openapi::write(service, &known, options)))?;
         }

@@ -8,6 +8,7 @@ mod baseline;
 mod carve;
 mod commands;
 mod doctor;
+mod documents;
 mod inventory;
 mod inventory_agents;
 mod inventory_table;
@@ -29,7 +30,7 @@ use talk::{FAILED, USAGE};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let args = match Args::try_parse() {
+    let args = match Args::try_parse_from(documents::spread(std::env::args_os())) {
         Ok(args) => args,
         Err(error) => return refuse(&error),
     };

@@ -32,7 +32,16 @@ fn told(scratch: &Scratch, capture: &str, document: &Value) -> Vec<(String, Stri
 
 #[test]
 fn a_capture_is_as_its_own_document_says_and_a_path_taken_out_is_told() {
-    for name in ["demo", "gateway-attack", "pages-attack"] {
+    agrees(&["demo", "gateway-attack", "pages-attack"]);
+}
+
+#[test]
+fn longer_captures_are_as_their_own_documents_say() {
+    agrees(&["bank-attack", "shop-attack"]);
+}
+
+fn agrees(names: &[&str]) {
+    for name in names {
         let scratch = Scratch::new(&format!("document-{name}"));
         let capture = fixture(name);
         let mut document: Value =
@@ -140,6 +149,16 @@ fn tables_and_lines_show_every_endpoint_and_no_other() {
 }
 
 #[test]
+fn a_capture_may_follow_the_documents() {
+    let scratch = Scratch::new("follows");
+    let capture = fixture("demo");
+    let one = scratch.write("one.json", inventory(&scratch, &capture, "openapi").as_bytes());
+    let only = ["--only", "surface.schema_drift"];
+    let after = ["replay", "--quiet", only[0], only[1], "--openapi", &one, &one, &capture];
+    assert_eq!(scratch.run(&after).good().out, "");
+}
+
+#[test]
 fn what_cannot_be_shown_is_said() {
     let scratch = Scratch::new("cannot");
     let capture = fixture("gateway-attack");
@@ -150,6 +169,13 @@ fn what_cannot_be_shown_is_said() {
     let ran = scratch.run(&["replay", "--quiet", &capture, "--openapi", &file]);
     assert_eq!(ran.code, 2);
     assert!(ran.err.contains("old.yaml") && ran.err.contains("3.1"), "{}", ran.err);
+    // A capture without a packet.
+    let header =
+        [0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0];
+    let empty = scratch.write("empty.pcap", &header);
+    let ran = scratch.run(&["inventory", "--quiet", "--format", "openapi", &empty]);
+    assert_eq!((ran.code, ran.out.as_str()), (2, ""));
+    assert!(ran.err.contains("no endpoint was seen to answer"), "{}", ran.err);
     let ran = scratch.run(&["replay", "--quiet", &capture, "--openapi", "no-such.json"]);
     assert_eq!((ran.code, ran.err.contains("no such file")), (2, true), "{}", ran.err);
 }
