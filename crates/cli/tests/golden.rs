@@ -72,6 +72,20 @@ fn rules_of(class: &str) -> &'static [&'static str] {
         // The first access is told by itself; the walk joins it.
         "bola_enumeration" => &["authz.bola_access", "authz.bola_enumeration"],
         "rate_abuse" => &["baseline.request_rate"],
+        "session_hijack" => &["agent.mcp_session_hijack"],
+        "data_leakage" => &["agent.sensitive_to_model"],
+        "prompt_injection_direct" => &["agent.prompt_injection", "agent.jailbreak"],
+        "prompt_injection_indirect" => &["agent.indirect_injection", "agent.link_exfiltration"],
+        "jailbreak" => &["agent.jailbreak", "agent.prompt_injection"],
+        "system_prompt_leak" => &["agent.system_prompt_leak"],
+        "tool_poisoning" => &["agent.tool_poisoning"],
+        "tool_rug_pull" => &["agent.tool_rug_pull"],
+        "excessive_agency" => &["agent.excessive_agency"],
+        "runaway_loop" => &["agent.runaway_loop"],
+        "token_cost_overuse" => &["agent.cost_budget"],
+        "unapproved_model" => &["agent.unapproved_model"],
+        "agent_identity_spoofing" => &["agent.identity_spoofing"],
+        "agent.mcp_invalid_call" => &["agent.mcp_invalid_call"],
         other => panic!("no rule is known for the class {other}"),
     }
 }

@@ -16,6 +16,8 @@ const SHAPES_MAX: usize = 8;
 const SERVICES_MAX: usize = 1_000;
 /// Answers at a rarely used door from which on it counts, where the whole service is guarded.
 const NEVER_OPEN_MIN: u64 = 8;
+/// Answers to those who are signed in from which on a door that nobody else tried is theirs.
+const SIGNED_IN_MIN: u64 = 20;
 /// Error allowed to the bound on the share of requests with credentials.
 const ALPHA: f64 = 0.05;
 
@@ -47,6 +49,11 @@ impl Door {
     /// It has refused several, never answered anybody without a credential, and some with one.
     fn was_never_open(&self) -> bool {
         self.refused > 1 && self.without == 0 && self.with >= NEVER_OPEN_MIN
+    }
+
+    /// It was asked by many with a credential, and by nobody without.
+    fn is_of_the_signed_in(&self) -> bool {
+        self.without == 0 && self.with >= SIGNED_IN_MIN
     }
 
     /// Those with a credential are answered so.
@@ -101,6 +108,14 @@ impl Guarded {
         self.door(context).is_some_and(|door| {
             door.refused > 0 || (door.with > 2 && door.without == 0 && door.answers(shape))
         })
+    }
+
+    /// The answer is of a sort that only those who are signed in were ever given. Weaker than
+    /// [`Self::accepts`]: nobody was seen to be refused here.
+    pub(crate) fn answers_as_signed_in(&self, context: &Context<'_>) -> bool {
+        let shape = context.tx.response.as_ref().map_or(0, |response| response.shape);
+        let door = self.door(context);
+        door.is_some_and(|door| door.is_of_the_signed_in() && door.answers(shape))
     }
 
     /// Learns from a transaction.

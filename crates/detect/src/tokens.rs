@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use stilt_inventory::{EndpointKind, StepKind};
-use stilt_model::{Credential, CredentialKind, Outcome, Timestamp, Transaction};
+use stilt_model::{ActorKind, Credential, CredentialKind, Outcome, Timestamp, Transaction};
 
 /// Names of session cookies per service, and services.
 const NAMES_MAX: usize = 16;
@@ -97,10 +97,16 @@ impl Tokens {
             return;
         }
         let (now, place) = (context.at(), Place::of(context));
-        let user = login.map(|login| login.user.clone()).or_else(|| {
+        let named = context.seen.person.as_ref().and_then(|person| person.user.clone());
+        let named = named.filter(|_| step.is_some() && goes_on);
+        let user = login.map(|login| login.user.clone()).or(named).or_else(|| {
             let own = request.credentials.iter().map(|own| tell::secret(own.mark));
             own.filter_map(|key| self.known.get(&key)).find_map(|token| token.user.clone())
         });
+        // The second step of a sign-in, by one who is known by it.
+        let signs_in =
+            context.seen.principal.is_some() && context.seen.actor.kind == ActorKind::Client;
+        let lets_in = goes_on && step.is_some() && user.is_some() && signs_in;
         let issued = response.issued.iter().filter(|issued| !issued.cleared);
         let mut any = false;
         for issued in issued {
@@ -112,11 +118,11 @@ impl Tokens {
                 user: user.clone(),
                 root: key,
             });
-            if issued.kind == CredentialKind::Cookie && login.is_some() {
+            if issued.kind == CredentialKind::Cookie && (login.is_some() || lets_in) {
                 self.cookie(&sighting.service, &issued.name);
             }
         }
-        if !any && login.is_some() {
+        if !any && (login.is_some() || lets_in) {
             let cookies = request.credentials.iter();
             for own in cookies.filter(|own| own.kind == CredentialKind::Cookie && own.length >= 16)
             {

@@ -311,6 +311,7 @@ impl Inventory {
         };
         let outcome = match &assessed.login {
             Some(login) if login.outcome != Outcome::Unknown => login.outcome,
+            None if assessed.wrong && verdict.outcome() == Outcome::Success => Outcome::Failure,
             _ => verdict.outcome(),
         };
         Sighting {

@@ -3,11 +3,11 @@
 use crate::fallback::{MIXED, NO_PAGE};
 use crate::inventory::Endpoint;
 use crate::knowledge::Knowledge;
-use crate::login::stats::LoginStats;
+use crate::login::stats::{self, LoginStats};
 use crate::login::steps::About;
 use crate::operation::Operation;
 use crate::outcome::Verdict;
-use crate::sighting::{EndpointKind, Slot};
+use crate::sighting::{EndpointKind, Slot, StepKind};
 use crate::template::{Hint, Template};
 use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
@@ -63,6 +63,9 @@ pub(crate) struct Record {
     pub(crate) login: Option<Box<LoginStats>>,
     /// A form sent to it was answered by leading elsewhere.
     pub(crate) leads_on: bool,
+    /// A token or code that was sent to it was.
+    #[serde(default)]
+    pub(crate) proof_leads_on: bool,
     /// Everything else that is known of it.
     pub(crate) knowledge: Knowledge,
 }
@@ -82,6 +85,22 @@ impl Record {
             return Verdict { outcome: Some(Outcome::Failure), ..verdict };
         }
         verdict
+    }
+
+    /// Reads the answer to a token or code: where a right one leads on to another page (POST,
+    /// redirect, GET), a page by itself says that it was wrong, with the form or without it.
+    pub(crate) fn turns_back(&mut self, tx: &Transaction, step: StepKind) -> bool {
+        let (Some(request), Some(response)) = (&tx.request, &tx.response) else { return false };
+        let proof = matches!(step, StepKind::CodeGiven | StepKind::ResetDone);
+        if !proof || request.method != "POST" {
+            return false;
+        }
+        if let Some(location) = response.location.as_deref().filter(|_| response.status < 400) {
+            self.proof_leads_on |= !stats::leads_back(location, &request.path);
+            return stats::leads_back(location, &request.path);
+        }
+        let html = response.content_type.as_deref().is_some_and(|media| media.contains("html"));
+        self.proof_leads_on && html && response.status < 300
     }
 
     /// Notes an answer of a sort.
@@ -212,6 +231,7 @@ impl Records {
             functions: 0,
             login: None,
             leads_on: false,
+            proof_leads_on: false,
             knowledge: Knowledge::default(),
         };
         record.relabel(template);

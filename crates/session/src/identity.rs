@@ -4,6 +4,7 @@
 use crate::aliases;
 use crate::carried;
 use crate::delegates::{Delegates, For};
+use crate::pending::Pending;
 use crate::rights::is_privileged;
 use crate::signatures::Signature;
 use crate::standing::Standing;
@@ -133,6 +134,7 @@ pub(crate) struct Identity {
     /// Subject of a token → principal that signed in under another name.
     subjects: HashMap<(Arc<str>, String), ActorId, RandomState>,
     delegates: Delegates,
+    pending: Pending,
     standing: Standing,
     cookies: BTreeMap<Arc<str>, BTreeSet<String>>,
     clients: HashMap<u64, Client, RandomState>,
@@ -439,15 +441,21 @@ impl Identity {
         let signed_in =
             sighting.login.as_ref().filter(|login| login.outcome == Outcome::Success).and_then(
                 |login| {
-                    let user = name_given(tx, &login.user);
-                    let id = self.name(&sighting.service, user, "sign-in")?;
+                    let halfway = self.pending.behind(tx, &login.user, &sighting.service);
+                    let user = halfway.as_ref().map_or(&login.user, |who| &who.user).clone();
+                    let called = match &halfway {
+                        Some(who) => &who.called,
+                        None => name_given(tx, &login.user),
+                    };
+                    let id = self.name(&sighting.service, called, "sign-in")?;
                     if let Some(principal) = self.principals.get_mut(&id) {
-                        aliases::add(&mut principal.aliases, [login.user.clone()]);
+                        aliases::add(&mut principal.aliases, [user]);
                     }
                     Some(id)
                 },
             );
         let signed_in = signed_in.or_else(|| self.joined(tx, sighting, response));
+        let signed_in = signed_in.or_else(|| self.second_step(tx, sighting));
         if let Some(id) = signed_in {
             let issued: Vec<_> = response.issued.iter().filter(|issued| !issued.cleared).collect();
             for issued in &issued {
@@ -545,6 +553,27 @@ impl Identity {
             aliases::add(&mut principal.aliases, aliases::of_answer(&response.leaves, &[]));
             principal.told_by(&response.leaves, &[]);
         }
+    }
+
+    /// Who gives the code that was asked for after the right password. The session that carries
+    /// the steps is theirs from then on.
+    fn second_step(&mut self, tx: &Transaction, sighting: &Sighting) -> Option<ActorId> {
+        if let Some(login) = &sighting.login {
+            self.pending.note(tx, sighting, name_given(tx, &login.user));
+        }
+        let done = self.pending.done(tx, sighting)?;
+        let id = self.name(&sighting.service, &done.who.called, "sign-in in two steps")?;
+        if let Some(principal) = self.principals.get_mut(&id) {
+            aliases::add(&mut principal.aliases, [done.who.user]);
+        }
+        let own = tx.request.iter().flat_map(|request| &request.credentials);
+        for own in own.filter(|own| Some(own.mark) == done.by) {
+            self.bind(own.mark, id);
+            if own.kind == CredentialKind::Cookie {
+                self.cookie_name(&sighting.service, &own.name);
+            }
+        }
+        Some(id)
     }
 
     /// Who has made an account, and was let in by that.

@@ -9,6 +9,7 @@ mod links;
 pub mod objects;
 mod open;
 pub mod origins;
+mod pending;
 mod proxy;
 mod rights;
 pub mod seen;

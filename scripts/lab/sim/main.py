@@ -3,7 +3,7 @@ import argparse
 import importlib
 import pathlib
 
-APPLICATIONS = ("agentdesk",)
+APPLICATIONS = ("agentdesk", "clinic", "depot", "school", "wallet")
 
 
 def main():

@@ -1,5 +1,6 @@
 //! The fields of a request that name a user and hold a secret.
 
+use crate::login::steps::is_drawn;
 use crate::words::words;
 use stilt_model::{Leaf, Pseudonym, Request, SecretKind, Value};
 
@@ -36,6 +37,9 @@ pub(crate) struct Fields {
     /// Other fields that say something of a person.
     pub(crate) extras: usize,
     pub(crate) grant: Option<Grant>,
+    /// No name says that the user is one: it is the only text beside the secret, and drawn by
+    /// chance.
+    pub(crate) by_chance: bool,
 }
 
 /// The grant asked for.
@@ -116,6 +120,7 @@ pub(crate) fn read(request: &Request) -> Option<Fields> {
         None => only_text(&mut others)?,
     };
     let user = text(&leaf.value)?;
+    let by_chance = best.is_none() && is_drawn(&user);
     Some(Fields {
         user,
         secret: first.or(code),
@@ -126,6 +131,7 @@ pub(crate) fn read(request: &Request) -> Option<Fields> {
         two_names: names && mails,
         extras: others.len(),
         grant: grant(request),
+        by_chance,
     })
 }
 

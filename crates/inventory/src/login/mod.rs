@@ -22,6 +22,8 @@ pub(crate) struct Assessed {
     pub(crate) kind: EndpointKind,
     pub(crate) login: Option<Login>,
     pub(crate) step: Option<Step>,
+    /// The token or code that the step holds was not accepted, as the endpoint tells it.
+    pub(crate) wrong: bool,
 }
 
 /// Assesses one transaction, and learns from it.
@@ -59,6 +61,7 @@ pub(crate) fn assess(
             _ => {}
         }
     }
+    assessed.wrong = assessed.step.as_ref().is_some_and(|step| record.turns_back(tx, step.kind));
     if assessed.kind != EndpointKind::Other && !folded && !record.hint_is_shared() {
         record.endpoint.kind = assessed.kind;
     }
@@ -105,7 +108,7 @@ fn with_fields(
 ) -> Assessed {
     match fields.grant {
         Some(Grant::Refresh) => {
-            return Assessed { kind: EndpointKind::Refresh, login: None, step: None };
+            return Assessed { kind: EndpointKind::Refresh, ..Assessed::default() };
         }
         Some(Grant::Other | Grant::Client) => return Assessed::default(),
         _ => {}
@@ -113,6 +116,10 @@ fn with_fields(
     // A path that is not there takes no passwords.
     let absent = !record.confirmed && matches!(tx.status(), Some(404 | 405 | 501));
     if absent || !matches!(request.method.as_str(), "POST" | "GET" | "PUT" | "PATCH") {
+        return Assessed::default();
+    }
+    // The token of a link, and the password that it lets one choose.
+    if fields.by_chance && (record.about.resets() || record.hint != Hint::Login) {
         return Assessed::default();
     }
     // A code that was sent, and the password that it lets one choose.
@@ -126,13 +133,13 @@ fn with_fields(
             let outcome = stats.judge(&mut service.cookies, tx, request, fields, verdict);
             stats.came_out(outcome, fields, tx.status());
             let login = Login { user: fields.user.clone(), secret: fields.secret, outcome };
-            Assessed { kind, login: Some(login), step: None }
+            Assessed { kind, login: Some(login), step: None, wrong: false }
         }
         EndpointKind::Signup => {
             stats.came_out(verdict.outcome(), fields, tx.status());
-            Assessed { kind, login: None, step: None }
+            Assessed { kind, ..Assessed::default() }
         }
-        kind => Assessed { kind, login: None, step: None },
+        kind => Assessed { kind, ..Assessed::default() },
     }
 }
 
@@ -244,5 +251,5 @@ fn without(
             _ => EndpointKind::Other,
         },
     };
-    Assessed { kind, login, step: None }
+    Assessed { kind, login, step: None, wrong: false }
 }

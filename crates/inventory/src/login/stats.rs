@@ -21,6 +21,8 @@ const TRIES_MAX: usize = 512;
 const WRONG: usize = 3;
 /// So many users who got one sort of answer, tried another secret and got another sort.
 const PUT_RIGHT: u32 = 3;
+/// Refusals by a page, a status or a body that show how an endpoint refuses.
+const TOLD_NO: u32 = 3;
 /// Users of whom none came back, until an endpoint is taken for one where accounts are made.
 const NEW_ONLY: usize = 5;
 /// So many users beside one credential: it is that of a service, not of one who is signed in.
@@ -72,6 +74,10 @@ pub(crate) struct LoginStats {
     #[serde(serialize_with = "saved::sorted")]
     let_in_to: HashSet<u64, RandomState>,
     turned_down_by_redirect: bool,
+    /// Where those were sent who were turned down or got nothing new, and how many were turned down
+    /// by a page, a status or a body instead.
+    turned_to: HashMap<u64, u32, RandomState>,
+    told_no: u32,
 }
 
 impl LoginStats {
@@ -147,6 +153,7 @@ impl LoginStats {
             408 | 425 | 429 => return Outcome::Unknown,
             400..=499 => {
                 cookies.learn(tx);
+                self.told_no = self.told_no.saturating_add(1);
                 return Outcome::Failure;
             }
             _ => return Outcome::Unknown,
@@ -172,7 +179,10 @@ impl LoginStats {
         };
         match outcome {
             Outcome::Success => cookies.let_in(response),
-            Outcome::Failure => cookies.learn(tx),
+            Outcome::Failure => {
+                self.told_no = self.told_no.saturating_add(u32::from(response.status < 300));
+                cookies.learn(tx);
+            }
             Outcome::Unknown => {}
         }
         outcome
@@ -180,23 +190,25 @@ impl LoginStats {
 
     fn redirect(&mut self, request: &Request, response: &Response, cookie: bool) -> Outcome {
         let location = response.location.as_deref().unwrap_or_default();
-        let back = path_of(location).trim_end_matches('/') == request.path.trim_end_matches('/');
-        let last = path_of(location).trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-        let query = location.split_once('?').map_or("", |(_, query)| query);
-        let complains = [last, query].iter().any(|text| has_word(text, COMPLAINTS));
         // What lies below the page for signing in is a step on the way.
         let deeper = goes_deeper(path_of(location), &request.path);
-        if back || complains || (!deeper && is_login_page(location)) {
+        let place = self.hasher.hash_one(path_of(location));
+        if leads_back(location, &request.path) || (!deeper && is_login_page(location)) {
             self.turned_down_by_redirect = true;
+            self.turns_to(place);
             return Outcome::Failure;
         }
-        let place = self.hasher.hash_one(path_of(location));
         if cookie {
             if self.let_in_to.len() < ANSWERS_MAX {
                 self.let_in_to.insert(place);
             }
             self.by_redirect = true;
             self.by_cookie = true;
+            return Outcome::Success;
+        }
+        // Where all go who are let in, and nobody who is turned down: a session that was there
+        // before is let in without a new one.
+        if self.by_cookie && self.let_in_to.contains(&place) && self.is_for_those_let_in(place) {
             return Outcome::Success;
         }
         // A session that was there before may have been let in; not where others get a new one.
@@ -212,6 +224,7 @@ impl LoginStats {
             Outcome::Success
         } else if self.by_cookie {
             self.turned_down_by_redirect = true;
+            self.turns_to(place);
             Outcome::Failure
         } else if has_session {
             self.by_redirect = true;
@@ -219,6 +232,20 @@ impl LoginStats {
         } else {
             Outcome::Unknown
         }
+    }
+
+    /// Somebody who was turned down, or may have been, is sent there.
+    fn turns_to(&mut self, place: u64) {
+        if self.turned_to.len() < ANSWERS_MAX || self.turned_to.contains_key(&place) {
+            let count = self.turned_to.entry(place).or_default();
+            *count = count.saturating_add(1);
+        }
+    }
+
+    /// Those who are turned down are told so otherwise; nearly nobody was sent there with nothing.
+    fn is_for_those_let_in(&self, place: u64) -> bool {
+        let there = self.turned_to.get(&place).copied().unwrap_or(0);
+        self.told_no >= TOLD_NO && self.told_no >= there.saturating_mul(4)
     }
 
     fn page(&mut self, request: &Request, response: &Response, cookie: bool) -> Outcome {
@@ -333,6 +360,15 @@ const COMPLAINTS: &[&str] = &[
     "error", "err", "fail", "failed", "failure", "invalid", "denied", "erreur", "echec", "fehler",
     "erro", "errore", "fout",
 ];
+
+/// A redirect to where one comes from, or that says that something did not work.
+pub(crate) fn leads_back(location: &str, from: &str) -> bool {
+    let path = path_of(location).trim_end_matches('/');
+    let last = path.rsplit('/').next().unwrap_or_default();
+    let query = location.split_once('?').map_or("", |(_, query)| query);
+    path == from.trim_end_matches('/')
+        || [last, query].iter().any(|text| has_word(text, COMPLAINTS))
+}
 
 /// A path below another one.
 fn goes_deeper(path: &str, than: &str) -> bool {

@@ -13,6 +13,9 @@ use stilt_model::{Pseudonym, Request, SecretKind, Value};
 
 /// Longest code that somebody types.
 const CODE_MAX: u32 = 10;
+/// Shortest and longest token of a link.
+const DRAWN_MIN: usize = 16;
+const DRAWN_MAX: usize = 256;
 /// Leaves of a request that are looked at.
 const LEAVES_MAX: usize = 32;
 
@@ -141,6 +144,11 @@ impl About {
         self.code || self.reset
     }
 
+    /// It is about passwords that were forgotten.
+    pub(crate) fn resets(self) -> bool {
+        self.reset
+    }
+
     /// It is known to send codes.
     pub(crate) fn sending(self, known: bool) -> Self {
         Self { code: self.code || known, send: self.send || known, ..self }
@@ -163,6 +171,8 @@ struct Held {
     password: Option<u64>,
     code: Option<u64>,
     token: Option<u64>,
+    /// A value that is a token by its looks.
+    drawn: Option<u64>,
     card: bool,
     leaves: usize,
 }
@@ -202,6 +212,10 @@ pub(crate) fn of(
             _ if held.token.or(held.code).is_some() && chooses => {
                 make(StepKind::ResetDone, held.token.or(held.code))
             }
+            // Drawn by chance, beside a password, by one who is nobody: what a mail brought.
+            _ if writes && held.drawn.is_some() && (chooses || !signed_in) => {
+                make(StepKind::ResetDone, held.drawn)
+            }
             _ if writes && (chooses || signed_in) => make(StepKind::PasswordSet, Some(password)),
             _ => None,
         };
@@ -214,7 +228,7 @@ pub(crate) fn of(
         return None;
     }
     if about.reset {
-        return match held.token {
+        return match held.token.or(held.drawn) {
             Some(token) => make(StepKind::ResetDone, Some(token)),
             None => make(StepKind::ResetAsked, None).filter(|step| step.user.is_some()),
         };
@@ -255,6 +269,9 @@ fn held(request: &Request, about: About) -> Held {
             Value::Text(text) if about.reset && is_answer(leaf.name()) => {
                 held.token = held.token.or(Some(text_key(text)));
             }
+            Value::Text(text) if is_drawn(text) && !is_guard(leaf.name()) => {
+                held.drawn = held.drawn.or(Some(text_key(text)));
+            }
             value if about.code && held.code.is_none() => {
                 held.code = plain_code(leaf.name(), value);
             }
@@ -280,6 +297,16 @@ fn plain_code(name: &str, value: &Value) -> Option<u64> {
     let other =
         is(&["id", "user", "account", "customer", "phone", "amount", "time", "year", "zip"]);
     (short && !other).then(|| text_key(&text))
+}
+
+/// Letters and digits by chance, as the token of a link is, whatever it is called.
+pub(crate) fn is_drawn(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'=');
+    let count = |is: fn(&u8) -> bool| text.bytes().filter(is).count();
+    (DRAWN_MIN..=DRAWN_MAX).contains(&text.len())
+        && text.bytes().all(plain)
+        && count(u8::is_ascii_digit) >= 3
+        && count(u8::is_ascii_alphabetic) >= 3
 }
 
 /// The answer to a question that only the owner should know.
@@ -344,6 +371,10 @@ mod tests {
             let given = post("/auth/v2/check-otp").json(code).status(status);
             check(given, StepKind::CodeGiven, Some(&user));
         }
+        let link = "jeton=8f0c1a77d2e94b5f01aa&nouveau_mot_de_passe=New-pass-1";
+        check(post("/reinitialiser").form(link), StepKind::ResetDone, None);
+        check(post("/nulstil").form(link), StepKind::ResetDone, None);
+        check(get("/reinitialiser?jeton=8f0c1a77d2e94b5f01aa"), StepKind::ResetDone, None);
         let answer = r#"{"username":"ann","answer":"Rex","new":"New-1","repeat":"New-1"}"#;
         check(post("/reset-password").json(answer), StepKind::ResetDone, Some("ann"));
         let set = put("/users/v1/ann/password").bearer("abcdefgh12345678");

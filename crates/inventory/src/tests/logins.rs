@@ -153,6 +153,28 @@ fn a_form_that_redirects_tells_by_where_it_leads() {
 }
 
 #[test]
+fn a_session_from_before_is_let_in_where_all_go_who_are_let_in() {
+    let check = |refuses: fn(Tx) -> Tx, expected: Option<Outcome>| {
+        let mut app = Watched::new();
+        let form = |user: &str, session: &str| {
+            let tx = post("/login").form(&format!("login={user}&password=p-{user}"));
+            tx.cookie("sid", session)
+        };
+        for user in ["ann", "bob", "eve"] {
+            let inside = form(user, "before-12345678").location("/home");
+            assert_eq!(app.login(inside.set_cookie("sid", &format!("later-{user}-1234"))), S);
+            assert_eq!(app.login(refuses(form(user, "before-12345678"))), F);
+        }
+        let planted = form("joe", "planted-12345678").location("/home");
+        assert_eq!(app.login(planted), expected);
+    };
+    check(|tx| tx.html("<form>Wrong"), S);
+    check(|tx| tx.status(401), S);
+    // Here those who are turned down go there as well.
+    check(|tx| tx.location("/home"), F);
+}
+
+#[test]
 fn a_cookie_on_every_answer_tells_nothing() {
     let mut app = Watched::new();
     let form = |n: u8| {

@@ -122,6 +122,37 @@ fn who_makes_an_account_and_gets_a_session_is_known_by_it() {
     assert_ne!(seen.principal, bob.principal, "nobody joins under the name of another");
 }
 
+/// A sign-in in two steps: `first` answers the right password, `second` gives the code.
+fn in_two_steps(first: impl Fn(Tx) -> Tx, second: impl Fn(Tx) -> Tx, code: &str) -> Option<String> {
+    let mut town = Town::new();
+    let body = "user=ann&password=correct-horse";
+    town.see(first(post("/login").cookie("sid", "99999999aaaaaaaa99999999aaaaaaaa").form(body)));
+    town.see(second(post("/login/code").form(code)));
+    town.see(get("/orders").cookie("sid", MALLORY)).shown.user.clone()
+}
+
+#[test]
+fn who_gives_the_code_after_the_password_is_known_with_and_without_a_new_cookie() {
+    let new = |tx: Tx| tx.set_cookie("sid", MALLORY);
+    let asks = |tx: Tx| tx.status(302).location("/login/code");
+    let old = |tx: Tx| tx.cookie("sid", MALLORY);
+    let home = |tx: Tx| tx.status(302).location("/home");
+    let ann = Some("ann".to_owned());
+    assert_eq!(in_two_steps(|tx| asks(new(tx)), |tx| home(old(tx)), "code=123456"), ann);
+    let same = |tx: Tx| asks(tx.set_cookie("sid", "88888888bbbbbbbb88888888bbbbbbbb"));
+    let later = |tx: Tx| home(new(tx.cookie("sid", "88888888bbbbbbbb88888888bbbbbbbb")));
+    assert_eq!(in_two_steps(same, later, "code=123456"), ann);
+    let ticket = |tx: Tx| tx.answer(r#"{"mfa_required":true,"ticket":"x7k2p9q4"}"#);
+    let given = |tx: Tx| new(tx.answer(r#"{"ok":true}"#));
+    assert_eq!(in_two_steps(ticket, given, "ticket=x7k2p9q4&code=123456"), ann);
+    assert_ne!(in_two_steps(ticket, given, "ticket=zzzzzz99&code=123456"), ann, "another's");
+    // A wrong code, and the form again.
+    let wrong = |tx: Tx| tx.status(401);
+    assert_eq!(in_two_steps(|tx| asks(new(tx)), |tx| wrong(old(tx)), "code=123456"), None);
+    let again = |tx: Tx| tx.html(r#"<form method="post"><input name="code"></form>"#);
+    assert_eq!(in_two_steps(|tx| asks(new(tx)), |tx| again(old(tx)), "code=123456"), None);
+}
+
 #[test]
 fn a_right_is_one_from_before_the_request_and_what_one_writes_to_itself_is_none() {
     let mut town = Town::new();

@@ -9,6 +9,7 @@
 //! Pairs that an answer of this application showed before are told by where they come from
 //! (`leaked.rs`): nothing fails then.
 
+mod held;
 mod leaked;
 mod strangers;
 #[cfg(test)]
@@ -25,6 +26,7 @@ use crate::tell::signal;
 use core::hash::{BuildHasher, Hasher};
 use core::time::Duration;
 use foldhash::fast::RandomState;
+use held::Held;
 use leaked::Leaked;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -84,8 +86,8 @@ const SERVICES_MAX: usize = 256;
 const ALPHA: f64 = 0.025;
 /// Packet time between two looks at the distributed variant.
 const LOOK: Duration = Duration::from_secs(60);
-/// Evidence kept of a client that is not told yet.
-const KEPT_MAX: u64 = 40;
+/// Accounts let in from one client before anything is told, from which on it is a house.
+const RESIDENTS: u64 = 5;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -124,10 +126,33 @@ struct Client {
     welcome: bool,
     /// Clients of its make.
     cluster: ActorId,
+    /// Refusals that may turn out to be typing errors of people who share the address.
+    held: Held,
+    /// Accounts it let in before there was a story, and since then, for the first time here.
+    residents: u64,
+    inside: u64,
     tale: Tale,
     story: Option<Variant>,
     outcome: Outcome,
     last: Timestamp,
+}
+
+impl Client {
+    /// Many sign in from there: a building behind one address.
+    fn is_house(&self) -> bool {
+        self.residents >= RESIDENTS
+    }
+
+    /// Moves what was held of accounts that were never let in into the story.
+    fn gather(&mut self) {
+        for one in self.held.take() {
+            if self.slow.fails(one.account) {
+                let (at, evidence) = (one.at, one.evidence);
+                self.tale.add_evidence(evidence, one.ip, one.observed, at, false);
+                self.tale.user(&one.user);
+            }
+        }
+    }
 }
 
 /// Which rule told.
@@ -296,6 +321,7 @@ impl Service {
         let Some(client) = self.clients.get_mut(&id) else { return };
         let first = client.slow.attempts() == 0;
         let put_right = !failed && client.slow.fails(account);
+        let new_here = !failed && !client.slow.lets_in(account);
         let fast = client.fast.add(now, account, failed);
         let slow = client.slow.add(now, account, failed);
         if !failed && first {
@@ -307,21 +333,29 @@ impl Service {
         } else {
             format!("account {} let in", login.user)
         };
-        if client.tale.count < KEPT_MAX || client.story.is_some() {
-            client.tale.add(context, note.clone(), !failed);
-            client.tale.user(&login.user);
-        }
         let told = client.story.is_some();
+        if failed {
+            client.held.add(context, account, login, note.clone());
+        } else {
+            client.held.forget(account);
+            client.residents = client.residents.saturating_add(u64::from(!told && new_here));
+        }
         let variant = limits.judge(&client.fast, fast, slow);
-        if variant.is_some() {
+        // One secret tried on all behind an address that many share is told as spraying alone.
+        if variant.is_some() && !(client.is_house() && client.held.is_one_secret()) {
             client.story = variant.or(client.story);
         }
         if client.story.is_some() {
-            if !failed && (told || slow.failing > 0) {
+            // In a house people come and go: who is let in is told only where few ever were.
+            if !failed && !client.is_house() && (told || slow.failing > 0) {
                 client.outcome = Outcome::Success;
+                client.inside = client.inside.saturating_add(u64::from(new_here));
+                client.tale.add(context, note.clone(), true);
+                client.tale.user(&login.user);
             }
+            client.gather();
             self.strangers.forget(id);
-            if client.tale.due(now, client.outcome) {
+            if client.tale.count > 0 && client.tale.due(now, client.outcome) {
                 findings.push(tell_client(context, client));
             }
             return;
@@ -425,7 +459,8 @@ impl Service {
         };
         for id in clients {
             self.strangers.forget(id);
-            if let Some(client) = self.clients.get(&id) {
+            if let Some(client) = self.clients.get_mut(&id) {
+                client.gather();
                 campaign.tale.absorb(&client.tale);
                 if client.outcome == Outcome::Success {
                     campaign.outcome = Outcome::Success;
@@ -451,10 +486,11 @@ impl Service {
     /// One more client joins the running campaign.
     fn enlist(&mut self, id: ActorId, now: Timestamp, findings: &mut Vec<Finding>) {
         self.strangers.forget(id);
-        let (Some(campaign), Some(client)) = (&mut self.campaign, self.clients.get(&id)) else {
+        let (Some(campaign), Some(client)) = (&mut self.campaign, self.clients.get_mut(&id)) else {
             return;
         };
         if campaign.clients.insert(id) {
+            client.gather();
             campaign.last = now;
             campaign.tale.absorb(&client.tale);
             campaign.surge.clients = campaign.clients.len() as u64;
@@ -515,6 +551,9 @@ impl Service {
                         slow: Window::new(SLOW, ATTEMPTS_MAX),
                         welcome: false,
                         cluster,
+                        held: Held::default(),
+                        residents: 0,
+                        inside: 0,
                         tale: Tale::default(),
                         story: None,
                         outcome: Outcome::Failure,
@@ -571,15 +610,15 @@ fn tell_client(context: &Context<'_>, client: &Client) -> Finding {
         Some(Variant::Slow(count)) => (count, "7 days", "fewer than 20, most of which get in"),
         None => (slow, "7 days", "most get in"),
     };
-    let inside = slow.accounts.saturating_sub(slow.failing);
     let last = if client.outcome == Outcome::Success {
-        format!("{} let in", counted(inside.max(1), "account"))
+        format!("{} let in", counted(client.inside.max(1), "account"))
     } else {
-        "none let in".to_owned()
+        "none of them let in".to_owned()
     };
+    let tried = if client.is_house() { slow.failing } else { slow.accounts };
     finding.message = format!(
         "{} tried from {} in {}, {last}",
-        counted(slow.accounts, "account"),
+        counted(tried, "account"),
         context.seen.client_ip,
         lasting(finding.end.since(finding.start)),
     );

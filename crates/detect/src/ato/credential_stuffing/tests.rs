@@ -444,3 +444,37 @@ fn no_password_is_told() {
     let shown = format!("{:?}", town.findings());
     assert!(shown.contains(&name(503)) && !shown.contains("leaked"), "{shown}");
 }
+
+/// Fifty people behind one address with one make of browser, of whom some mistype; one of them
+/// tries the accounts of others.
+fn building(secret: fn(u64) -> String) -> Vec<crate::testing::Story> {
+    let mut town = Town::new(RULE);
+    let own = |tx: Tx| tx.from("193.25.4.10").agent("Mozilla/5.0 (X11) Firefox/128.0");
+    for user in 0..50_u64 {
+        for hour in 0..3 {
+            let at = f64::from(hour) * HOUR + chance(&[user, 9]) * HOUR;
+            if user % 6 == 0 {
+                let wrong = format!("Mistyped-{user}");
+                town.at(at - 9.0, own(App::Json.sign_in(user, &wrong, Answer::No)));
+            }
+            town.at(at, own(App::Json.sign_in(user, &password(user), Answer::Yes)));
+        }
+    }
+    for n in 0..50 {
+        let at = 1.5 * HOUR + 6.0 * n as f64;
+        town.at(at, own(App::Json.sign_in(200 + n, &secret(n), Answer::No)));
+    }
+    town.run();
+    town.stories()
+}
+
+#[test]
+fn behind_one_address_only_those_who_are_attacked_are_named() {
+    let told = building(|n| format!("Leaked-{n}"));
+    assert_eq!(told.len(), 1);
+    for story in &told {
+        assert_eq!((story.severity, story.outcome), REFUSED.unwrap(), "{story:#?}");
+        assert!(story.message.ends_with("none of them let in"), "{story:#?}");
+    }
+    assert!(building(|_| "Summer2026".to_owned()).is_empty(), "that is spraying");
+}

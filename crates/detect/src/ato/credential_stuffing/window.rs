@@ -105,6 +105,13 @@ impl Window {
         tally.is_some_and(|(_, tally)| tally.failures > 0 && tally.successes == 0)
     }
 
+    /// The account was let in within the window, before the latest attempt.
+    pub(super) fn lets_in(&self, account: u64) -> bool {
+        let found = self.accounts.binary_search_by_key(&account, |(account, _)| *account);
+        let tally = found.ok().and_then(|at| self.accounts.get(at));
+        tally.is_some_and(|(_, tally)| tally.successes > 0)
+    }
+
     /// Attempts in the window.
     pub(super) fn attempts(&self) -> usize {
         self.attempts.len()

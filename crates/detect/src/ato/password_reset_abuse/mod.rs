@@ -79,6 +79,8 @@ struct Client {
     names: Distinct,
     usual: Usual,
     tokens: Distinct,
+    /// Tokens that were answered by a page, which may say anything.
+    unclear: Distinct,
     asking: Tale,
     guessing: Tale,
     guessed: bool,
@@ -197,13 +199,26 @@ impl PasswordResetAbuse {
         let outcome = context.sighting.outcome;
         let throttled = context.tx.status() == Some(429);
         let client = self.client(context);
+        // Where wrong ones are refused outright, a page is no refusal.
+        let page = is_page(context) && client.tokens.different() == 0;
         match outcome {
-            Outcome::Success if client.guessed => {
+            Outcome::Success if client.guessed && !page => {
                 client.right = true;
                 client.guessing.add(context, "a token is right".to_owned(), true);
             }
+            Outcome::Success if page => {
+                // Links are opened by what scans mails; what is sent from them is not.
+                if !is_sent(context) {
+                    return;
+                }
+                client.unclear.add(now, token);
+                if client.guessing.count < KEPT_MAX {
+                    client.guessing.add(context, "a page answers a token".to_owned(), false);
+                }
+            }
             Outcome::Success => {
                 client.tokens.forget_all();
+                client.unclear.forget_all();
                 return;
             }
             Outcome::Unknown if !throttled => return,
@@ -214,11 +229,15 @@ impl PasswordResetAbuse {
                 }
             }
         }
-        client.guessed |= client.tokens.different() >= least;
+        // Nobody asked for so many, and none of them led anywhere.
+        let unclear = client.unclear.different();
+        let unasked = client.names.different().saturating_mul(2) < unclear;
+        let drawn = unclear >= least.saturating_mul(2) && unasked;
+        client.guessed |= client.tokens.different() >= least || drawn;
         if !client.guessed {
             return;
         }
-        let tokens = client.tokens.different();
+        let tokens = client.tokens.different().max(unclear);
         let told = Told {
             severity: if client.right { Severity::Critical } else { Severity::Medium },
             outcome: if client.right { Outcome::Success } else { Outcome::Failure },
@@ -310,6 +329,19 @@ impl PasswordResetAbuse {
     }
 }
 
+/// A page under a status of success: it may say that it did not work.
+fn is_page(context: &Context<'_>) -> bool {
+    context.tx.response.as_ref().is_some_and(|response| {
+        response.status < 300
+            && response.content_type.as_deref().is_some_and(|media| media.contains("html"))
+    })
+}
+
+/// The request sends something, rather than opening a link.
+fn is_sent(context: &Context<'_>) -> bool {
+    context.tx.request.as_ref().is_some_and(|request| request.method != "GET")
+}
+
 impl Told<'_> {
     fn push(self, context: &Context<'_>, tale: &mut Tale, findings: &mut Vec<Finding>) {
         if !tale.due(context.at(), self.outcome) {
@@ -332,6 +364,7 @@ impl Client {
             names: Distinct::new(HOUR, EVENTS_MAX),
             usual: Usual::default(),
             tokens: Distinct::new(FAST, EVENTS_MAX),
+            unclear: Distinct::new(FAST, EVENTS_MAX),
             asking: Tale::default(),
             guessing: Tale::default(),
             guessed: false,

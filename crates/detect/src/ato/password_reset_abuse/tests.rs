@@ -1,7 +1,7 @@
 //! New passwords for others, and what looks like it.
 
 use crate::testing::{Answer, App, Town, browser, elsewhere, home, key, name, password};
-use stilt_inventory::test_support::{Tx, post, put};
+use stilt_inventory::test_support::{Tx, get, post, put};
 use stilt_model::{Outcome, Severity};
 
 const RULE: &str = super::SPEC.rule.id;
@@ -109,6 +109,47 @@ fn ones_own_password_old_links_and_a_help_desk_are_silent() {
                 let own = |tx: Tx| tx.from(&home(6)).agent(browser(6));
                 town.at(3300.0 + 20.0 * f64::from(n), own(confirm(55, false)));
                 town.at(3301.0 + 20.0 * f64::from(n), own(ask(6)));
+            }
+        },
+        None,
+    );
+}
+
+/// The form of a link in another language, which answers with a page, or leads on.
+fn form(n: u64, right: bool) -> Tx {
+    let token = &key(n)[..20];
+    let body = format!("jeton={token}&nouveau_mot_de_passe=New-pass-{n}");
+    let tx = post("/reinitialiser").form(&body);
+    if right { tx.location("/connexion") } else { tx.html("<p>Ce lien est invalide.</p>") }
+}
+
+#[test]
+fn tokens_of_a_form_that_answers_with_a_page_are_guessed_whether_or_not_a_right_one_was_seen() {
+    let guesses = |town: &mut Town, tokens: u64| {
+        for n in 0..tokens {
+            town.at(3000.0 + 5.0 * n as f64, thief(form(500 + n, false)));
+        }
+    };
+    let owner = |town: &mut Town| {
+        town.at(2500.0, form(400, true).from(&home(3)).agent(browser(3)));
+    };
+    let told = Some((Severity::Medium, Outcome::Failure));
+    check(|town| guesses(town, 15), told);
+    check(
+        |town| {
+            owner(town);
+            guesses(town, 8);
+        },
+        told,
+    );
+    // A link that has expired, tried again; and links opened by what scans mails.
+    check(
+        |town| {
+            owner(town);
+            guesses(town, 2);
+            for n in 0..40 {
+                let open = get(&format!("/reinitialiser?jeton={}", &key(600 + n)[..20]));
+                town.at(3200.0 + 2.0 * n as f64, thief(open.html("<form method=post>")));
             }
         },
         None,

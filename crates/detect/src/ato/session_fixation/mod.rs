@@ -112,9 +112,11 @@ impl SessionFixation {
                     self.early.remove(&key);
                 }
                 None if self.fixed.get(&key).is_some() => {
+                    let surely = self.doors.door(context).is_some_and(|door| door.refused > 0);
                     if let_through(context.tx, context)
-                        && self.doors.door(context).is_some_and(|door| door.refused > 0)
+                        && (surely || self.doors.answers_as_signed_in(context))
                         && let Some(fixed) = self.fixed.get_mut(&key)
+                        && (surely || fixed.is_planted())
                     {
                         fixed.tell(context, findings);
                     }
@@ -146,12 +148,17 @@ fn early(context: &Context<'_>) -> Box<Early> {
 }
 
 impl Fixed {
+    /// It was another client's before.
+    fn is_planted(&self) -> bool {
+        !self.place.near(&self.early.place) && !self.place.alike(&self.early.place)
+    }
+
     fn tell(&mut self, context: &Context<'_>, findings: &mut Vec<Finding>) {
         if self.told {
             return;
         }
         self.told = true;
-        let planted = !self.place.near(&self.early.place) && !self.place.alike(&self.early.place);
+        let planted = self.is_planted();
         let severity = if planted { Severity::High } else { Severity::Low };
         let mut finding = context.finding(
             SPEC.rule.id,

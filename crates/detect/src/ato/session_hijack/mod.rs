@@ -6,8 +6,12 @@
 //! A place that many tokens are used from is a front end of the application itself.
 //!
 //! Where enrichment tells countries and networks, a token that goes back and forth between two of
-//! both faster than anybody travels is in two hands, whatever the program (`travel.rs`).
+//! both faster than anybody travels is in two hands, whatever the program (`travel.rs`). Behind one
+//! address two programs that take turns tell (`makes.rs`); keys that were there before the capture
+//! are known by their home (`keys.rs`).
 
+mod keys;
+mod makes;
 #[cfg(test)]
 mod tests;
 mod travel;
@@ -21,6 +25,8 @@ use crate::tale::{Tale, counted, lasting};
 use crate::tell::{self, signal};
 use crate::tokens::{Tokens, let_through};
 use core::time::Duration;
+use keys::Keys;
+use makes::Makes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use stilt_inventory::StepKind;
@@ -104,6 +110,12 @@ struct Use {
     kept: Vec<Evidence>,
 }
 
+impl Use {
+    fn taken(&mut self) -> (&mut Vec<Evidence>, u64) {
+        (&mut self.kept, self.requests)
+    }
+}
+
 /// What is done from one place with tokens of others.
 #[derive(Serialize, Deserialize)]
 struct Theft {
@@ -155,6 +167,8 @@ struct SessionHijack {
     all: Keep<u64, BTreeSet<u64>>,
     /// Orders of headers that a make of client is known to send, by how many tokens.
     orders: Keep<u64, Vec<(u64, BTreeSet<u64>)>>,
+    makes: Makes,
+    keys: Keys,
 }
 
 impl SessionHijack {
@@ -167,19 +181,60 @@ impl SessionHijack {
             thefts: Keep::new(THEFTS_MAX),
             all: Keep::new(256),
             orders: Keep::new(4096),
+            makes: Makes::new(limits.tokens_max),
+            keys: Keys::new(limits.tokens_max),
             limits,
         })
     }
 
     fn see(&mut self, context: &Context<'_>, findings: &mut Vec<Finding>) {
         let carried: Vec<u64> = self.tokens.carried(context).map(|(key, _)| key).take(4).collect();
-        if carried.is_empty() || !let_through(context.tx, context) {
+        if !let_through(context.tx, context) {
+            return;
+        }
+        if carried.is_empty() {
+            self.key(context, findings);
             return;
         }
         let place = Place::of(context);
         for token in carried {
             self.used(context, token, place, findings);
+            self.in_turns(context, token, findings);
         }
+    }
+
+    /// A key that nobody was seen to be given is used.
+    fn key(&mut self, context: &Context<'_>, findings: &mut Vec<Finding>) {
+        let Some(stolen) = self.keys.see(context) else { return };
+        let why = format!("its owner goes on, for {} it had no part in", stolen.functions());
+        let user = context.seen.person.as_ref().and_then(|person| person.user.clone());
+        let user = user.unwrap_or_else(|| "an API key".to_owned());
+        let told = Told {
+            service: tell::key(&context.sighting.service, ""),
+            user: Some(&user),
+            why: &why,
+            at: stolen.thief,
+            severity: Severity::High,
+        };
+        let mut kept = stolen.kept;
+        tell(&mut self.thefts, context, (&mut kept, stolen.requests), &told, findings);
+    }
+
+    /// Two programs behind one address use a session in turns.
+    fn in_turns(&mut self, context: &Context<'_>, token: u64, findings: &mut Vec<Finding>) {
+        let service = tell::key(&context.sighting.service, "");
+        let all = self.all.get(&service).map_or(0, |all| all.len() as u64);
+        let Some(mut turns) = self.makes.see(context, token, service, all) else { return };
+        let known = self.tokens.get(token).and_then(|known| known.user.clone());
+        let user = known.or_else(|| name_of(context));
+        let told = Told {
+            service,
+            user: user.as_deref(),
+            why: "in turns with its owner's behind one address",
+            at: turns.thief,
+            severity: Severity::Medium,
+        };
+        tell(&mut self.thefts, context, (&mut turns.kept, turns.requests), &told, findings);
     }
 
     fn used(
@@ -239,7 +294,8 @@ impl SessionHijack {
         let Some(one) = wanderer.uses.get_mut(at) else { return };
         one.requests = one.requests.saturating_add(1);
         one.last = now;
-        let mut theft = Told { service, user: user.as_deref(), why: "", at: place };
+        let severity = Severity::High;
+        let mut theft = Told { service, user: user.as_deref(), why: "", at: place, severity };
         if !one.foreign {
             wanderer.own = Some(now);
             if shared {
@@ -251,7 +307,7 @@ impl SessionHijack {
                 let tokens = front.map_or(0, |front| front.tokens.len() as u64);
                 if now.since(thief.last) <= window && !self.limits.is_front(tokens, all) {
                     (theft.why, theft.at) = ("its owner goes on", thief.place);
-                    tell(&mut self.thefts, context, thief, &theft, findings);
+                    tell(&mut self.thefts, context, thief.taken(), &theft, findings);
                 }
             }
             return;
@@ -271,7 +327,7 @@ impl SessionHijack {
         } else {
             return;
         };
-        tell(&mut self.thefts, context, one, &theft, findings);
+        tell(&mut self.thefts, context, one.taken(), &theft, findings);
     }
 
     /// That order of headers is one that this make of client sends with other tokens as well.
@@ -311,12 +367,13 @@ struct Told<'a> {
     user: Option<&'a str>,
     why: &'a str,
     at: Place,
+    severity: Severity,
 }
 
 fn tell(
     thefts: &mut Keep<(u64, u64), Theft>,
     context: &Context<'_>,
-    thief: &mut Use,
+    (kept, requests): (&mut Vec<Evidence>, u64),
     told: &Told<'_>,
     findings: &mut Vec<Finding>,
 ) {
@@ -326,8 +383,8 @@ fn tell(
         actor: told.at.client(),
     });
     let theirs = Place::of(context) == told.at;
-    let last = thief.kept.last().cloned();
-    for seen in thief.kept.drain(..) {
+    let last = kept.last().cloned();
+    for seen in kept.drain(..) {
         let (at, ip) = (seen.time, told.at.ip);
         theft.tale.add_evidence(seen, ip, context.observed(), at, false);
     }
@@ -340,7 +397,7 @@ fn tell(
     if !theft.tale.due(context.at(), Outcome::Success) {
         return;
     }
-    let mut finding = context.finding(SPEC.rule.id, Severity::High, theft.actor.clone());
+    let mut finding = context.finding(SPEC.rule.id, told.severity, theft.actor.clone());
     theft.tale.fill(&mut finding);
     finding.session = None;
     if let Some(seen) = last.filter(|_| !theirs) {
@@ -354,7 +411,7 @@ fn tell(
         "the session of {whose} is used from {} by another program, {}: {} in {}",
         told.at.ip,
         told.why,
-        counted(thief.requests, "request"),
+        counted(requests, "request"),
         lasting(finding.end.since(finding.start)),
     );
     finding.why = vec![
@@ -376,6 +433,8 @@ impl Detector for SessionHijack {
         self.tokens.resize(self.limits.tokens_max);
         self.wanderers.resize(self.limits.tokens_max);
         self.fronts.resize(self.limits.tokens_max);
+        self.makes.resize(self.limits.tokens_max);
+        self.keys.resize(self.limits.tokens_max);
         Ok(true)
     }
 

@@ -174,3 +174,93 @@ fn a_session_that_is_back_and_forth_between_countries_is_told_where_they_are_kno
     assert_eq!(jumps(1, true), 0, "a VPN that is turned on and off");
     assert_eq!(jumps(4, false), 0, "nothing is known of countries");
 }
+
+/// Another program behind the owner's address, with headers of its own.
+fn beside(tx: Tx) -> Tx {
+    tx.from(&home(5)).agent("curl/8").header("Accept-Encoding", "identity").header("X-Odd", "1")
+}
+
+/// The owner's session at two functions, one after the other.
+fn both(town: &mut Town, app: App, user: u64, at: f64, place: impl Fn(Tx) -> Tx) {
+    let list = get("/account/list").answer(r#"{"items":[]}"#);
+    town.at(at, app.bearing(user, place(list)));
+    town.at(at + 5.0, app.bearing(user, place(app.open(100 * user + 3, user, Answer::Yes))));
+}
+
+/// Sessions of so many users are used by their own program and by another one in turns.
+fn in_turns(users: u64, place: fn(u64, Tx) -> Tx) -> Vec<usize> {
+    let count = |app| {
+        let mut town = Town::new(RULE);
+        usual(&mut town, app);
+        for user in 0..24 {
+            let own = |tx: Tx| tx.from(&home(user)).agent(browser(user));
+            both(&mut town, app, user, 800.0 + user as f64, own);
+        }
+        for user in 5..5 + users {
+            for n in 0..4 {
+                let own = |tx: Tx| tx.from(&home(user)).agent(browser(user));
+                let at = LATER + 500.0 * (user - 5) as f64 + 40.0 * n as f64;
+                both(&mut town, app, user, at, own);
+                both(&mut town, app, user, at + 20.0, |tx| place(user, tx));
+            }
+        }
+        town.run();
+        assert!(town.stories().iter().all(|story| story.severity == Severity::Medium));
+        town.stories().len()
+    };
+    APPS.map(count).to_vec()
+}
+
+#[test]
+fn two_programs_in_turns_behind_one_address_are_told_where_nobody_else_has_two() {
+    assert!(in_turns(1, |_, tx| beside(tx)).iter().all(|told| *told == 1));
+    // An application that opens pages in a window of its own.
+    let window = |user: u64, tx: Tx| {
+        tx.from(&home(user)).agent("WebView").header("Accept-Encoding", "br").header("X-Odd", "1")
+    };
+    let many = in_turns(8, window);
+    assert!(many.iter().all(|told| *told <= 1), "{many:?}");
+    // The same headers: another version, or a tool built on the same library.
+    let alike = |user: u64, tx: Tx| tx.from(&home(user)).agent("curl/8");
+    assert!(in_turns(1, alike).iter().all(|told| *told == 0));
+}
+
+/// Jobs with keys of their own, one of which is used elsewhere.
+fn jobs(hours: u64, elsewhere: impl Fn(&mut Town, &str)) -> usize {
+    let mut town = Town::new(RULE);
+    let own = |job: u64| format!("key-{}", &key(job)[..24]);
+    for job in 0..5_u64 {
+        for n in 0..12 * hours {
+            let at = 10.0 * job as f64 + 300.0 * n as f64;
+            let at_home = |tx: Tx| {
+                let tx = tx.from(&format!("10.9.{job}.7")).agent("Go-http-client/1.1");
+                tx.header("X-Api-Key", &own(job))
+            };
+            town.at(at, at_home(get("/v1/builds").answer(r#"{"builds":[]}"#)));
+            town.at(at + 2.0, at_home(post("/v1/builds").json("{}").answer(r#"{"id":1}"#)));
+        }
+    }
+    elsewhere(&mut town, &own(2));
+    town.run();
+    town.stories().len()
+}
+
+#[test]
+fn a_key_from_before_the_capture_that_is_used_elsewhere_for_other_things_is_told() {
+    let at = LATER + 1800.0;
+    let uses = |town: &mut Town, key: &str, agent: &str, paths: [&str; 4], at: f64| {
+        for (n, path) in paths.into_iter().enumerate() {
+            let tx = get(path).answer(r#"{"items":[]}"#).header("X-Api-Key", key);
+            town.at(at + 20.0 * n as f64, tx.from(&elsewhere(1)).agent(agent));
+        }
+    };
+    let other = ["/v1/builds", "/v1/contacts", "/v1/members", "/v1/export"];
+    assert_eq!(jobs(2, |town, key| uses(town, key, THIEF, other, at)), 1);
+    // The job has moved, or does what it always did; the same program travels; nothing is known
+    // of it yet; a key that is carried beside a user's own.
+    assert_eq!(jobs(2, |town, key| uses(town, key, THIEF, other, 4.0 * HOUR)), 0);
+    let same = ["/v1/builds", "/v1/builds", "/v1/builds", "/v1/builds"];
+    assert_eq!(jobs(2, |town, key| uses(town, key, THIEF, same, at)), 0);
+    assert_eq!(jobs(2, |town, key| uses(town, key, "Go-http-client/2.0", other, at)), 0);
+    assert_eq!(jobs(2, |town, key| uses(town, key, THIEF, other, 900.0)), 0);
+}

@@ -18,7 +18,7 @@ use crate::tell::{self, signal};
 use crate::tokens::{Tokens, let_through};
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
-use stilt_inventory::EndpointKind;
+use stilt_inventory::{EndpointKind, StepKind};
 use stilt_model::{
     Actor, CredentialKind, Finding, Outcome, Request, Rule, SecretKind, Severity, Timestamp, Value,
 };
@@ -98,7 +98,7 @@ impl TokenReplay {
             EndpointKind::Refresh => self.refresh(context, request, findings),
             EndpointKind::Logout if success => self.sign_out(context, request),
             EndpointKind::Logout => {}
-            _ if context.sighting.login.is_some() => {
+            _ if context.sighting.login.is_some() || is_second_step(context) => {
                 if success {
                     // A session may go on under its old name after a new sign-in.
                     for own in &request.credentials {
@@ -142,8 +142,9 @@ impl TokenReplay {
 
     /// A request that opens something.
     fn used(&mut self, context: &Context<'_>, findings: &mut Vec<Finding>) {
+        let surely = self.doors.door(context).is_some_and(crate::guarded::Door::is_guarded);
         if !let_through(context.tx, context)
-            || !self.doors.door(context).is_some_and(crate::guarded::Door::is_guarded)
+            || !(surely || self.doors.answers_as_signed_in(context))
         {
             return;
         }
@@ -153,6 +154,11 @@ impl TokenReplay {
         let grace = Duration::from_secs(self.limits.grace_secs);
         let Some(ended) = self.ended.get_mut(key) else { return };
         if ended.exchanged || context.at().since(ended.at) <= grace {
+            return;
+        }
+        // Where nobody was ever turned away, only somebody else tells that it is no open page.
+        let place = Place::of(context);
+        if !surely && (place.near(&ended.place) || place.alike(&ended.place)) {
             return;
         }
         ended.replayed(context, Outcome::Success, findings);
@@ -201,6 +207,11 @@ impl TokenReplay {
             }
         }
     }
+}
+
+/// A code is given, after the password.
+fn is_second_step(context: &Context<'_>) -> bool {
+    context.sighting.step.as_ref().is_some_and(|step| step.kind == StepKind::CodeGiven)
 }
 
 /// Tokens in the body of a request.

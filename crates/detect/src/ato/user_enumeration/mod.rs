@@ -5,6 +5,7 @@
 //! user differs from that to a wrong password. Counted are names that nobody has signed in with;
 //! one who types a name letter by letter asks for one name.
 
+mod behaviour;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ use crate::spec::{Detector, Spec, Tuning};
 use crate::tale::{Tale, counted, lasting};
 use crate::tell::{self, signal};
 use crate::usual::Usual;
+use behaviour::Lookups;
 use core::time::Duration;
 use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
@@ -107,6 +109,7 @@ struct UserEnumeration {
     /// The client that last asked for a name nobody had signed in with.
     asked: Keep<u64, u64>,
     refusals: Keep<EndpointId, BTreeMap<u64, Refusal>>,
+    lookups: Lookups,
 }
 
 /// How a name was asked for.
@@ -125,6 +128,7 @@ impl UserEnumeration {
             known: Keep::new(limits.names_max),
             asked: Keep::new(limits.clients_max.saturating_mul(4)),
             refusals: Keep::new(4096),
+            lookups: Lookups::new(limits.clients_max),
             limits,
         })
     }
@@ -145,7 +149,12 @@ impl UserEnumeration {
             self.exists(context.at(), tell::key(service, user));
             return;
         }
-        let Some(asked) = asked(context) else { return };
+        let Some(asked) = asked(context) else {
+            if sighting.login.is_none() && sighting.step.is_none() {
+                self.lookups.see(context, &self.limits, &self.known, findings);
+            }
+            return;
+        };
         let name = match &asked {
             Asked::Openly(name) => name,
             Asked::SigningIn(name) => name,
@@ -196,34 +205,8 @@ impl UserEnumeration {
         let client = tell::key(&context.sighting.service, &place.ip.to_string()) ^ place.make;
         self.asked.touch(now, key, || client);
         let asker = self.askers.touch(now, client, Asker::new);
-        if let Some(principal) = context.seen.principal
-            && asker.callers.len() < CALLERS
-        {
-            asker.callers.insert(principal);
-        }
-        // Typed letter by letter.
-        let grows = name.starts_with(&asker.last) || asker.last.starts_with(name);
-        let before = core::mem::replace(&mut asker.last, name.to_owned());
-        if grows && !before.is_empty() {
-            let before = tell::key(&context.sighting.service, &before);
-            asker.fast.forget(before);
-            asker.day.forget(before);
-        }
-        if !asker.day.holds(key) {
-            asker.usual.add(now, HOUR);
-        }
-        let (fast, day) = (asker.fast.add(now, key), asker.day.add(now, key));
-        if asker.tale.count < KEPT_MAX || asker.story.is_some() {
-            asker.tale.add(context, format!("asks for {name}"), false);
-            asker.tale.user(name);
-        }
-        let many = fast >= self.limits.names_min || day >= self.limits.names_day_min;
-        let back_end = asker.callers.len() >= CALLERS;
-        let usual = asker.usual.most().saturating_mul(3);
-        if asker.story.is_none() && many && !back_end && day >= usual {
-            asker.story = Some(tell::client(context));
-        }
-        asker.tell(context, day, findings);
+        asker.hear(context, name, key);
+        asker.judge(context, &self.limits, findings);
     }
 }
 
@@ -321,6 +304,47 @@ impl Asker {
         }
     }
 
+    /// Takes in one more name; gives the one before, where it was only typed further.
+    fn hear(&mut self, context: &Context<'_>, name: &str, key: u64) -> Option<u64> {
+        let now = context.at();
+        if let Some(principal) = context.seen.principal
+            && self.callers.len() < CALLERS
+        {
+            self.callers.insert(principal);
+        }
+        // Typed letter by letter.
+        let grows = name.starts_with(&self.last) || self.last.starts_with(name);
+        let before = core::mem::replace(&mut self.last, name.to_owned());
+        let before =
+            (grows && !before.is_empty()).then(|| tell::key(&context.sighting.service, &before));
+        if let Some(before) = before {
+            self.fast.forget(before);
+            self.day.forget(before);
+        }
+        if !self.day.holds(key) {
+            self.usual.add(now, HOUR);
+        }
+        self.fast.add(now, key);
+        self.day.add(now, key);
+        if self.tale.count < KEPT_MAX || self.story.is_some() {
+            self.tale.add(context, format!("asks for {name}"), false);
+            self.tale.user(name);
+        }
+        before
+    }
+
+    /// Tells of a client that has asked for too many.
+    fn judge(&mut self, context: &Context<'_>, limits: &Limits, findings: &mut Vec<Finding>) {
+        let (fast, day) = (self.fast.different(), self.day.different());
+        let many = fast >= limits.names_min || day >= limits.names_day_min;
+        let back_end = self.callers.len() >= CALLERS;
+        let usual = self.usual.most().saturating_mul(3);
+        if self.story.is_none() && many && !back_end && day >= usual {
+            self.story = Some(tell::client(context));
+        }
+        self.tell(context, day, findings);
+    }
+
     fn tell(&mut self, context: &Context<'_>, names: u64, findings: &mut Vec<Finding>) {
         let Some(actor) = self.story.clone() else { return };
         if !self.tale.due(context.at(), Outcome::Success) {
@@ -354,6 +378,7 @@ impl Detector for UserEnumeration {
     fn configure(&mut self, settings: &Settings) -> Result<bool, SettingsError> {
         self.limits = settings.own()?;
         self.askers.resize(self.limits.clients_max);
+        self.lookups.resize(self.limits.clients_max);
         self.known.resize(self.limits.names_max);
         self.asked.resize(self.limits.clients_max.saturating_mul(4));
         Ok(true)

@@ -134,3 +134,49 @@ fn names_that_a_sign_up_says_are_taken_are_told_though_they_are_known() {
     check(36, 1);
     check(6, 0);
 }
+
+/// One client gives so many values to an endpoint that no word tells apart.
+fn asks(names: u64, answer: fn(u64, bool) -> Tx) -> usize {
+    let mut town = Town::new(RULE);
+    for user in 0..20_u64 {
+        let own = |tx: Tx| tx.from(&home(user)).agent(browser(user));
+        town.at(60.0 * user as f64, own(sign_in(&name(user), true, true, true)));
+    }
+    for n in 0..names {
+        let exists = n % 3 == 0 && n < 60;
+        let which = if exists { n / 3 } else { 1000 + n };
+        town.at(3000.0 + 3.0 * n as f64, thief(answer(which, exists)));
+    }
+    town.run();
+    town.stories().len()
+}
+
+#[test]
+fn a_look_up_in_any_language_is_told_by_what_it_takes_and_answers() {
+    fn asked(value: &str) -> Tx {
+        get(&format!("/inscription/verifier?identifiant={value}"))
+    }
+    let free = |n: u64, exists: bool| {
+        let value = if exists { name(n) } else { guess(n) };
+        asked(&value).answer(&format!(r#"{{"disponible":{}}}"#, !exists))
+    };
+    assert_eq!(asks(60, free), 1);
+    assert_eq!(asks(20, free), 0, "few");
+    // Whether somebody is there just now.
+    let online = |n: u64, exists: bool| {
+        let value = if exists { name(n) } else { guess(n) };
+        asked(&value).answer(&format!(r#"{{"enligne":{}}}"#, n % 2 == 0))
+    };
+    assert_eq!(asks(60, online), 0);
+    // A search, and a coupon.
+    let found = |n: u64, exists: bool| {
+        let value = if exists { name(n) } else { guess(n) };
+        let list = if exists { r#"{"trouve":[{"nom":"a"},{"nom":"b"}]}"# } else { r#"{"n":0}"# };
+        asked(&value).answer(list)
+    };
+    assert_eq!(asks(60, found), 0);
+    let coupon = |n: u64, exists: bool| {
+        asked(&format!("promo{n}")).answer(&format!(r#"{{"valable":{exists}}}"#))
+    };
+    assert_eq!(asks(60, coupon), 0);
+}

@@ -2,8 +2,10 @@
 //!
 //! New payees and large sums are everyday; so are new telephones and changed passwords. An account
 //! that was taken over shows them together within a day: who enters it changed, and it sends, to
-//! somebody it never paid, more than it ever did.
+//! somebody it never paid, more than it ever did. Several payees that are made and paid so within
+//! an hour tell by themselves (`made.rs`).
 
+mod made;
 #[cfg(test)]
 mod tests;
 mod transfer;
@@ -16,6 +18,7 @@ use crate::spec::{Detector, Spec, Tuning};
 use crate::tale::{Tale, counted, lasting};
 use crate::tell::signal;
 use core::time::Duration;
+use made::Made;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use stilt_model::{ActorId, Evidence, Finding, Outcome, Rule, Severity, Timestamp};
@@ -33,7 +36,8 @@ pub(crate) const SPEC: Spec = Spec {
     looks_for: "Within a day of a new password, a new address of the owner or a first use from \
                 another network and program, an account sends somebody whom it never paid more \
                 than it ever sent (or, where it has no past, more than anybody did), or pays three \
-                such within an hour.",
+                such within an hour; or it makes three payees and pays each within an hour more \
+                than it ever sent.",
     needs: "Transfers with an amount and a payee in their requests, with their answers, and a \
             user known by name or session; past transfers of the account, or fifty of ten others.",
     look_alikes: "A large sum to a new payee, or a new telephone, alone; the runs of those who \
@@ -100,6 +104,7 @@ struct Account {
     /// Most first payments that an hour ever had before this one.
     fresh_most: usize,
     changed: Option<Change>,
+    made: Made,
     homes: Vec<Home>,
     tale: Tale,
 }
@@ -140,7 +145,10 @@ impl MoneyMovement {
             let evidence = context.evidence(what);
             account.changed = Some(Change { at: now, what: what.to_owned(), evidence });
         }
-        let Some(transfer) = transfer else { return };
+        let Some(transfer) = transfer else {
+            account.made.learn(context);
+            return;
+        };
         let service = context.sighting.service.to_string();
         if self.everybody.len() >= SERVICES_MAX && !self.everybody.contains_key(&service) {
             return;
@@ -151,7 +159,7 @@ impl MoneyMovement {
             account.pays_somebody_new(now);
         }
         if !first || !account.judge(&self.limits, everybody, transfer, context, out) {
-            account.learn(transfer);
+            account.learn(transfer, now);
             everybody.learn(transfer, principal);
         }
     }
@@ -235,10 +243,14 @@ impl Account {
     ) -> bool {
         let now = context.at();
         let signs = self.signs(context);
-        if signs.is_empty() {
+        let excess = self.excess(limits, everybody, transfer.amount);
+        if excess.is_some() {
+            self.made.paid(context, transfer);
+        }
+        let run = signs.is_empty() && self.made.payees(now) >= limits.payees_min;
+        if signs.is_empty() && !run {
             return false;
         }
-        let excess = self.excess(limits, everybody, transfer.amount);
         let fresh = self.fresh.len();
         let many = self.transfers >= limits.own_min
             && fresh >= limits.payees_min
@@ -247,19 +259,25 @@ impl Account {
             return false;
         }
         if !self.tale.was_told() {
-            for (what, evidence) in &signs {
+            for (what, evidence) in self.made.evidence(run).chain(&signs) {
                 let (ip, at) = (evidence.client.unwrap_or(evidence.source.ip()), evidence.time);
                 let evidence = Evidence { note: what.clone(), ..evidence.clone() };
                 self.tale.add_evidence(evidence, ip, context.observed(), at, true);
             }
         }
         let amount = transfer.amount;
-        self.tale.add(context, format!("{amount} to a payee never paid before"), true);
+        if !run || self.tale.was_told() {
+            self.tale.add(context, format!("{amount} to a payee never paid before"), true);
+        }
         if !self.tale.due(now, Outcome::Success) {
             return true;
         }
         let grave = signs.len() > 1;
-        let severity = if grave { Severity::Critical } else { SPEC.severity };
+        let severity = match (grave, run) {
+            (true, _) => Severity::Critical,
+            (false, false) => SPEC.severity,
+            (false, true) => Severity::Medium,
+        };
         let mut finding = context.finding(SPEC.rule.id, severity, (*context.seen.actor).clone());
         self.tale.fill(&mut finding);
         finding.outcome = Outcome::Success;
@@ -270,7 +288,12 @@ impl Account {
             format!("{amount} to a payee never paid before")
         };
         let signs: Vec<String> = signs.into_iter().map(|(what, _)| what).collect();
-        finding.message = format!("{what}, and {}", signs.join("; "));
+        finding.message = if run {
+            let payees = counted(self.made.payees(now) as u64, "payee");
+            format!("{payees} made and paid within an hour, each more than was ever paid")
+        } else {
+            format!("{what}, and {}", signs.join("; "))
+        };
         finding.why = signs
             .iter()
             .map(|sign| signal("account_changed", sign.clone(), "no change within a day"))
@@ -299,9 +322,11 @@ impl Account {
         }
     }
 
-    fn learn(&mut self, transfer: Transfer) {
+    fn learn(&mut self, transfer: Transfer, now: Timestamp) {
         self.transfers = self.transfers.saturating_add(1);
-        self.most = self.most.max(transfer.amount);
+        // What goes to payees just made counts as usual when an hour has gone by.
+        let own = if self.made.holds(transfer.payee) { 0.0 } else { transfer.amount };
+        self.most = self.most.max(own).max(self.made.settle(now));
         if self.payees.len() < PAYEES_MAX {
             self.payees.insert(transfer.payee);
         }

@@ -206,3 +206,26 @@ fn buying_is_no_transfer() {
         None,
     );
 }
+
+/// Makes a payee, whose number the answer tells, and pays it.
+fn makes_and_pays(town: &mut Town, user: u64, at: f64, number: u64, amount: u64) {
+    let iban = format!(r#"{{"name":"max","iban":"LT{}"}}"#, 10_000_000_000_000_000 + number);
+    let made = format!(r#"{{"ok":true,"pid":"{}"}}"#, payee(number));
+    town.at(at, by(user, post("/v1/payees").json(&iban).answer(&made)));
+    town.at(at + MINUTE, by(user, send(0, amount, &payee(number))));
+}
+
+#[test]
+fn payees_that_are_made_and_paid_one_after_the_other_are_told() {
+    let run = |payees: u64, amount: u64, every: f64| {
+        move |town: &mut Town| {
+            for n in 0..payees {
+                makes_and_pays(town, 3, 8.0 * DAY + every * n as f64, 900 + n, amount);
+            }
+        }
+    };
+    check(0, run(5, 800, 2.0 * MINUTE), Some(Severity::Medium));
+    check(0, run(2, 800, 2.0 * MINUTE), None);
+    check(0, run(5, 40, 2.0 * MINUTE), None);
+    check(0, run(5, 800, 5.0 * HOUR), None);
+}

@@ -6,7 +6,7 @@ use stilt_inventory::has_word;
 use stilt_model::{Leaf, Outcome, Sensitive, Value};
 
 const AMOUNT: &[&str] = &[
-    "amount", "sum", "value", "quantity", "betrag", "summe", "montant", "importe", "monto",
+    "amount", "amt", "sum", "value", "quantity", "betrag", "summe", "montant", "importe", "monto",
     "valor", "importo", "cents", "金额",
 ];
 const TO: &[&str] = &[
