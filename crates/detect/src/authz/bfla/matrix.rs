@@ -1,6 +1,5 @@
 //! Which roles use, and are refused, which functions: learned per service.
 
-use core::net::IpAddr;
 use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -46,16 +45,16 @@ impl Cell {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Function {
     pub(super) cells: BTreeMap<RoleKey, Cell>,
-    /// Callers that were told of, and where each came from, by role.
-    breaches: BTreeMap<(RoleKey, ActorId), IpAddr>,
+    /// Callers that were told of, by role.
+    breaches: BTreeSet<(RoleKey, ActorId)>,
 }
 
 impl Function {
-    /// Others of the caller's role that were told of, those at one address taken as one.
+    /// Others of the caller's role that were told of.
     pub(super) fn breaches_but(&self, call: &Call) -> u64 {
-        let of_role = self.breaches.iter().filter(|((role, _), _)| *role == call.role);
-        let others = of_role.filter(|((_, actor), _)| *actor != call.actor);
-        others.map(|(_, from)| from).collect::<BTreeSet<_>>().len() as u64
+        let others =
+            |(role, actor): &&(RoleKey, ActorId)| *role == call.role && *actor != call.actor;
+        self.breaches.iter().filter(others).count() as u64
     }
 }
 
@@ -122,10 +121,10 @@ impl Matrix {
     }
 
     /// Notes who was told of for a use.
-    pub(super) fn breached(&mut self, call: &Call, from: IpAddr) {
+    pub(super) fn breached(&mut self, call: &Call) {
         let Some(function) = self.functions.get_mut(&call.endpoint) else { return };
         if function.breaches.len() < BREACHES_MAX {
-            function.breaches.insert((call.role, call.actor), from);
+            function.breaches.insert((call.role, call.actor));
         }
     }
 

@@ -70,8 +70,7 @@ const MANY: usize = 20;
 const MANY_CALLS: u64 = 200;
 /// By its bound, a function is so many times rarer among peers than in a role above them.
 const RARER: f64 = 4.0;
-/// So many others of the role that were let use a function, from addresses of their own, and it is
-/// open to the role.
+/// So many others of the role that were let use a function, and it is open to the role.
 const OPEN_TO: u64 = 3;
 /// Objects of one request that are looked at.
 const OBJECTS_MAX: usize = 8;
@@ -157,8 +156,9 @@ impl Bfla {
             self.note_promotion(context);
             self.note_selfmade(context);
         }
-        // Everybody signs in, goes on and signs out, each in its time.
+        // Everybody signs in, goes on and signs out, each in its time, and sees the first page.
         let used = sighting.login.is_none()
+            && !sighting.name.ends_with(" /")
             && sighting.step.is_none()
             && sighting.kind == EndpointKind::Other;
         let Some(actor) = context.seen.principal.filter(|_| used) else { return };
@@ -182,7 +182,7 @@ impl Bfla {
         };
         if allowed {
             if let Some(breach) = self.judge(context, &call) {
-                self.matrix.breached(&call, context.seen.client_ip);
+                self.matrix.breached(&call);
                 return self.tell(context, &breach, out);
             }
             self.caller(actor).good = Some(context.at());
@@ -262,6 +262,10 @@ impl Bfla {
         if users.is_empty() && self.is_running(context, function, role, peers) {
             users.push("those who run the application, as its name says".to_owned());
         }
+        // With rights of its own making it is the first to change what others only read.
+        if users.is_empty() && selfmade && self.only_read(&sighting.service, call) {
+            users.push("nobody: others only read there".to_owned());
+        }
         let others_thing = sighting.objects.iter().filter(|object| object.in_path).any(|object| {
             let verdict = context.objects.judge(context.tx, sighting, context.seen, object);
             let others = verdict.owner == Ownership::Other || verdict.person.is_some();
@@ -313,6 +317,17 @@ impl Bfla {
             return None;
         }
         Some(Breach { peers, bound, users, refused, escalated, selfmade })
+    }
+
+    /// Callers of whatever role read at the path of a change, and nobody else was let change it.
+    fn only_read(&self, service: &str, call: &Call) -> bool {
+        let of_service = self.matrix.roles.iter().filter(|((of, _), _)| &**of == service);
+        let (mut reads, mut changes) = (0_u64, 0_u64);
+        for (_, role) in of_service {
+            reads = reads.saturating_add(role.at_path(call.path, false, call.actor));
+            changes = changes.saturating_add(role.at_path(call.path, true, call.actor));
+        }
+        call.changes && changes == 0 && reads >= self.limits.peers_min
     }
 
     /// Somebody whose role does not stand above users was let use it, the caller aside.

@@ -290,3 +290,37 @@ fn rights_that_one_writes_to_itself_and_is_told_of_at_once_are_none() {
         assert_eq!((stories.len(), of_search), (usize::from(steals), usize::from(steals)));
     }
 }
+
+#[test]
+fn who_registered_as_an_administrator_and_changes_what_others_only_read_is_told() {
+    let joins = |user: u64, more: &str| {
+        let body = format!(r#"{{"username":"{}","password":"pw-{user}"{more}}}"#, name(user));
+        post("/register").json(&body).answer(r#"{"status":"created"}"#).from(&home(user))
+    };
+    let plan = |town: &mut Town, more: &str| {
+        for user in 20..40 {
+            town.at(20.0 * user as f64, joins(user, ""));
+        }
+        town.at(LATER - 600.0, joins(77, more));
+        let me = format!(r#"{{"username":"{}","is_admin":{}}}"#, name(77), !more.is_empty());
+        town.at(LATER - 60.0, told(77, get("/me").answer(&me)));
+        town.at(LATER - 50.0, told(77, person(77)));
+        let gone = delete(&format!("/people/{}", name(30))).answer(r#"{"removed":true}"#);
+        town.at(LATER, told(77, gone));
+    };
+    let usual_but_removals = |town: &mut Town| {
+        for hour in 0..2 {
+            for user in 0..USERS {
+                let at = (hour as f64 + 0.9 * chance(&[hour, user])) * HOUR;
+                town.at(at, by(user, "customer", person(user)));
+            }
+        }
+    };
+    for (more, stories) in [(r#","is_admin":true"#, 1), ("", 0)] {
+        let mut town = Town::new(RULE);
+        usual_but_removals(&mut town);
+        plan(&mut town, more);
+        town.run();
+        assert_eq!(town.stories().len(), stories, "{more} {:#?}", town.stories());
+    }
+}

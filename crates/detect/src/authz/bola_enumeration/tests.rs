@@ -501,70 +501,9 @@ fn the_finding_names_who_and_whose() {
     assert!(notes.iter().any(|note| note.contains("names another owner")), "{notes:?}");
 }
 
-/// A clinic: patients are shown the files that are theirs, four who work there look at all.
-fn clinic(town: &mut Town) {
-    for hour in 0..4 {
-        for worker in 0..4 {
-            let at = hour as f64 * HOUR + 100.0 * worker as f64;
-            let all: Vec<u64> = (0..FILES).collect();
-            town.at(at, of(900 + worker, files(&all)));
-            for n in 0..12 {
-                let file = dice(&[worker, n, hour]) % FILES;
-                town.at(at + 5.0 + 3.0 * n as f64, of(900 + worker, file_of(file)));
-            }
-        }
-        for patient in 0..FILES / 2 {
-            let at = (hour as f64 + 0.2 + 0.7 * chance(&[hour, patient])) * HOUR;
-            let own = [patient, patient + FILES / 2];
-            town.at(at, of(patient, files(&own)));
-            for (n, file) in own.iter().enumerate() {
-                town.at(at + 5.0 + 9.0 * n as f64, of(patient, file_of(*file)));
-            }
-        }
-    }
-}
-
-const FILES: u64 = 80;
-
 fn of(user: u64, tx: Tx) -> Tx {
     let tx = tx.from(&crate::testing::home(user)).agent(browser(user));
     tx.cookie("sid", &crate::testing::key(user))
-}
-
-fn number(file: u64) -> String {
-    format!("DOS-2024-{:05}", 100 + file)
-}
-
-fn files(some: &[u64]) -> Tx {
-    let rows: Vec<String> =
-        some.iter().map(|file| format!(r#"{{"number":"{}"}}"#, number(*file))).collect();
-    get("/files").answer(&format!(r#"{{"files":[{}]}}"#, rows.join(",")))
-}
-
-fn file_of(file: u64) -> Tx {
-    let body = format!(r#"{{"number":"{}","finding":"none"}}"#, number(file));
-    get(&format!("/files/{}", number(file))).answer(&body)
-}
-
-#[test]
-fn a_patient_who_walks_through_files_that_staff_are_shown_too_is_told_and_staff_are_not() {
-    let check = |plan: &dyn Fn(&mut Town), told: usize| {
-        let mut town = Town::new(RULE);
-        clinic(&mut town);
-        plan(&mut town);
-        town.run();
-        assert_eq!(town.stories().len(), told, "{:#?} {:?}", town.stories(), town.not_evaluated());
-    };
-    check(&|_| {}, 0);
-    let walks = |town: &mut Town, who: u64, every: f64| {
-        for n in 0..30 {
-            town.at(4.2 * HOUR + every * n as f64, of(who, file_of(n + 20)));
-        }
-    };
-    check(&|town| walks(town, 3, 4.0), 1);
-    check(&|town| walks(town, 3, 400.0), 1);
-    // One who works there, and was shown them all.
-    check(&|town| walks(town, 901, 4.0), 0);
 }
 
 #[test]
