@@ -1,5 +1,6 @@
 //! How many different things there were: exactly while they are few, and to about 3 % beyond, in a
-//! kilobyte (HyperLogLog: Flajolet, Fusy, Gandouet, Meunier, 2007; small counts by linear counting).
+//! kilobyte (HyperLogLog: Flajolet, Fusy, Gandouet, Meunier, 2007; small counts by linear
+//! counting).
 
 use serde::{Deserialize, Serialize};
 

@@ -20,7 +20,7 @@ pub(crate) const SPEC: Spec = Spec {
         title: "A user talks the model out of its limits",
         owasp: &["LLM01:2025", "ASI01:2026"],
         attack: &["AML.T0054"],
-        references: &[],
+        references: &["CWE-1427"],
     },
     severity: Severity::Medium,
     looks_for: "New texts of users that give the model a part, a mode or a game without limits and \

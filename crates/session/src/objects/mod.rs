@@ -360,21 +360,7 @@ impl Objects {
         let things = sighting.objects.iter().any(|object| object.in_path);
         let place = (sighting.endpoint, resource, things);
         let records = self.owners.read(&self.keys, tx, place, seen);
-        let under_other = sighting.objects.iter().filter(|object| object.in_path).any(|object| {
-            let verdict = self.judge(tx, sighting, seen, object);
-            verdict.owner == Ownership::Other
-                || (!verdict.shown && verdict.owner != Ownership::Shared)
-        });
-        // What is somebody else's stays so, though it was asked for by query or body. Other objects
-        // of such a request may be references of something new.
-        let others: Vec<u64> = sighting
-            .objects
-            .iter()
-            .filter(|object| {
-                !object.in_path && self.judge(tx, sighting, seen, object).owner == Ownership::Other
-            })
-            .map(|object| self.keys.object(service, object))
-            .collect();
+        let (under_other, others) = self.of_others(tx, sighting, seen);
         let mut shows = Vec::with_capacity(response.leaves.len());
         let about = About { service, resource, keys: &sighting.keys };
         self.shows.in_response(&self.keys, response, about, &mut shows);
@@ -449,6 +435,24 @@ impl Objects {
         if unread && let Some(memory) = self.memories.get_mut(&actor) {
             memory.uncertain = true;
         }
+    }
+
+    /// Whether what the path asks for is somebody else's, and which objects asked for otherwise
+    /// are: what is somebody else's stays so, though it was asked for by query or body. Other
+    /// objects of such a request may be references of something new.
+    fn of_others(&self, tx: &Transaction, sighting: &Sighting, seen: &Seen) -> (bool, Vec<u64>) {
+        let service = self.keys.service(&sighting.service);
+        let (mut under_other, mut others) = (false, Vec::new());
+        for object in &sighting.objects {
+            let verdict = self.judge(tx, sighting, seen, object);
+            let other = verdict.owner == Ownership::Other;
+            if object.in_path {
+                under_other |= other || (!verdict.shown && verdict.owner != Ownership::Shared);
+            } else if other {
+                others.push(self.keys.object(service, object));
+            }
+        }
+        (under_other, others)
     }
 
     /// Notes the tenant that a path may name; gives the one of the asker below which it stands.
