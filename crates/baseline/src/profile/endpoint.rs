@@ -36,6 +36,8 @@ pub(crate) enum What {
     Size,
     /// A far later answer.
     Latency,
+    /// An answer about something else than was asked for.
+    Foreign,
 }
 
 /// One unusual thing, with its score in nats and the parameter it is about.
@@ -69,6 +71,9 @@ pub(crate) struct Profile {
     statuses: Vec<(u16, Fact)>,
     size: Peak,
     latency: Peak,
+    /// Answers that named what the path asked for, and those that did not.
+    #[serde(default)]
+    echoes: [Fact; 2],
     structure: Peak,
     answer: Peak,
     pub(crate) recent: Recent,
@@ -245,6 +250,11 @@ impl Profile {
             let score = surprise(single, self.whole.turns);
             terms.push(self.term(What::Status, score, u64::from(status), None));
         }
+        let [named, foreign] = &self.echoes;
+        if view.echo == Some(false) && foreign.by_others(by) == 0 {
+            let score = surprise(u32::from(foreign.is_single()), named.turns);
+            terms.push(self.term(What::Foreign, score, 3, None));
+        }
         if let Some(size) = view.size {
             let score = most * super::param::beyond(size, self.size.of_others(by), 256.0, 2.0);
             terms.push(self.term(What::Size, score, 1, None));
@@ -265,6 +275,7 @@ impl Profile {
             term.others = match term.what {
                 What::Value(_) => self.param(term.param).map_or(0.0, |param| of(&param.odd)),
                 What::Status | What::Size | What::Latency => of(&self.answer),
+                What::Foreign => 0.0,
                 _ => of(&self.structure),
             };
         }
@@ -281,6 +292,7 @@ impl Profile {
                     }
                 }
                 What::Status | What::Size | What::Latency => self.answer.see(term.score, by),
+                What::Foreign => {}
                 _ => self.structure.see(term.score, by),
             }
         }
@@ -295,6 +307,13 @@ impl Profile {
         see(&mut self.orders, view.order, by, ORDERS_MAX);
         if let Some(status) = view.status {
             see(&mut self.statuses, status, by, STATUSES_MAX);
+        }
+        if let (Some(named), [of, others]) = (view.echo, &mut self.echoes) {
+            if named {
+                of.see(by)
+            } else {
+                others.see(by)
+            };
         }
         if let Some(size) = view.size {
             self.size.see(size, by);
@@ -331,6 +350,7 @@ impl Profile {
 
     fn halve(&mut self) {
         self.whole.halve();
+        self.echoes.iter_mut().for_each(Fact::halve);
         self.statuses.iter_mut().for_each(|(_, fact)| fact.halve());
         self.orders.iter_mut().for_each(|(_, fact)| fact.halve());
         for (_, param) in &mut self.params {
@@ -369,6 +389,9 @@ impl Profile {
         ] {
             own.absorb(other);
         }
+        for (own, theirs) in self.echoes.iter_mut().zip(&other.echoes) {
+            own.absorb(theirs);
+        }
         self.recent.absorb(&other.recent);
     }
 }
@@ -403,9 +426,12 @@ fn value_terms(param: &Param, first: usize, values: &[Item], by: By, terms: &mut
         }
     }
     let (odd, item) = worst;
-    let closed = param.is_closed();
     let key = values.first().map_or(0, |item| item.key);
+    let of_id = values.iter().all(|item| item.is_id);
     for (side, score) in odd.sides() {
+        // Of ids in the path no list is kept: names have marks, and only a form forbids them.
+        let by_form = of_id && side != Side::Kind;
+        let closed = if by_form { param.is_strict() } else { param.is_closed() };
         // Marks of a closed parameter count where they mean something to a parser.
         let plain = side == Side::Marks && closed && (odd.syntax == 0 || !param.is_rigid());
         if score > 0.0 && !plain {

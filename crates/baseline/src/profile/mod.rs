@@ -56,6 +56,8 @@ pub enum Group {
     Free,
     /// What came of it.
     Answer,
+    /// The answer is about something else than was asked for.
+    Subject,
 }
 
 /// One way in which a request deviates from what everybody else sends.
@@ -65,6 +67,14 @@ pub struct Deviation {
     pub group: Group,
     /// Equal for equal deviations of one endpoint.
     pub key: u64,
+    /// Parts of it, each equal for an equal part: marks that are new. All of them have to be usual
+    /// for the deviation to be.
+    pub parts: Vec<u64>,
+    /// It is about an id in the path.
+    pub of_id: bool,
+    /// A parameter that another deviating value names (`grant_type=refresh_token`, `$first` of a
+    /// query): it comes with that value, and is no way of its own.
+    pub comes_with: bool,
     /// Tells it from deviations of the same kind by other values.
     pub value: u64,
     /// What was looked at, in snake case with the parameter (`length of q`).
@@ -129,6 +139,9 @@ pub(crate) struct Profiles {
     score: f32,
     #[serde(skip)]
     keys: Vec<u64>,
+    /// Ways in which it deviates.
+    #[serde(skip)]
+    ways: usize,
 }
 
 /// Names and texts straight from a transaction.
@@ -159,10 +172,43 @@ fn group(term: &Term) -> Group {
     match term.what {
         What::Unknown | What::Missing | What::Repeated | What::Order => Group::Structure,
         What::Status | What::Size | What::Latency => Group::Answer,
+        What::Foreign => Group::Subject,
         What::Value(Side::Marks) if term.closed => Group::Syntax,
         What::Value(_) if term.closed => Group::Form,
         What::Value(_) => Group::Free,
     }
+}
+
+/// Whether a text names a parameter: its last name stands there as a word.
+fn names(text: &str, param: &str) -> bool {
+    let last = param.rsplit('.').find(|part| !matches!(*part, "" | "[]"));
+    let last = last.map(|part| part.trim_end_matches("[]")).filter(|part| !part.is_empty());
+    last.is_some_and(|last| {
+        text.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-')))
+            .any(|word| word == last)
+    })
+}
+
+/// Marks the parameter that comes with a value, both of them new; marks of a syntax bring none.
+fn pair(tx: &Transaction, view: &View, told: &mut [(Term, Deviation)]) {
+    let leaf = |term: &Term| term.item.and_then(|at| view.items.get(at)).map(|item| item.leaf);
+    let texts: Vec<&str> = told
+        .iter()
+        .filter(|(_, one)| matches!(one.group, Group::Form | Group::Free))
+        .filter_map(|(term, _)| leaf(term).and_then(|leaf| view::shown(tx, leaf)))
+        .collect();
+    for (term, one) in told {
+        let name = leaf(term).map(|leaf| view::name(tx, leaf));
+        one.comes_with = term.what == What::Unknown
+            && name.is_some_and(|name| texts.iter().any(|text| names(text, name)));
+    }
+}
+
+/// A text where words are has other characters: form and freedom of one value are one way.
+fn same_value(term: &Term, known: &[(u64, Group)]) -> bool {
+    let own = group(term);
+    let loose = |group: Group| matches!(group, Group::Form | Group::Free);
+    loose(own) && known.iter().any(|(param, group)| *param == term.param && loose(*group))
 }
 
 impl Profiles {
@@ -180,7 +226,7 @@ impl Profiles {
         self.view.read(tx, sighting, actor);
         self.terms.clear();
         self.keys.clear();
-        self.score = 0.0;
+        (self.score, self.ways) = (0.0, 0);
         let profile = self.endpoints.get(&self.view.endpoint.0)?;
         let wider = self.endpoints.get(&self.view.service);
         profile.odd(&self.view, wider, &mut self.terms);
@@ -191,6 +237,7 @@ impl Profiles {
         self.score = self.terms.iter().take(3).map(|term| term.score).sum();
         let by = self.view.by;
         let mut groups: Vec<Group> = Vec::new();
+        let mut values: Vec<(u64, Group)> = Vec::new();
         let mut deviations = Vec::new();
         for term in &self.terms {
             // A number that is only new (the next page), or words, count for the score alone.
@@ -198,27 +245,34 @@ impl Profiles {
             let counted = matches!(term.what, What::Value(Side::Value))
                 && (!term.closed || item.is_some_and(|item| item.number.is_some()));
             let signal = !counted && term.score >= SIGNAL_MIN && term.score >= term.others + MARGIN;
-            if !signal || groups.contains(&group(term)) {
+            if !signal || groups.contains(&group(term)) || same_value(term, &values) {
                 continue;
             }
-            let key = self.key(term);
-            let others = self
-                .spread
-                .get(&key)
-                .map_or(0, |seen| seen.actors.iter().filter(|other| **other != by).count());
-            if others >= SPREAD_MIN {
+            let (key, parts) = self.key(term, profile);
+            let is_spread = |key: &u64| {
+                let seen = self.spread.get(key);
+                let others =
+                    seen.map_or(0, |seen| seen.actors.iter().filter(|other| **other != by).count());
+                others >= SPREAD_MIN
+            };
+            if parts.iter().all(is_spread) {
                 continue;
             }
             groups.push(group(term));
-            self.keys.push(key);
+            values.push((term.param, group(term)));
+            self.keys.extend(&parts);
             let source = wider.filter(|_| {
                 profile.param(term.param).is_none_or(|param| param.whole.turns < endpoint::THIN)
             });
             let mut told = explain(tx, &self.view, profile, source, term);
-            told.key = key;
-            deviations.push(told);
+            (told.key, told.parts) = (key, parts);
+            told.of_id = item.is_some_and(|item| item.is_id);
+            deviations.push((*term, told));
         }
         let (p, calibrated) = self.p(profile, wider);
+        pair(tx, &self.view, &mut deviations);
+        let deviations: Vec<Deviation> = deviations.into_iter().map(|(_, told)| told).collect();
+        self.ways = deviations.iter().filter(|one| !one.comes_with).count();
         Some(Oddity { p, calibrated, actors: profile.actors(), deviations })
     }
 
@@ -239,7 +293,8 @@ impl Profiles {
         self.score
     }
 
-    fn key(&self, term: &Term) -> u64 {
+    /// The key of a deviation, and the keys of its parts.
+    fn key(&self, term: &Term, profile: &Profile) -> (u64, Vec<u64>) {
         let value = match (term.what, term.item.and_then(|item| self.view.items.get(item))) {
             (What::Value(Side::Value), Some(item)) => item.value,
             _ => 0,
@@ -253,9 +308,19 @@ impl Profiles {
             What::Status => 5,
             What::Size => 6,
             What::Latency => 7,
+            What::Foreign => 8,
         };
         let parts = [self.view.endpoint.0, what, term.param, value].map(u64::to_le_bytes);
-        hash(&parts.each_ref().map(<[u8; 8]>::as_slice))
+        let key = hash(&parts.each_ref().map(<[u8; 8]>::as_slice));
+        let item = term.item.and_then(|item| self.view.items.get(item));
+        let marks: Vec<u64> = match (term.what, item, profile.param(term.param)) {
+            (What::Value(Side::Marks), Some(item), Some(param)) => param
+                .marks_alone(item, self.view.by)
+                .map(|mark| hash(&[&key.to_le_bytes(), &[mark]]))
+                .collect(),
+            _ => Vec::new(),
+        };
+        (key, if marks.is_empty() { vec![key] } else { marks })
     }
 
     /// Learns the request that was scored last.
@@ -275,7 +340,8 @@ impl Profiles {
         let keys = core::mem::take(&mut self.keys);
         let spreads = keys.iter().map(|key| self.spread(*key, view.by, now)).filter(|new| *new);
         let new = spreads.count();
-        if new >= 2 {
+        // Marks of one value are one way.
+        if new >= 2 && self.ways >= 2 {
             self.wait(tx, &view, now);
         } else {
             let terms = core::mem::take(&mut self.terms);
@@ -482,6 +548,11 @@ fn explain(
             number(view.latency.unwrap_or(0.0)),
             format!("at most {latest:.0}"),
         ),
+        What::Foreign => (
+            "answer".to_owned(),
+            "about something else than was asked for".to_owned(),
+            "names the id of the path".to_owned(),
+        ),
         What::Value(side) => {
             let (feature, mut observed) = value_words(side, item, &name);
             if let (Side::Marks, Some(item), Some(param)) = (side, item, param) {
@@ -493,6 +564,9 @@ fn explain(
     Deviation {
         group: group(term),
         key: 0,
+        parts: Vec::new(),
+        of_id: false,
+        comes_with: false,
         value: term.detail,
         feature,
         observed,

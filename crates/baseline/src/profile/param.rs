@@ -117,12 +117,14 @@ impl Param {
     /// Marks of a syntax have no place in its values: they follow a form, or are so few words that
     /// nobody can be thinking them up.
     pub(crate) fn is_rigid(&self) -> bool {
-        let few = self.known.len() <= FEW && self.spill == 0 && self.whole.turns >= FEW_TURNS;
+        let few = (1..=FEW).contains(&self.known.len())
+            && self.spill == 0
+            && self.whole.turns >= FEW_TURNS;
         self.is_strict() || (few && self.is_closed())
     }
 
     /// Its values follow a form: numbers, dates and the like.
-    fn is_strict(&self) -> bool {
+    pub(crate) fn is_strict(&self) -> bool {
         let sum = |strict: bool| {
             let kinds = self.kinds.iter().filter(|(kind, _)| !strict || text::is_strict(*kind));
             kinds.fold(0_u32, |sum, (_, fact)| sum.saturating_add(fact.turns))
@@ -225,9 +227,14 @@ impl Param {
         }
     }
 
-    /// Marks of a value that no other's has, as they are shown.
+    /// Marks of a value that no other's has.
+    pub(crate) fn marks_alone(&self, item: &Item, by: By) -> impl Iterator<Item = u8> {
+        item.made.marks().filter(move |mark| self.marks.by_others(*mark, by) == 0)
+    }
+
+    /// The same as they are shown.
     pub(crate) fn new_marks(&self, item: &Item, by: By) -> String {
-        let new = item.made.marks().filter(|mark| self.marks.by_others(*mark, by) == 0);
+        let new = self.marks_alone(item, by);
         let names: Vec<String> = new.take(12).map(text::mark_name).collect();
         if names.is_empty() { "in another succession".to_owned() } else { names.join(" ") }
     }

@@ -6,10 +6,12 @@ use core::hash::{BuildHasher, Hasher};
 use foldhash::fast::FixedState;
 use stilt_inventory::Sighting;
 use stilt_inventory::knowledge::class::Class;
-use stilt_model::{ActorId, EndpointId, Leaf, Place, Transaction, Value};
+use stilt_model::{ActorId, EndpointId, Leaf, Outcome, Place, Transaction, Value};
 
 /// Values of one request that are looked at.
 const ITEMS_MAX: usize = 128;
+/// Longest text of an answer that is searched for an id; of longer ones the whole is compared.
+const HELD_MAX: usize = 256;
 /// Longest value that may be one of a list.
 const LISTED_MAX: usize = 64;
 
@@ -32,6 +34,8 @@ pub(crate) struct Item {
     pub(crate) listed: bool,
     /// It stands in an array, or twice by design.
     pub(crate) in_array: bool,
+    /// It is an id in the path.
+    pub(crate) is_id: bool,
 }
 
 /// A request.
@@ -52,6 +56,37 @@ pub(crate) struct View {
     pub(crate) size: Option<f32>,
     /// Milliseconds until the answer.
     pub(crate) latency: Option<f32>,
+    /// A successful answer names the object of the path; `None` where that can't be told.
+    pub(crate) echo: Option<bool>,
+}
+
+/// Whether an answer names what the path asks for: an answer about another thing does not.
+fn echo(tx: &Transaction, sighting: &Sighting) -> Option<bool> {
+    let answer = tx.response.as_ref()?;
+    let wanted = sighting.objects.iter().rfind(|object| object.in_path)?;
+    let told = sighting.outcome == Outcome::Success && (200..300).contains(&answer.status);
+    if !told || answer.leaves.is_empty() {
+        return None;
+    }
+    let id = wanted.id.as_str();
+    let number = id.parse::<i64>().ok();
+    let named = answer.leaves.iter().any(|leaf| match &leaf.value {
+        Value::Text(text) => holds(text, id),
+        Value::Integer(known) => number == Some(*known),
+        _ => false,
+    });
+    // What is masked or was not read may have been its name.
+    let unread = answer.leaves_cut
+        || !tx.flags.whole()
+        || answer.leaves.iter().any(|leaf| matches!(leaf.value, Value::Masked { .. }));
+    if named { Some(true) } else { (!unread).then_some(false) }
+}
+
+/// Whether a text holds an id, capital letters or not.
+fn holds(text: &str, id: &str) -> bool {
+    let alike = |part: &[u8]| part.eq_ignore_ascii_case(id.as_bytes());
+    alike(text.as_bytes())
+        || (text.len() <= HELD_MAX && text.as_bytes().windows(id.len().max(1)).any(alike))
 }
 
 pub(crate) fn hash(parts: &[&[u8]]) -> u64 {
@@ -124,6 +159,7 @@ impl View {
         self.whole = tx.flags.whole();
         self.order = 0;
         (self.status, self.size, self.latency) = (None, None, None);
+        self.echo = echo(tx, sighting);
         let Some(request) = &tx.request else { return };
         self.whole &= !request.leaves_cut;
         let mut last = 0;
@@ -144,7 +180,7 @@ impl View {
             let key = hash(&[b"path", &at.to_le_bytes()]);
             let value = Value::Text(object.id.as_str().into());
             let mut item = Item::of(request.leaves.len().saturating_add(at), key, &value, true);
-            (item.listed, item.number) = (false, None);
+            (item.listed, item.number, item.is_id) = (false, None, true);
             self.items.push(item);
         }
         self.items.sort_by_key(|item| item.key);

@@ -63,8 +63,8 @@ impl Holders {
             return;
         }
         self.count = self.count.max(HOLDERS_MAX as u8 + 1);
-        let replaced = self.first.iter_mut().skip(usize::from(self.made));
-        let replaced = replaced.filter(|held| staff.is(ActorId(**held))).next();
+        let mut replaced = self.first.iter_mut().skip(usize::from(self.made));
+        let replaced = replaced.find(|held| staff.is(ActorId(**held)));
         if let (Some(slot), false) = (replaced, staff.is(actor)) {
             *slot = actor.0;
         }

@@ -107,7 +107,8 @@ impl Tenancy {
 impl Slot {
     fn note(&mut self, value: u64, label: &str, actor: ActorId) {
         let room = self.values.len() < VALUES_MAX && self.callers.len() < CALLERS_MAX;
-        if !room && !(self.values.contains_key(&value) && self.callers.contains_key(&actor)) {
+        let known = self.values.contains_key(&value) && self.callers.contains_key(&actor);
+        if !room && !known {
             return;
         }
         let named = self

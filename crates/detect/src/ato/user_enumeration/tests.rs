@@ -165,7 +165,7 @@ fn a_look_up_in_any_language_is_told_by_what_it_takes_and_answers() {
     // Whether somebody is there just now.
     let online = |n: u64, exists: bool| {
         let value = if exists { name(n) } else { guess(n) };
-        asked(&value).answer(&format!(r#"{{"enligne":{}}}"#, n % 2 == 0))
+        asked(&value).answer(&format!(r#"{{"enligne":{}}}"#, n.is_multiple_of(2)))
     };
     assert_eq!(asks(60, online), 0);
     // A search, and a coupon.

@@ -8,7 +8,9 @@ mod suspect;
 #[cfg(test)]
 mod tests;
 
+use crate::baseline::budget::{Budget, is_rare};
 use crate::baseline::busiest::Busiest;
+use crate::baseline::several::Several;
 use crate::context::{Context, Observation};
 use crate::keep::Keep;
 use crate::settings::{Settings, SettingsError};
@@ -33,9 +35,9 @@ pub(crate) const SPEC: Spec = Spec {
     looks_for: "A request that deviates from what everybody else sends to the endpoint in two \
                 ways that are independent of each other (parameters there are; a value that \
                 breaks its parameter's form or list; marks of a syntax where none belong; free \
-                text unlike all other; what came of it), or an actor that sends one deviating \
-                value after another. Where enough is known, one way whose p-value is within the \
-                alert budget.",
+                text unlike all other; what came of it; an answer about something else), or an \
+                actor that sends one deviating value after another. Where enough is known, one \
+                way whose p-value is within the alert budget.",
     needs: "Ten other actors on the endpoint; until then it learns.",
     look_alikes: "One odd value, a typing error, a longer text than ever, a name with an \
                   apostrophe: one way alone is silent. A new release or client (ten minutes are \
@@ -55,12 +57,6 @@ pub(crate) const SPEC: Spec = Spec {
 
 /// Actors watched at most.
 const SUSPECTS_MAX: usize = 10_000;
-/// Deviations watched for others who do the same.
-const SHARED_MAX: usize = 10_000;
-/// Actors that make a deviation the new usage.
-const SHARED_MIN: usize = 3;
-/// Requests a day that the alert budget is spread over, at least.
-const DAY_MIN: u64 = 20_000;
 /// A notice about an endpoint is repeated after so long.
 const QUIET: Duration = Duration::from_secs(3600);
 /// Findings that wait at most.
@@ -85,9 +81,8 @@ impl Default for Limits {
 #[derive(Serialize, Deserialize)]
 struct Waiting {
     until: Timestamp,
-    actor: ActorId,
     /// Deviations it rests on.
-    keys: Vec<u64>,
+    keys: Vec<Vec<u64>>,
     finding: Finding,
 }
 
@@ -97,12 +92,11 @@ struct QueryPattern {
     limits: Limits,
     suspects: Keep<(u64, ActorId), Suspect>,
     busiest: BTreeMap<u64, Busiest>,
-    shared: Keep<u64, Vec<ActorId>>,
+    shared: Several<u64>,
     waiting: VecDeque<Waiting>,
     notices: BTreeMap<EndpointId, Timestamp>,
     learning: BTreeSet<EndpointId>,
-    /// Requests by day of packet time: this one and the one before.
-    day: (i64, u64, u64),
+    budget: Budget,
 }
 
 impl QueryPattern {
@@ -111,29 +105,17 @@ impl QueryPattern {
             limits: settings.own()?,
             suspects: Keep::new(SUSPECTS_MAX),
             busiest: BTreeMap::new(),
-            shared: Keep::new(SHARED_MAX),
+            shared: Several::default(),
             waiting: VecDeque::new(),
             notices: BTreeMap::new(),
             learning: BTreeSet::new(),
-            day: (0, 0, 0),
+            budget: Budget::default(),
         })
-    }
-
-    /// The p-value below which chance raises no more than the budget.
-    fn alpha(&mut self, now: Timestamp) -> f64 {
-        let today = now.secs().div_euclid(86_400);
-        if today != self.day.0 {
-            let yesterday = if today - self.day.0 == 1 { self.day.1 } else { 0 };
-            self.day = (today, 0, yesterday);
-        }
-        self.day.1 = self.day.1.saturating_add(1);
-        let requests = self.day.1.max(self.day.2).max(DAY_MIN);
-        self.limits.alerts_per_day / crate::stats::to_f64(requests)
     }
 
     fn see(&mut self, context: &Context<'_>, odd: &Oddity, findings: &mut Vec<Finding>) {
         let now = context.at();
-        let alpha = self.alpha(now);
+        let alpha = self.budget.test(now, self.limits.alerts_per_day);
         let actor = context.seen.actor.id;
         let service = tell::key(&context.sighting.service, "");
         if odd.deviations.is_empty() {
@@ -144,9 +126,17 @@ impl QueryPattern {
             return;
         }
         self.learning.remove(&context.sighting.endpoint);
-        let fresh: Vec<&Deviation> =
-            odd.deviations.iter().filter(|one| !self.is_shared(now, one.key, actor)).collect();
-        if fresh.len() < odd.deviations.len() {
+        let known = odd.deviations.iter().any(|one| one.of_id) && was_shown(context);
+        let own: Vec<&Deviation> =
+            odd.deviations.iter().filter(|one| !(known && one.of_id)).collect();
+        // All parts join, also where the first is new: what is usual must become known.
+        let mut is_shared = |one: &Deviation| {
+            let joined: Vec<bool> =
+                one.parts.iter().map(|part| self.shared.join(now, *part, actor)).collect();
+            !joined.is_empty() && joined.into_iter().all(|shared| shared)
+        };
+        let fresh: Vec<&Deviation> = own.iter().copied().filter(|one| !is_shared(one)).collect();
+        if fresh.len() < own.len() {
             self.notice(context, odd, findings);
         }
         if fresh.is_empty() {
@@ -159,21 +149,18 @@ impl QueryPattern {
         busiest.see(actor, suspect.distinct());
         let many = suspect.distinct() >= self.limits.distinct_min
             && suspect.distinct() > others.saturating_mul(3);
-        #[expect(clippy::cast_precision_loss, reason = "a count of scores")]
-        let known = odd.calibrated as f64 >= 1.0 / alpha;
-        let rare = known && odd.p.is_some_and(|p| p <= alpha);
-        // Who asks for more, or otherwise, gets more or an error: that is one way, not two.
-        let caused = [Group::Form, Group::Structure];
-        let follows = fresh.len() == 2
-            && fresh.iter().any(|one| one.group == Group::Answer)
-            && fresh.iter().any(|one| caused.contains(&one.group));
-        let ways = if follows { 1 } else { fresh.len() };
+        let rare = is_rare(odd.p, odd.calibrated, alpha);
+        let ways = ways(&fresh);
         if !(ways >= 2 || many || rare || suspect.tale.was_told()) {
             return;
         }
         let outcome = suspect.outcome();
+        let begins = !suspect.tale.was_told();
         if !suspect.tale.due(now, outcome) {
             return;
+        }
+        if begins {
+            self.budget.found(now);
         }
         let certain = many || fresh.iter().any(|one| one.group == Group::Syntax);
         let finding = suspect.finding(context, odd, &fresh, others);
@@ -182,21 +169,12 @@ impl QueryPattern {
             findings.push(finding);
         } else {
             let until = now.plus(Duration::from_secs(self.limits.wait_secs));
-            let keys = fresh.iter().map(|one| one.key).collect();
+            let keys = fresh.iter().map(|one| one.parts.clone()).collect();
             if self.waiting.len() >= WAITING_MAX {
                 self.waiting.pop_front();
             }
-            self.waiting.push_back(Waiting { until, actor, keys, finding });
+            self.waiting.push_back(Waiting { until, keys, finding });
         }
-    }
-
-    /// Whether at least three actors deviate so, `actor` among them.
-    fn is_shared(&mut self, now: Timestamp, key: u64, actor: ActorId) -> bool {
-        let actors = self.shared.touch(now, key, Vec::new);
-        if actors.len() < SHARED_MIN && !actors.contains(&actor) {
-            actors.push(actor);
-        }
-        actors.len() >= SHARED_MIN
     }
 
     /// One notice about an endpoint that is used otherwise than before.
@@ -225,18 +203,37 @@ impl QueryPattern {
     fn tick(&mut self, now: Timestamp, findings: &mut Vec<Finding>) {
         while self.waiting.front().is_some_and(|waiting| waiting.until <= now) {
             let Some(waiting) = self.waiting.pop_front() else { break };
-            let own = waiting.keys.iter().filter(|key| {
-                let others = self.shared.get(key).map_or(0, |actors| {
-                    actors.iter().filter(|actor| **actor != waiting.actor).count()
-                });
-                others + 1 < SHARED_MIN
-            });
+            let few = |parts: &&Vec<u64>| parts.iter().any(|part| self.shared.are_few(*part));
+            let own = waiting.keys.iter().filter(few);
             if own.count() >= 2.min(waiting.keys.len()) {
                 findings.push(waiting.finding);
             }
         }
         self.notices.retain(|_, last| now.since(*last) <= QUIET);
     }
+}
+
+/// In how many ways that do not follow from each other.
+fn ways(fresh: &[&Deviation]) -> usize {
+    // A parameter that comes with a new value counts where that value is nothing new any more.
+    let value = |one: &&Deviation| matches!(one.group, Group::Form | Group::Free);
+    let valued = fresh.iter().any(value);
+    let free: Vec<Group> =
+        fresh.iter().filter(|one| !(valued && one.comes_with)).map(|one| one.group).collect();
+    // Who asks for more, or otherwise, gets more or an error: that is one way, not two.
+    let caused = |group: &Group| matches!(group, Group::Form | Group::Structure);
+    let follows = free.len() == 2 && free.contains(&Group::Answer) && free.iter().any(caused);
+    if follows { 1 } else { free.len() }
+}
+
+/// The id in the path was shown to the caller, or by it: however it looks, it is a name here.
+fn was_shown(context: &Context<'_>) -> bool {
+    let mut slots = context.sighting.objects.iter().filter(|object| object.in_path).peekable();
+    slots.peek().is_some()
+        && slots.all(|object| {
+            let known = context.objects.judge(context.tx, context.sighting, context.seen, object);
+            known.shown || known.shown_loosely
+        })
 }
 
 impl Detector for QueryPattern {

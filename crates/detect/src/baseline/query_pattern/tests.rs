@@ -221,3 +221,87 @@ fn where_few_are_known_it_learns_and_says_so() {
         assert_eq!(town.not_evaluated().len(), 1, "{app:?}");
     }
 }
+
+fn profile(name: &str, about: &str) -> Tx {
+    let escaped = name.replace('\'', "%27").replace(' ', "%20").replace('=', "%3D");
+    get(&format!("/people/{escaped}")).answer(&format!(r#"{{"username":"{about}","plan":"free"}}"#))
+}
+
+/// Everybody looks at the pages of people, whose names stand in the path.
+fn check_named(plan: impl Fn(&mut Town), expected: Expected) {
+    let app = App::Json;
+    let mut town = Town::new(RULE);
+    for user in 0..USERS {
+        let tx = app.sign_in(user, "right", Answer::Yes);
+        town.at(1.0 + user as f64, tx.from(&home(user)).agent(browser(user)));
+        for n in 0..16 {
+            let who = dice(&[user, n]) % 60;
+            let name = format!("{}{}", ["anna", "bert", "carla", "dirk"][(who % 4) as usize], who);
+            let at = 60.0 + 0.9 * LATER * chance(&[user, n]);
+            town.at(at, app.by(user, profile(&name, &name)));
+        }
+    }
+    plan(&mut town);
+    town.run();
+    let stories = town.stories();
+    let worst = stories.iter().map(|story| (story.severity, story.outcome)).max();
+    assert_eq!(worst, expected, "{stories:#?}");
+}
+
+#[test]
+fn a_name_with_an_apostrophe_is_a_name() {
+    check_named(
+        |town| {
+            for (n, name) in ["o'brien", "d'angelo", "o'neill", "o'hara"].iter().enumerate() {
+                let at = LATER + 90.0 * n as f64;
+                town.at(at, App::Json.by(MALLORY, profile(name, name)));
+            }
+        },
+        SILENT,
+    );
+}
+
+#[test]
+fn a_name_that_gives_another_is_told() {
+    check_named(
+        |town| {
+            // Somebody's honest name beside it must not hide it.
+            for user in [8, 9] {
+                town.at(LATER - 60.0, App::Json.by(user, profile("o'brien", "o'brien")));
+            }
+            town.at(LATER, App::Json.by(MALLORY, profile("x' or 'a'='a", "admin")));
+        },
+        SERVED,
+    );
+}
+
+/// How clients get their tokens, and fetch lists.
+fn token(kind: &str, more: &str) -> Tx {
+    post("/oauth/token")
+        .form(&format!("grant_type={kind}&client_id=app{more}"))
+        .answer(r#"{"scope":"all","expires_in":900}"#)
+}
+
+fn check_tokens(odd: impl Fn() -> Tx, expected: Expected) {
+    let app = App::Json;
+    let mut town = Town::new(RULE);
+    for user in 0..USERS {
+        let tx = app.sign_in(user, "right", Answer::Yes);
+        town.at(1.0 + user as f64, tx.from(&home(user)).agent(browser(user)));
+        for n in 0..8 {
+            let at = 60.0 + 0.9 * LATER * chance(&[user, n]);
+            town.at(at, app.by(user, token("password", "&device=phone")));
+        }
+    }
+    town.at(LATER, app.by(MALLORY, odd()));
+    town.run();
+    let stories = town.stories();
+    let worst = stories.iter().map(|story| (story.severity, story.outcome)).max();
+    assert_eq!(worst, expected, "{stories:#?}");
+}
+
+#[test]
+fn a_value_and_the_parameter_that_it_brings_are_one_way() {
+    check_tokens(|| token("device_code", "&device=phone&device_code=abc"), SILENT);
+    check_tokens(|| token("device_code", "&device=phone&scope=abc"), SERVED);
+}

@@ -6,7 +6,9 @@
 #[cfg(test)]
 mod tests;
 
+use crate::baseline::budget::{Budget, is_rare};
 use crate::baseline::busiest::Busiest;
+use crate::baseline::several::Several;
 use crate::context::{Context, Observation};
 use crate::keep::Keep;
 use crate::settings::{Settings, SettingsError};
@@ -52,12 +54,6 @@ pub(crate) const SPEC: Spec = Spec {
 
 /// Actors watched at most.
 const WALKERS_MAX: usize = 10_000;
-/// Unlikely steps watched for others who take them.
-const SHARED_MAX: usize = 10_000;
-/// Actors that make a step a way.
-const SHARED_MIN: usize = 3;
-/// Steps a day that the alert budget is spread over, at least.
-const DAY_MIN: u64 = 20_000;
 /// Twice as unlikely (nats).
 const MARGIN: f64 = 0.7;
 /// Steps known of a service before any is judged.
@@ -96,9 +92,9 @@ struct Sequence {
     limits: Limits,
     walkers: Keep<(u64, ActorId), Walker>,
     busiest: BTreeMap<u64, Busiest>,
-    shared: Keep<(u64, u64), Vec<ActorId>>,
+    shared: Several<(u64, u64)>,
     learning: BTreeSet<u64>,
-    day: (i64, u64, u64),
+    budget: Budget,
 }
 
 impl Sequence {
@@ -107,22 +103,10 @@ impl Sequence {
             limits: settings.own()?,
             walkers: Keep::new(WALKERS_MAX),
             busiest: BTreeMap::new(),
-            shared: Keep::new(SHARED_MAX),
+            shared: Several::default(),
             learning: BTreeSet::new(),
-            day: (0, 0, 0),
+            budget: Budget::default(),
         })
-    }
-
-    /// The p-value below which chance raises no more than the budget.
-    fn alpha(&mut self, now: Timestamp) -> f64 {
-        let today = now.secs().div_euclid(86_400);
-        if today != self.day.0 {
-            let yesterday = if today - self.day.0 == 1 { self.day.1 } else { 0 };
-            self.day = (today, 0, yesterday);
-        }
-        self.day.1 = self.day.1.saturating_add(1);
-        let steps = self.day.1.max(self.day.2).max(DAY_MIN);
-        self.limits.alerts_per_day / crate::stats::to_f64(steps)
     }
 
     fn see(&mut self, context: &Context<'_>, step: &Step, findings: &mut Vec<Finding>) {
@@ -138,11 +122,7 @@ impl Sequence {
             return;
         }
         let way = (step.after, context.sighting.endpoint.0);
-        let others = self.shared.touch(now, way, Vec::new);
-        if others.len() < SHARED_MIN && !others.contains(&actor) {
-            others.push(actor);
-        }
-        if others.len() >= SHARED_MIN {
+        if self.shared.join(now, way, actor) {
             return;
         }
         let walker = self.walkers.touch(now, (service, actor), Walker::default);
@@ -171,13 +151,14 @@ impl Sequence {
             && context.sighting.kind == EndpointKind::Other
             && context.sighting.step.is_none();
         let told = beyond && many && changes;
-        let alpha = self.alpha(now);
-        let rare = step.p.is_some_and(|p| p <= alpha)
-            && crate::stats::to_f64(step.calibrated) >= 1.0 / alpha
-            && beyond
-            && changes;
+        let alpha = self.budget.test(now, self.limits.alerts_per_day);
+        let rare = is_rare(step.p, step.calibrated, alpha) && beyond && changes;
         let Some(walker) = self.walkers.get_mut(&(service, actor)) else { return };
-        if (told || rare || walker.tale.was_told()) && walker.tale.due(now, Outcome::Success) {
+        let begins = !walker.tale.was_told();
+        if (told || rare || !begins) && walker.tale.due(now, Outcome::Success) {
+            if begins {
+                self.budget.found(now);
+            }
             findings.push(tell(context, step, walker, most));
         }
     }
