@@ -20,23 +20,15 @@ pub(crate) enum Room {
     None,
 }
 
-/// Bytes from which on it matters more how much is held than how fast it is reached.
-const LARGE: u64 = 64 << 20;
-
 /// Who caps memory or connections wants little of it taken: large pages, which are a tenth faster,
 /// hold a fifth more than is needed.
 pub(crate) fn spare_for(limits: &Limits) {
     let usual = Limits::default();
     if limits.memory_max < usual.memory_max || limits.flows_max < usual.flows_max {
-        small_pages();
+        // A kernel that refuses leaves the process larger, and nothing else.
+        #[cfg(target_os = "linux")]
+        let _ = rustix::thread::disable_transparent_huge_pages(true);
     }
-}
-
-/// What is taken from now on is taken in small pages.
-fn small_pages() {
-    // A kernel that refuses leaves the process larger, and nothing else.
-    #[cfg(target_os = "linux")]
-    let _ = rustix::thread::disable_transparent_huge_pages(true);
 }
 
 /// The process's memory against its ceiling.
@@ -47,15 +39,13 @@ pub(crate) struct Memory {
     since: u32,
     room: Room,
     used: u64,
-    /// It has grown large, and large pages are no longer taken.
-    large: bool,
 }
 
 impl Memory {
     pub(crate) fn new(max: u64) -> Self {
         let status = File::open("/proc/self/status").ok();
         // It is looked with the first batch.
-        Self { status, max, since: LOOK, room: Room::Enough, used: 0, large: false }
+        Self { status, max, since: LOOK, room: Room::Enough, used: 0 }
     }
 
     /// How things are; looked at once a second or every few batches.
@@ -65,10 +55,6 @@ impl Memory {
             self.since = 0;
             self.used = self.used().unwrap_or(0);
             self.room = judge(self.used, self.max);
-            if self.used > LARGE && !self.large {
-                self.large = true;
-                small_pages();
-            }
         }
         self.room
     }

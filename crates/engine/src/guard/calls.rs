@@ -237,8 +237,6 @@ fn allowed(plan: &Plan) -> Result<Rules, BackendError> {
         libc::PR_SET_VMA,
         libc::PR_GET_DUMPABLE,
         libc::PR_GET_NO_NEW_PRIVS,
-        // Large pages are given up where memory grows.
-        libc::PR_SET_THP_DISABLE,
     ];
     rules.insert(libc::SYS_prctl, any_of(0, &settings.map(number))?);
     // Limits may be asked for, not set.
