@@ -41,33 +41,10 @@ pub(crate) const SPEC: Spec = Spec {
     build: |settings| Ok(Box::new(IndirectInjection::new(settings)?)),
 };
 
-/// What texts for people do not do: speaking to a model, about its orders, or out of sight.
-const TO_A_MODEL: &[Act] = &[
-    Act::SetAside,
-    Act::ForgetAll,
-    Act::SetAsideLoose,
-    Act::NewTask,
-    Act::Reassign,
-    Act::Unbound,
-    Act::Mode,
-    Act::NoRefusal,
-    Act::AskTold,
-    Act::AskSecret,
-    Act::Conceal,
-    Act::SendTo,
-    Act::SendData,
-    Act::Prefix,
-    Act::Addressed,
-    Act::AroundTool,
-    Act::ChatToken,
-    Act::PromptTag,
-    Act::EndMark,
-    Act::HiddenText,
-    Act::Disguise,
-    Act::Decoded,
-    Act::HiddenPlace,
-    Act::Dialogue,
-];
+/// What letters to people do as well. All else that tells something speaks to a model, about its
+/// orders, or out of sight.
+const TO_PEOPLE: &[Act] =
+    &[Act::Order, Act::PleaseDo, Act::MustDo, Act::SayExactly, Act::Alarm, Act::Authority];
 /// Score from which on a text is told whatever it does.
 const SURE: u16 = 700;
 
@@ -140,8 +117,8 @@ impl IndirectInjection {
             let (why, does) = reasons(&turn.text, suspicion);
             let tool = turn.tool.as_deref().unwrap_or("a tool").to_owned();
             let permille = suspicion.permille;
-            let outright =
-                permille >= SURE || suspicion.acts.iter().any(|act| TO_A_MODEL.contains(act));
+            let to_a_model = |act: &Act| act.says().is_some() && !TO_PEOPLE.contains(act);
+            let outright = permille >= SURE || suspicion.acts.iter().any(to_a_model);
             let pending = Pending { tool, does, why, permille, outright, answers: 0 };
             if talk.dialect.is_model() {
                 *self.pending.touch(context.at(), agent.conversation, || pending.clone()) =

@@ -1,4 +1,4 @@
-//! What names of roles say of the rights of who has them.
+//! Who stands above users, and which functions are for those who do.
 
 use std::sync::Arc;
 use stilt_session::Seen;
