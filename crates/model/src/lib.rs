@@ -39,7 +39,7 @@ pub use smol_str::SmolStr;
 pub use talk::{Dialect, Talk, ToolCall, ToolDef, TrustRole, Turn};
 pub use time::Timestamp;
 pub use transaction::{
-    AsSent, Credential, CredentialKind, Flags, GraphQl, Issued, Jwt, KeyMaterial, LoginName, Order,
-    Request, Response, Sealed, SigningKey, Transaction,
+    AsSent, Credential, CredentialKind, Drawn, Flags, GraphQl, Issued, Jwt, KeyMaterial, LoginName,
+    Order, Request, Response, Sealed, SigningKey, Transaction,
 };
 pub use wire::{Anomaly, Body, Exchange, Head, HttpVersion, Mark, Message, StreamEvents};
