@@ -11,6 +11,7 @@ mod config;
 mod cookie;
 mod credential;
 mod dialect;
+mod drawn;
 mod exposure;
 mod header_names;
 mod header_sets;

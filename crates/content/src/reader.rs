@@ -9,7 +9,8 @@ use crate::leaves::{Sink, form, graphql, html, json, multipart, protobuf, xml};
 use crate::mask::{Masker, Tally, credential_kind, scheme_off};
 use crate::prompt::Judged;
 use crate::{
-    as_sent, cookie, credential, dialect, exposure, headers, jwks, jwt, method, shape, target,
+    as_sent, cookie, credential, dialect, drawn, exposure, headers, jwks, jwt, method, shape,
+    target,
 };
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -212,7 +213,16 @@ impl Reader {
             }
             None => (shown_target, None),
         };
+        let drawn = drawn::by_chance(&self.masker, &leaves);
+        let typed = if credentials.is_empty() {
+            drawn::typed(&self.masker, head.method(), &leaves)
+        } else {
+            Vec::new()
+        };
         Request {
+            drawn,
+            typed,
+            person: None,
             method: method::shown(&self.masker, &crate::bytes::lossy(head.method())),
             host,
             target,
@@ -275,6 +285,7 @@ impl Reader {
         let (leaves, leaves_cut, mut sensitive) = (sink.leaves, sink.cut, sink.tally.counts);
         issued.extend(sink.issued.unwrap_or_default());
         issued.truncate(self.config.credentials_max);
+        let drawn = drawn::handed_out(&self.masker, &leaves);
         let location = headers::text(head, "location").map(|location| {
             let shown = target::mask_url(&mut self.masker, location.trim(), self.config.target_max);
             let mut counted = Tally::default();
@@ -304,6 +315,7 @@ impl Reader {
             leaves_cut,
             sensitive,
             issued,
+            drawn,
             location,
             form_again: false,
         }

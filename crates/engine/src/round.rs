@@ -199,12 +199,12 @@ impl Round {
     ) -> Result<(), Error> {
         transactions.sort_unstable_by_key(|tx| tx.order);
         let mut ticks = ticks.peekable();
-        for tx in transactions.drain(..) {
+        for mut tx in transactions.drain(..) {
             while let Some(tick) = ticks.next_if(|tick| tick.packet <= tx.order.packet) {
                 self.tick(tick)?;
             }
             if self.within.is_none_or(|within| tx.end >= within) {
-                self.transaction(&tx)?;
+                self.transaction(&mut tx)?;
             }
         }
         for tick in ticks {
@@ -213,7 +213,7 @@ impl Round {
         Ok(())
     }
 
-    fn transaction(&mut self, tx: &Transaction) -> Result<(), Error> {
+    fn transaction(&mut self, tx: &mut Transaction) -> Result<(), Error> {
         self.transactions = self.transactions.saturating_add(1);
         self.first.get_or_insert(tx.start);
         self.last = self.last.max(tx.end);
@@ -222,6 +222,8 @@ impl Round {
         if tx.flags.head_cut {
             return self.cut_off(tx);
         }
+        self.inventory.prepare(tx);
+        let tx = &*tx;
         let sighting = self.inventory.observe(tx);
         let seen = self.sessions.observe(tx, &sighting);
         let agent = self.agents.observe(tx, &sighting, &seen);

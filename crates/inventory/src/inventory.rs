@@ -211,14 +211,29 @@ impl Inventory {
         &self.documents
     }
 
-    /// Files a transaction under its endpoint, and reads what it asked for and what came of it.
-    pub fn observe(&mut self, tx: &Transaction) -> Sighting {
+    fn service(&mut self, tx: &Transaction) -> u32 {
         let host = tx.request.as_ref().and_then(|request| request.host.as_deref());
         let service = self.hosts.service(&self.names, &self.limits, tx.flow.server, host);
         while self.services.len() < self.hosts.len() {
             let at = u32::try_from(self.services.len()).unwrap_or(u32::MAX);
             self.services.push(Service::new(self.hosts.name(at)));
         }
+        service
+    }
+
+    /// Says in a transaction what its names did not tell, and others before it did: credentials
+    /// that it hands out or carries, the password that is typed, whom a handle stands for.
+    pub fn prepare(&mut self, tx: &mut Transaction) {
+        let service = self.service(tx);
+        if let Some(service) = self.services.get_mut(service as usize) {
+            service.handed.read(tx);
+        }
+    }
+
+    /// Files a transaction under its endpoint, and reads what it asked for and what came of it.
+    pub fn observe(&mut self, tx: &Transaction) -> Sighting {
+        let host = tx.request.as_ref().and_then(|request| request.host.as_deref());
+        let service = self.service(tx);
         let verdict = outcome::judge(tx);
         let mut path = core::mem::take(&mut self.path);
         let mut slots = core::mem::take(&mut self.slots);

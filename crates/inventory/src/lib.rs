@@ -6,6 +6,7 @@ mod disclosed;
 mod envelope;
 mod fallback;
 mod function;
+mod handed;
 mod hosts;
 mod inventory;
 pub mod knowledge;

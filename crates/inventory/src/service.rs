@@ -3,6 +3,7 @@
 use crate::disclosed::Disclosed;
 use crate::envelope::Envelope;
 use crate::fallback::Fallback;
+use crate::handed::Handed;
 use crate::inventory::Limits;
 use crate::learn::{MANY_SHAPES, News};
 use crate::login::basic::Basic;
@@ -28,6 +29,7 @@ pub(crate) struct Service {
     pub(crate) cookies: Cookies,
     pub(crate) basic: Basic,
     pub(crate) handles: Handles,
+    pub(crate) handed: Handed,
     pub(crate) envelope: Envelope,
     pub(crate) names: Names,
     pub(crate) fallback: Fallback,
@@ -76,6 +78,7 @@ impl Service {
             cookies: Cookies::default(),
             basic: Basic::default(),
             handles: Handles::default(),
+            handed: Handed::default(),
             envelope: Envelope::default(),
             names: Names::default(),
             fallback: Fallback::default(),

@@ -12,6 +12,7 @@ pub mod leaf;
 pub mod leaf_path;
 pub mod origin;
 pub mod pseudonym;
+pub mod recent;
 pub mod record;
 pub mod saved;
 pub mod sensitive;
@@ -31,13 +32,14 @@ pub use leaf::{Leaf, Place, Value};
 pub use leaf_path::{LeafPath, PathMemo, Question};
 pub use origin::{Asset, Criticality, Origin};
 pub use pseudonym::{Key, Pseudonym, SecretKind};
+pub use recent::Recent;
 pub use record::{Closed, SessionRecord, Step};
 pub use sensitive::{Sensitive, SensitiveClass, SensitiveCounts};
 pub use smol_str::SmolStr;
 pub use talk::{Dialect, Talk, ToolCall, ToolDef, TrustRole, Turn};
 pub use time::Timestamp;
 pub use transaction::{
-    AsSent, Credential, CredentialKind, Flags, GraphQl, Issued, Jwt, KeyMaterial, LoginName, Order,
-    Request, Response, Sealed, SigningKey, Transaction,
+    AsSent, Credential, CredentialKind, Drawn, Flags, GraphQl, Issued, Jwt, KeyMaterial, LoginName,
+    Order, Request, Response, Sealed, SigningKey, Transaction,
 };
 pub use wire::{Anomaly, Body, Exchange, Head, HttpVersion, Mark, Message, StreamEvents};

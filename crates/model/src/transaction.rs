@@ -269,6 +269,15 @@ pub struct AsSent {
     pub trailers: Vec<(String, String)>,
 }
 
+/// The mark of a leaf that is shown in clear, in case it turns out to be a secret: no name says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drawn {
+    /// Which leaf.
+    pub leaf: u32,
+    /// What would stand for it.
+    pub mark: Pseudonym,
+}
+
 /// What the client asked.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Request {
@@ -311,6 +320,15 @@ pub struct Request {
     pub credentials: Vec<Credential>,
     /// What query and body say; at most 512.
     pub leaves: Vec<Leaf>,
+    /// Leaves that look drawn by chance, as credentials.
+    #[serde(skip)]
+    pub drawn: Vec<Drawn>,
+    /// Texts of a short form that comes without a credential, as passwords.
+    #[serde(skip)]
+    pub typed: Vec<Drawn>,
+    /// Whom a handle in it stands for: the one who was named when it was given out.
+    #[serde(skip)]
+    pub person: Option<String>,
     /// There were more leaves than were kept, or the body was cut.
     pub leaves_cut: bool,
     /// Sensitive data in path, query and body, whatever was kept of it as leaves.
@@ -363,6 +381,9 @@ pub struct Response {
     pub keys: Vec<SigningKey>,
     /// Credentials handed out.
     pub issued: Vec<Issued>,
+    /// Leaves of a short answer that look drawn by chance, as credentials.
+    #[serde(skip)]
+    pub drawn: Vec<Drawn>,
     /// `Location`, secrets masked.
     pub location: Option<String>,
     /// Hash of the set of (leaf path, kind), array lengths left out: which sort of answer it was.

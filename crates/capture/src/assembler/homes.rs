@@ -1,17 +1,16 @@
 //! In which network a connection is followed that was found in several.
 
 use super::key::{Key, Network};
-use crate::tcp::Table;
 use core::time::Duration;
-use stilt_model::Timestamp;
+use stilt_model::{Recent, Timestamp};
 
 /// Connections by the networks they were seen in. Empty, and free, where no network has a name.
 #[derive(Debug, Default)]
 pub(super) struct Homes {
     /// Connections that are followed in another network, and when that was last needed.
-    joined: Table<Key, (Network, Timestamp)>,
+    joined: Recent<Key, (Network, Timestamp)>,
     /// The named networks in which a pair of ends was last seen to begin, the latest first.
-    latest: Table<Key, [Option<Network>; LATEST]>,
+    latest: Recent<Key, [Option<Network>; LATEST]>,
 }
 
 /// Networks remembered of a pair of ends: as many tenants may use it at once.

@@ -10,7 +10,7 @@ mod queue;
 use crate::link;
 use crate::segment::{Segment, SegmentHead};
 use crate::source::live;
-use crate::tcp::{StreamCounters, Table};
+use crate::tcp::StreamCounters;
 use core::net::SocketAddr;
 use core::time::Duration;
 pub use duplicates::Across;
@@ -19,7 +19,7 @@ use flow::Flow;
 use homes::Homes;
 use key::{Key, Network};
 use serde::{Deserialize, Serialize};
-use stilt_model::{Exchange, Mark, Timestamp};
+use stilt_model::{Exchange, Mark, Recent, Timestamp};
 use stilt_protocol::http1;
 
 /// `[capture]`: what is captured, and the caps and time-outs of one shard.
@@ -269,11 +269,11 @@ pub(crate) struct Work<'a> {
 /// Puts the connections of one logical shard together.
 pub struct Assembler {
     limits: Limits,
-    flows: Table<Key, Box<Flow>>,
+    flows: Recent<Key, Box<Flow>>,
     /// Connections that have said nothing yet: a flood of them must not push out those that have.
-    opening: Table<Key, Box<Flow>>,
+    opening: Recent<Key, Box<Flow>>,
     /// Connections that were closed: what comes late for them begins nothing.
-    closed: Table<Key, Timestamp>,
+    closed: Recent<Key, Timestamp>,
     /// Networks in which a connection is seen that is followed in another.
     homes: Homes,
     seen: Seen,
@@ -293,9 +293,9 @@ impl Assembler {
                 http: http1::Limits { body_hash: limits.body_hash, ..limits.http.clone() },
                 ..limits.clone()
             },
-            flows: Table::default(),
-            opening: Table::default(),
-            closed: Table::default(),
+            flows: Recent::default(),
+            opening: Recent::default(),
+            closed: Recent::default(),
             homes: Homes::default(),
             seen: Seen::default(),
             waiting: Vec::new(),
@@ -513,7 +513,7 @@ impl Assembler {
                 break;
             }
         }
-        self.closed = Table::default();
+        self.closed = Recent::default();
     }
 
     fn evict_oldest(&mut self, now: Mark, out: &mut Vec<Exchange>) {
@@ -581,7 +581,7 @@ impl Assembler {
         }
         // Whatever is left is not needed any more, and there may be a lot of it.
         (self.flows, self.opening, self.closed) =
-            (Table::default(), Table::default(), Table::default());
+            (Recent::default(), Recent::default(), Recent::default());
         (self.homes, self.seen, self.waiting) = (Homes::default(), Seen::default(), Vec::new());
     }
 }

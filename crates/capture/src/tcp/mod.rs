@@ -3,8 +3,6 @@
 
 mod seq;
 mod stream;
-mod table;
 
 pub use seq::SeqNumber;
 pub use stream::{Chunk, Stream, StreamCounters};
-pub use table::Table;

@@ -189,6 +189,11 @@ impl Masker {
     #[must_use]
     pub fn mark(&self, kind: SecretKind, secret: &str) -> Pseudonym {
         self.count_mark(kind);
+        self.would_be(kind, secret)
+    }
+
+    /// The same of what may turn out to be no secret: it is not counted as one.
+    pub(crate) fn would_be(&self, kind: SecretKind, secret: &str) -> Pseudonym {
         let canonical: Cow<'_, str> = match kind {
             SecretKind::Email => {
                 let decoded = bytes::percent_decode(secret, false);

@@ -2,7 +2,7 @@
 
 use crate::login::steps::is_drawn;
 use crate::words::words;
-use stilt_model::{Leaf, Pseudonym, Request, SecretKind, Value};
+use stilt_model::{Leaf, LeafPath, Pseudonym, Request, SecretKind, Value};
 
 /// Leaves of a request that are looked at; forms for signing in are short.
 const LEAVES_MAX: usize = 48;
@@ -115,12 +115,13 @@ pub(crate) fn read(request: &Request) -> Option<Fields> {
             others.push(displaced);
         }
     }
-    let leaf = match best {
-        Some((_, leaf)) => leaf,
-        None => only_text(&mut others)?,
+    let user = match (best, &request.person) {
+        (Some((_, leaf)), _) => text(&leaf.value)?,
+        // A handle stands for who was named before.
+        (None, Some(person)) => person.clone(),
+        (None, None) => text(&only_text(&mut others)?.value)?,
     };
-    let user = text(&leaf.value)?;
-    let by_chance = best.is_none() && is_drawn(&user);
+    let by_chance = best.is_none() && request.person.is_none() && is_drawn(&user);
     Some(Fields {
         user,
         secret: first.or(code),
@@ -174,8 +175,18 @@ fn is_password_name(path: &str) -> bool {
     })
 }
 
-/// How much a leaf's name speaks for its being the user, 0 most.
+/// The name of a leaf speaks of a user.
+pub(crate) fn names_a_user(path: &LeafPath) -> bool {
+    rank_of(path.name(), None).is_some_and(|rank| rank < 4)
+}
+
+/// How much a leaf speaks for its being the user, 0 most.
 fn rank(leaf: &Leaf) -> Option<u8> {
+    text(&leaf.value)?;
+    rank_of(leaf.name(), Some(&leaf.value))
+}
+
+fn rank_of(name: &str, value: Option<&Value>) -> Option<u8> {
     const USER: &[&str] = &[
         "username",
         "user",
@@ -234,8 +245,7 @@ fn rank(leaf: &Leaf) -> Option<u8> {
         "accountname",
     ];
     const LAST: &[&str] = &["id", "name", "code", "number"];
-    text(&leaf.value)?;
-    let name: String = words(leaf.name()).concat();
+    let name: String = words(name).concat();
     let is = |list: &[&str]| list.contains(&name.as_str());
     if is(USER) {
         // `user.name` and `user.id` come by the last list, `user` alone by this one.
@@ -244,7 +254,7 @@ fn rank(leaf: &Leaf) -> Option<u8> {
     if is(MAIL) {
         return Some(1);
     }
-    if matches!(&leaf.value, Value::Masked { mark, .. } if mark.kind == SecretKind::Email) {
+    if matches!(value, Some(Value::Masked { mark, .. }) if mark.kind == SecretKind::Email) {
         return Some(2);
     }
     if is(NUMBER) {

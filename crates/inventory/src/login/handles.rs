@@ -63,7 +63,10 @@ impl Handles {
         if self.given.is_empty() || self.senders.len() >= SENDERS_MAX {
             return;
         }
-        let found = keys(&request.leaves, &self.hasher).find_map(|key| self.given.get(&key));
+        let path = request.path.split('/').filter(|segment| segment.len() >= HANDLE_MIN);
+        let path = path.map(|segment| self.hasher.hash_one(segment));
+        let found =
+            keys(&request.leaves, &self.hasher).chain(path).find_map(|key| self.given.get(&key));
         if let Some(sender) = found.copied().filter(|sender| *sender != endpoint) {
             self.senders.insert(sender);
         }
@@ -71,7 +74,7 @@ impl Handles {
 }
 
 /// Keys of the values that may be handles.
-fn keys(leaves: &[Leaf], hasher: &saved::Keyed) -> impl Iterator<Item = u64> {
+pub(crate) fn keys(leaves: &[Leaf], hasher: &saved::Keyed) -> impl Iterator<Item = u64> {
     let plain = leaves.iter().take(ANSWER_MAX).filter(|leaf| !leaf.path.in_array());
     plain.filter_map(move |leaf| match &leaf.value {
         Value::Masked { mark, .. } => Some(hasher.hash_one(mark.digest)),

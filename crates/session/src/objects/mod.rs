@@ -34,6 +34,9 @@ use stilt_model::{
 };
 use tenancy::Tenancy;
 
+/// Digits of a number that is hardly shown by chance as a text.
+const DIGITS_MIN: usize = 5;
+
 /// Limits of the tables.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -255,8 +258,12 @@ impl Objects {
             Ownership::Other if blind && named.is_none() => Ownership::Unknown,
             owner => owner,
         };
-        let shown =
-            owner == Ownership::Own || self.was_shown(seen, key) || (blind && named.is_none());
+        // An id of letters and digits may be all digits by chance, under a name that tells no id.
+        let as_text = object.number.is_some() && object.id.len() >= DIGITS_MIN;
+        let shown = owner == Ownership::Own
+            || self.was_shown(seen, key)
+            || (as_text && self.was_shown(seen, self.keys.text(service, &object.id)))
+            || (blind && named.is_none());
         let others = owner == Ownership::Other;
         let single = held.and_then(|held| held.single(&self.staff));
         let owner_id = named.and_then(|name| self.owners.called(name)).or(single);

@@ -54,7 +54,7 @@ impl Conversation {
         now: Mark,
         work: &mut Work<'_>,
     ) {
-        if self.client == Some(side) {
+        if self.client() == Some(side) {
             self.settle_unsent(now, work);
         }
         self.unpack(side);
@@ -80,7 +80,7 @@ impl Conversation {
         if let Some(voice) = self.voices.get_mut(side) {
             voice.gap |= !snaplen;
         }
-        if self.client == Some(side) {
+        if self.client() == Some(side) {
             // What answered a request inside the hole will never meet it.
             while self.early.front().is_some_and(|answer| answer.acked.is_none_or(|a| a <= end)) {
                 let answer = self.early.pop_front();
@@ -105,7 +105,7 @@ impl Conversation {
 
     /// One side has closed cleanly.
     pub(in crate::assembler) fn close(&mut self, side: usize, now: Mark, work: &mut Work<'_>) {
-        if self.unsent.is_some() && self.client == Some(side) {
+        if self.unsent.is_some() && self.client() == Some(side) {
             // The server may still say what its last bytes were.
             return;
         }
@@ -132,7 +132,7 @@ impl Conversation {
     ) {
         // The asking side first, so that a request that was cut off meets its response.
         self.settle_unsent(now, work);
-        let client = self.client.unwrap_or(0);
+        let client = self.client().unwrap_or(0);
         for side in [client, 1_usize.saturating_sub(client)] {
             let clean = clean.get(side).copied().unwrap_or(false);
             self.end_side(side, clean, now, work);

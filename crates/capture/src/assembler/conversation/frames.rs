@@ -66,7 +66,7 @@ impl Conversation {
     ) {
         let parser = self.voices.get(side).and_then(|voice| voice.parser.as_ref());
         let waits = self.announced && parser.is_some_and(|parser| parser.is_unframed());
-        if waits && self.client != Some(side) {
+        if waits && self.client() != Some(side) {
             let said = self.said_nothing(now, end);
             self.frame_response(side, (&[], Some(bare)), end, &said, work);
         }

@@ -66,7 +66,7 @@ impl Conversation {
 
     /// A final answer begins: it may be one to what is held.
     pub(super) fn answer_begins(&mut self, now: Mark, work: &mut Work<'_>) {
-        let Some(acked) = self.acked.filter(|_| self.held.is_some() && self.asked.is_empty())
+        let Some(acked) = self.acked.get().filter(|_| self.held.is_some() && self.asked.is_empty())
         else {
             return;
         };
@@ -80,7 +80,7 @@ impl Conversation {
     /// The same for what was read as a body since, because there was too much of it.
     fn answer_to_spilled(&mut self, acked: u64, now: Mark, work: &mut Work<'_>) {
         let Some(mut spilled) = self.spilled.take() else { return };
-        let Some(client) = self.client else { return };
+        let Some(client) = self.client() else { return };
         if !self.is_body_due(client) {
             return;
         }
@@ -107,7 +107,7 @@ impl Conversation {
 
     /// Reads what is held as far as it is known what it is.
     fn judge(&mut self, mut unsent: Box<Unsent>, mut cause: Cause, now: Mark, work: &mut Work<'_>) {
-        let Some(client) = self.client else { return };
+        let Some(client) = self.client() else { return };
         loop {
             match self.verdict(client, &mut unsent, cause, &work.limits.http) {
                 Verdict::Open => {

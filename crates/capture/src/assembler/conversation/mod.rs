@@ -18,7 +18,7 @@ use super::queue::Queue;
 use crate::segment::SegmentHead;
 use pairs::{Answer, Asked};
 use preface::Around;
-use stilt_model::{FlowId, Mark, Timestamp};
+use stilt_model::{Mark, Timestamp};
 use stilt_protocol::http1::{
     Framing, Likeness, Packed, Parser, Side, Step, after_blank_lines, looks_like_request,
     looks_like_request_loosely, looks_like_response,
@@ -71,18 +71,43 @@ impl Voice {
     }
 }
 
+/// How much of the other side a packet acknowledges, where it does: in one word.
+#[derive(Clone, Copy, Debug)]
+struct Acked(u64);
+
+impl Default for Acked {
+    fn default() -> Self {
+        Self(u64::MAX)
+    }
+}
+
+impl From<Option<u64>> for Acked {
+    fn from(acked: Option<u64>) -> Self {
+        Self(acked.unwrap_or(u64::MAX))
+    }
+}
+
+impl Acked {
+    fn get(self) -> Option<u64> {
+        (self.0 != u64::MAX).then_some(self.0)
+    }
+}
+
+/// A step of the allocator: one byte more costs 32.
+const _: () = assert!(size_of::<Conversation>() <= 160);
+
 /// There may be a million of these, most with one request begun: they are kept small.
 #[derive(Debug)]
 pub(super) struct Conversation {
     /// VLAN tags, tunnel and the client that a proxy has named, where there are any.
     around: Option<Box<Around>>,
-    opened: Timestamp,
     midstream: bool,
     voices: [Voice; 2],
     /// Which side asks.
-    client: Option<usize>,
-    /// 0 where nobody asked for it yet.
-    id: FlowId,
+    client: Option<u8>,
+    /// Its name, once somebody asked for it; before that, when it was opened, in nanoseconds.
+    id: i64,
+    named: bool,
     ordinal: u64,
     asked: Queue<Asked>,
     /// The request whose response is being read.
@@ -91,7 +116,7 @@ pub(super) struct Conversation {
     held: Option<Box<(Asked, Answer)>>,
     early: Queue<Answer>,
     /// What the response being read acknowledges.
-    acked: Option<u64>,
+    acked: Acked,
     /// The head of the response being read was whole, and its request looked for.
     announced: bool,
     /// Order alone can't be trusted now.
@@ -116,7 +141,11 @@ pub(super) struct Conversation {
 impl Conversation {
     /// The side that asks, where it is known.
     pub(super) fn client(&self) -> Option<usize> {
-        self.client
+        self.client.map(usize::from)
+    }
+
+    fn set_client(&mut self, side: usize) {
+        self.client = u8::try_from(side).ok();
     }
 
     pub(super) fn new(head: &SegmentHead, opened: Timestamp, midstream: bool) -> Self {
@@ -124,17 +153,17 @@ impl Conversation {
             .then(|| Box::new(Around::new(head.vlan_tags(), head.tunnel)));
         Self {
             around,
-            opened,
             midstream,
             voices: [Voice::default(), Voice::default()],
             client: None,
-            id: FlowId(0),
+            id: opened.nanos(),
+            named: false,
             ordinal: 0,
             asked: Queue::default(),
             answering: None,
             held: None,
             early: Queue::default(),
-            acked: None,
+            acked: Acked::default(),
             announced: false,
             doubt: midstream,
             repaired: false,
@@ -159,7 +188,7 @@ impl Conversation {
     /// Takes bytes of one side, behind what a proxy may have said first.
     fn hear_on(&mut self, side: usize, said: &Said<'_>, work: &mut Work<'_>) {
         self.unpack(side);
-        let asks = self.client == Some(side);
+        let asks = self.client() == Some(side);
         if asks {
             self.heard = said.offset.saturating_add(said.bytes.len() as u64);
         }
@@ -202,7 +231,7 @@ impl Conversation {
         let mut at = 0_usize;
         let mut first = true;
         while at < said.bytes.len() {
-            let asks = self.client == Some(side);
+            let asks = self.client() == Some(side);
             let rest = said.bytes.get(at..).unwrap_or_default();
             let offset = said.offset.saturating_add(at as u64);
             let fresh = said.fresh && first;
@@ -212,7 +241,7 @@ impl Conversation {
             let voice = self.voices.get_mut(side)?;
             let parser = voice.parser.as_mut()?;
             if !asks && !parser.is_open() {
-                self.acked = said.acked;
+                self.acked = Acked::from(said.acked);
             }
             let (taken, step) = parser.advance(rest, offset, said.mark, fresh, &work.limits.http);
             at = at.saturating_add(taken);
@@ -255,7 +284,8 @@ impl Conversation {
 
     /// Makes sure the side has a parser; `false` where the bytes begin nothing.
     fn ready(&mut self, side: usize, said: &Said<'_>, work: &mut Work<'_>) -> bool {
-        let other = self.client.is_some_and(|client| client != side);
+        let client = self.client();
+        let other = client.is_some_and(|client| client != side);
         let Some(voice) = self.voices.get_mut(side) else { return false };
         if voice.parser.is_some() {
             return true;
@@ -274,8 +304,7 @@ impl Conversation {
             && !self.midstream
             && looks_like_request_loosely(bytes, false) == Likeness::Yes;
         let asks = strictly || loosely;
-        let answers =
-            !asks && self.client != Some(side) && looks_like_response(bytes) != Likeness::No;
+        let answers = !asks && client != Some(side) && looks_like_response(bytes) != Likeness::No;
         if !asks && !answers {
             voice.misses = voice.misses.saturating_add(1);
             return false;
@@ -286,15 +315,15 @@ impl Conversation {
         voice.parser = Some(Box::new(parser));
         voice.gap |= voice.misses > 0;
         self.doubt |= !said.begun;
-        if self.client.is_none() {
-            self.client = Some(if asks { side } else { 1_usize.saturating_sub(side) });
+        if self.client().is_none() {
+            self.set_client(if asks { side } else { 1_usize.saturating_sub(side) });
         }
         true
     }
 
     /// A head is complete: frames its body, and finds the request of a response.
     fn head(&mut self, side: usize, end: u64, said: &Said<'_>, work: &mut Work<'_>) {
-        let asks = self.client == Some(side);
+        let asks = self.client() == Some(side);
         if self.voices.iter().all(|voice| !voice.spoke) {
             work.counters.http_flows = work.counters.http_flows.saturating_add(1);
         }

@@ -45,7 +45,7 @@ pub(super) struct Answer {
 impl Conversation {
     /// The request that the response beginning now answers.
     pub(super) fn match_request(&mut self, said: &Said<'_>, work: &mut Work<'_>) -> Option<Asked> {
-        let acked = self.acked;
+        let acked = self.acked.get();
         if !self.doubt {
             // Those that came before this one have requests of their own to wait for.
             return if self.early.is_empty() { self.asked.pop_front() } else { None };
@@ -87,7 +87,7 @@ impl Conversation {
     fn is_lost_behind_first(&self, acked: u64, said: &Said<'_>) -> bool {
         let end = self.asked.front().and_then(|asked| asked.end);
         let Some(end) = end.filter(|end| *end < acked) else { return false };
-        let client = self.client.and_then(|client| self.voices.get(client));
+        let client = self.client().and_then(|client| self.voices.get(client));
         // What was lost before a message is noted with it once it is read.
         let (gap, next) = match self.asked.get(1) {
             Some(next) if next.message.is_some() => (next.gap, Some(next.start)),
@@ -111,7 +111,7 @@ impl Conversation {
         if let Some(voice) = self.voices.get_mut(side) {
             voice.spoke = true;
         }
-        if self.client == Some(side) {
+        if self.client() == Some(side) {
             self.spilled = None;
             work.counters.requests = work.counters.requests.saturating_add(1);
             self.request(message, end, (gap, snaplen), said.now, work);
@@ -124,11 +124,11 @@ impl Conversation {
         work.counters.responses = work.counters.responses.saturating_add(1);
         let announced = core::mem::take(&mut self.announced);
         // Its own head was cut off, or that of its request, which is known by now.
-        let late = self.asked.front().is_some_and(|asked| Some(asked.start) < self.acked);
+        let late = self.asked.front().is_some_and(|asked| Some(asked.start) < self.acked.get());
         if self.answering.is_none() && (!announced || late) {
             self.answering = self.match_request(said, work).map(Box::new);
         }
-        let answer = Answer { message, acked: self.acked, end, gap, snaplen };
+        let answer = Answer { message, acked: self.acked.get(), end, gap, snaplen };
         match self.answering.take().map(|asked| *asked) {
             Some(asked) if asked.message.is_some() => {
                 self.emit(Some(asked), Some(answer), said.now, work);
@@ -160,9 +160,9 @@ impl Conversation {
     /// Whether the request that the response just read answers may still come: it was on the wire,
     /// and was not read yet, or its head was not.
     fn may_be_asked_still(&self, said: &Said<'_>) -> bool {
-        let Some(acked) = self.acked else { return false };
+        let Some(acked) = self.acked.get() else { return false };
         let heading = self
-            .client
+            .client()
             .and_then(|client| self.voices.get(client))
             .and_then(Voice::head_from)
             .is_some_and(|offset| offset < acked);
@@ -214,9 +214,9 @@ impl Conversation {
         }
         self.meet_early(now, work);
         let end = self.asked.front().and_then(|asked| asked.end);
-        if let Some(client) = self.client
+        if let Some(client) = self.client()
             && end.is_some()
-            && end == self.acked
+            && end == self.acked.get()
         {
             self.settle_frame(1_usize.saturating_sub(client), false, u64::MAX, now, work);
         }

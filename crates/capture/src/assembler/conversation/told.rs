@@ -3,7 +3,7 @@
 use super::Conversation;
 use super::pairs::{Answer, Asked};
 use crate::assembler::Work;
-use stilt_model::{Anomaly, Exchange, Flags, Flow, Mark, Message};
+use stilt_model::{Anomaly, Exchange, Flags, Flow, FlowId, Mark, Message};
 
 impl Conversation {
     /// Takes what is known to be missing in and before a message.
@@ -26,7 +26,7 @@ impl Conversation {
         completed: Mark,
         work: &mut Work<'_>,
     ) {
-        let client = self.client.unwrap_or(0);
+        let client = self.client().unwrap_or(0);
         let (near, far) = match work.ends {
             [low, high] if client == 0 => (low, high),
             [low, high] => (high, low),
@@ -36,10 +36,8 @@ impl Conversation {
         let tunnel = around.and_then(|around| around.tunnel);
         let proxied = around.and_then(|around| around.client);
         let flow = Flow { client: near, server: far, vlan, tunnel };
-        let opened = self.opened.nanos();
-        if self.id == stilt_model::FlowId(0) {
-            self.id = flow.id(opened);
-        }
+        let id = if self.named { FlowId(self.id.cast_unsigned()) } else { flow.id(self.id) };
+        (self.id, self.named) = (id.0.cast_signed(), true);
         let (asked_gap, asked_cut) =
             asked.as_ref().map_or((false, false), |asked| (asked.gap, asked.snaplen));
         let (answer_gap, answer_cut) =
@@ -85,7 +83,7 @@ impl Conversation {
         work.out.push(Exchange {
             flow,
             proxied,
-            flow_id: self.id,
+            flow_id: id,
             ordinal: self.ordinal,
             request,
             response,

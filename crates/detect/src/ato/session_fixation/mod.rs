@@ -58,7 +58,7 @@ struct Early {
 /// One that carries a sign-in under its old name.
 #[derive(Serialize, Deserialize)]
 struct Fixed {
-    early: Box<Early>,
+    early: Early,
     place: Place,
     user: String,
     login: Evidence,
@@ -67,7 +67,7 @@ struct Fixed {
 
 #[derive(Serialize, Deserialize)]
 struct SessionFixation {
-    early: Keep<u64, Box<Early>>,
+    early: Keep<u64, Early>,
     fixed: Keep<u64, Fixed>,
     doors: Guarded,
 }
@@ -139,12 +139,8 @@ impl SessionFixation {
     }
 }
 
-fn early(context: &Context<'_>) -> Box<Early> {
-    Box::new(Early {
-        place: Place::of(context),
-        client: context.seen.client,
-        first: context.evidence(""),
-    })
+fn early(context: &Context<'_>) -> Early {
+    Early { place: Place::of(context), client: context.seen.client, first: context.evidence("") }
 }
 
 impl Fixed {
