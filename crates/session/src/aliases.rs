@@ -8,6 +8,9 @@ const ALIASES_MAX: usize = 64;
 /// Longest name.
 const NAME_MAX: usize = 96;
 
+/// Leaves among which the version of a call stands.
+const CALL_MAX: usize = 64;
+
 /// Claims that name the bearer.
 const CLAIMS: [&str; 18] = [
     "user_id",
@@ -179,7 +182,10 @@ pub(crate) fn of_answer(leaves: &[Leaf], own: &[&str]) -> Vec<String> {
         let id = matches!(plain(leaf.name()).as_str(), "id" | "uuid" | "guid");
         id && own.contains(&above) && matches!(leaf.value, Value::Text(_) | Value::Integer(_))
     };
+    // The number of a call is nobody's (JSON-RPC 2.0 §5).
+    let of_call = leaves.iter().take(CALL_MAX).any(|leaf| leaf.path == "jsonrpc");
     let named = leaves.iter().filter(|leaf| names_person(leaf) || beside(leaf));
+    let named = named.filter(|leaf| !(of_call && leaf.path == "id"));
     named.filter_map(|leaf| leaf.value.as_key()).collect()
 }
 
@@ -280,6 +286,8 @@ mod tests {
         assert!(is_about(&nested, &["ann".to_owned()]), "JSON:API");
         let list = [leaf("[].id", Value::Integer(7)), leaf("[].username", text("ann"))];
         assert!(of_answer(&list, &[]).is_empty() && !is_about(&list, &["ann".to_owned()]));
+        let call = [leaf("jsonrpc", text("2.0")), leaf("id", Value::Integer(5))];
+        assert!(of_answer(&call, &[]).is_empty());
         let order = [leaf("order.id", Value::Integer(7)), leaf("total", Value::Number(1.5))];
         assert!(of_answer(&order, &[]).is_empty());
     }

@@ -5,6 +5,7 @@
 //! refused at several such functions within an hour, with a credential that works elsewhere.
 
 mod matrix;
+mod selfmade;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ use core::hash::BuildHasher;
 use core::time::Duration;
 use foldhash::fast::RandomState;
 use matrix::{Call, Cell, Function, Matrix, Role};
+use selfmade::Selfmade;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
@@ -118,9 +120,7 @@ struct Bfla {
     #[serde(serialize_with = "saved::sorted")]
     promoted: HashSet<String, RandomState>,
     assignments: Assignments,
-    /// Names of those who gave themselves a role.
-    #[serde(serialize_with = "saved::sorted")]
-    selfmade: HashSet<String, RandomState>,
+    selfmade: Selfmade,
     lacking: BTreeMap<Lacks, BTreeSet<(EndpointId, ActorId)>>,
 }
 
@@ -145,7 +145,7 @@ impl Bfla {
             tales: BTreeMap::new(),
             promoted: HashSet::default(),
             assignments: Assignments::default(),
-            selfmade: HashSet::default(),
+            selfmade: Selfmade::default(),
             lacking: BTreeMap::new(),
         })
     }
@@ -232,13 +232,9 @@ impl Bfla {
     fn note_selfmade(&mut self, context: &Context<'_>) {
         let fields = self.assignments.observe(context, self.limits.peers_min, 10);
         let roles = fields.iter().any(|field| speaks_of_roles(&field.name));
-        if !roles || rights::has_privilege(context.seen) || self.selfmade.len() >= PROMOTED_MAX {
-            return;
+        if roles && !rights::has_privilege(context.seen) {
+            self.selfmade.note(context);
         }
-        let leaves = context.tx.request.iter().flat_map(|request| &request.leaves).take(8);
-        let named = leaves.filter(|leaf| !speaks_of_roles(leaf.name()));
-        self.selfmade.extend(named.filter_map(|leaf| leaf.value.as_key()));
-        self.selfmade.extend(context.seen.aliases.iter().cloned());
     }
 
     /// Judges a use that was let happen.
@@ -250,8 +246,7 @@ impl Bfla {
         let used = own.map_or(0, |cell| cell.allowed_but(call.actor));
         let peers =
             (role.actors.len() as u64).saturating_sub(u64::from(role.actors.contains(&call.actor)));
-        let aliases = &context.seen.aliases;
-        let selfmade = aliases.iter().any(|alias| self.selfmade.contains(alias));
+        let selfmade = self.selfmade.is(call.actor, &context.seen.aliases);
         if used > 0 && !selfmade {
             return None;
         }

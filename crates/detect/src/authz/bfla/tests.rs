@@ -324,3 +324,44 @@ fn who_registered_as_an_administrator_and_changes_what_others_only_read_is_told(
         assert_eq!(town.stories().len(), stories, "{more} {:#?}", town.stories());
     }
 }
+
+#[test]
+fn who_gives_itself_a_role_marks_nobody_who_has_it() {
+    // Each call bears a number of its own, as JSON-RPC does; answers to advisers show it again.
+    let call = |user: u64, n: u64, method: &str, params: &str, answer: &str| {
+        let body =
+            format!(r#"{{"jsonrpc":"2.0","id":{n},"method":"{method}","params":{{{params}}}}}"#);
+        let answer = format!(r#"{{"jsonrpc":"2.0","id":{n},"result":{answer}}}"#);
+        told(user, post("/rpc").json(&body).answer(&answer))
+    };
+    let me = |user: u64, role: &str| {
+        format!(r#"{{"username":"{}","city":"Bern","role":"{role}"}}"#, name(user))
+    };
+    let role = |user: u64| if user >= ADMIN { "agent" } else { "customer" };
+    for writes in [true, false] {
+        let mut town = Town::new(RULE);
+        for hour in 0..4 {
+            for (n, user) in (0..USERS).chain(ADMIN..ADMIN + 4).enumerate() {
+                let at = (hour as f64 + 0.5) * HOUR + 30.0 * n as f64;
+                let city = r#""city":"Bern""#;
+                town.at(at, call(user, 1, "me.get", "", &me(user, role(user))));
+                town.at(at + 2.0, call(user, 2, "me.set", city, &me(user, role(user))));
+                town.at(at + 4.0, call(user, 3, "news.list", "", r#"{"news":[]}"#));
+                if user >= ADMIN {
+                    town.at(at + 6.0, call(user, 4, "clients.find", "", r#"{"hits":[]}"#));
+                }
+            }
+        }
+        let at = 2.2 * HOUR;
+        if writes {
+            // It names the real holders, too.
+            let holders: Vec<String> =
+                (0..4).map(|n| format!(r#""n{n}":"{}""#, name(ADMIN + n))).collect();
+            let params = format!(r#""role":"agent","city":"Bern",{}"#, holders.join(","));
+            town.at(at, call(MALLORY, 2, "me.set", &params, &me(MALLORY, "agent")));
+        }
+        town.run();
+        let told: Vec<String> = town.stories().iter().map(|s| s.message.clone()).collect();
+        assert_eq!(told, [""; 0], "{:#?}", town.stories());
+    }
+}
