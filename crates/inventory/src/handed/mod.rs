@@ -4,8 +4,8 @@
 //! and from then on `Authorization: Bearer 9f3a…`, or `"auth":"9f3a…"` in each body. No word of it
 //! need be known: a value that was drawn by chance, handed out in an answer and sent back where
 //! credentials stand is one. One that is sent back in the body is one where it goes with calls of
-//! all sorts, each client has its own, and nothing else says who asks. And what is typed to get one,
-//! a user and a text that goes with the user, is a user and a password.
+//! all sorts, each client has its own, and nothing else says who asks. And what is typed to get
+//! one, a user and a text that goes with the user, is a user and a password.
 
 mod door;
 #[cfg(test)]
