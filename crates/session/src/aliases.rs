@@ -231,23 +231,34 @@ pub(crate) fn is_oneself(part: &str) -> bool {
     .contains(&part.as_str())
 }
 
+/// Names of what somebody signs in with, the surest first.
+const SIGN_IN: [&str; 9] = [
+    "username",
+    "login",
+    "loginname",
+    "preferredusername",
+    "email",
+    "mail",
+    "userid",
+    "uid",
+    "sub",
+];
+
+/// Whether a leaf says by its own name what a person is called, and if so whether that is a mail
+/// address.
+pub(crate) fn calls_person(leaf: &Leaf) -> Option<bool> {
+    let name = plain(leaf.name());
+    let calls =
+        names_person(leaf) && (SIGN_IN.contains(&name.as_str()) || SELF.contains(&name.as_str()));
+    calls.then(|| ["email", "mail", "correo", "courriel"].contains(&name.as_str()))
+}
+
 /// What an answer about one person calls them, by the name they sign in with.
 pub(crate) fn first_name(leaves: &[Leaf]) -> Option<String> {
-    const ORDER: [&str; 9] = [
-        "username",
-        "login",
-        "loginname",
-        "preferredusername",
-        "email",
-        "mail",
-        "userid",
-        "uid",
-        "sub",
-    ];
     if leaves.len() > 200 || leaves.iter().any(|leaf| leaf.path.starts_with("[]")) {
         return None;
     }
-    let rank = |leaf: &Leaf| ORDER.iter().position(|name| *name == plain(leaf.name()));
+    let rank = |leaf: &Leaf| SIGN_IN.iter().position(|name| *name == plain(leaf.name()));
     let named = leaves.iter().filter(|leaf| names_person(leaf));
     let best = named.filter_map(|leaf| Some((rank(leaf)?, leaf))).min_by_key(|(rank, _)| *rank);
     best.and_then(|(_, leaf)| leaf.value.as_key()).filter(|name| name.len() <= NAME_MAX)

@@ -4,6 +4,7 @@
 use crate::aliases;
 use crate::carried;
 use crate::delegates::{Delegates, For};
+use crate::mirrors::Mirrors;
 use crate::pending::Pending;
 use crate::rights::is_privileged;
 use crate::signatures::Signature;
@@ -136,6 +137,7 @@ pub(crate) struct Identity {
     delegates: Delegates,
     pending: Pending,
     standing: Standing,
+    mirrors: Mirrors,
     cookies: BTreeMap<Arc<str>, BTreeSet<String>>,
     clients: HashMap<u64, Client, RandomState>,
     unnamed: HashMap<[u64; 2], Arc<Actor>, RandomState>,
@@ -546,12 +548,21 @@ impl Identity {
         {
             principal.is_member(&response.leaves);
         }
-        if own
-            && let Some(principal) = self.principals.get_mut(&id)
-            && aliases::is_about(&response.leaves, &principal.aliases)
-        {
+        let found = self.mirrors.look(sighting, id.0, &response.leaves);
+        let Some(principal) = self.principals.get_mut(&id).filter(|_| own) else { return };
+        if aliases::is_about(&response.leaves, &principal.aliases) {
             aliases::add(&mut principal.aliases, aliases::of_answer(&response.leaves, &[]));
             principal.told_by(&response.leaves, &[]);
+        } else if let Some(found) = found {
+            let above = found.path.rsplit_once('.').map_or("", |(above, _)| above);
+            if found.clear {
+                aliases::add(
+                    &mut principal.aliases,
+                    aliases::of_answer(&response.leaves, &[above]),
+                );
+            }
+            principal.told_by(&response.leaves, &[above]);
+            aliases::add(&mut principal.aliases, [found.name]);
         }
     }
 
@@ -640,9 +651,7 @@ impl Identity {
     fn told_by_answer(&mut self, tx: &Transaction, sighting: &Sighting) -> Option<ActorId> {
         let (request, response) = (tx.request.as_ref()?, tx.response.as_ref()?);
         let last = request.path.trim_end_matches('/').rsplit('/').next()?;
-        let asks = sighting.outcome == Outcome::Success
-            && sighting.objects.is_empty()
-            && aliases::is_oneself(last);
+        let asks = sighting.outcome == Outcome::Success && sighting.objects.is_empty();
         if !asks || request.credentials.iter().any(|own| own.jwt.is_some()) {
             return None;
         }
@@ -650,7 +659,10 @@ impl Identity {
         // Beside a token of one's own, a key is the application's.
         let own = request.credentials.iter().filter(|own| self.speaks(own, service));
         let mark = own.min_by_key(|own| own.kind).map(|own| own.mark)?;
-        let name = aliases::first_name(&response.leaves)?;
+        let [asker, _] = mark.digest;
+        let learned = self.mirrors.look(sighting, asker, &response.leaves);
+        let called = aliases::is_oneself(last).then(|| aliases::first_name(&response.leaves));
+        let name = called.flatten().or_else(|| Some(learned?.name))?;
         let known = self.subjects.get(&(Arc::clone(service), name.clone())).copied();
         let id = known.or_else(|| self.name(service, &name, "answer about itself"))?;
         self.bind(mark, id);

@@ -6,6 +6,7 @@ mod defaults;
 mod delegates;
 mod identity;
 mod links;
+mod mirrors;
 pub mod objects;
 mod open;
 pub mod origins;

@@ -183,3 +183,24 @@ fn a_list_of_ones_tenants_tells_tenants_and_roles() {
     assert_eq!(*seen.told_roles, ["owner", "user", "viewer"]);
     assert_eq!(*seen.tenants, ["acme", "globex"]);
 }
+
+#[test]
+fn a_page_that_answers_each_with_themselves_names_them_whatever_it_is_called() {
+    let mut town = Town::new();
+    let people = ["ann.b", "bert", "carl-k", "dora", "emil"];
+    let key = |name: &str| format!("k3y-of-somebody-{name}-0123456789");
+    let ask = |town: &mut Town, path: &str, name: &str| {
+        let answer = format!(r#"{{"handle":"{name}","stufe":"mitglied","team":"blau"}}"#);
+        let asked = get(path).header("X-Api-Key", &key(name)).answer(&answer);
+        town.see(asked);
+        town.see(get("/api/v4/repos").header("X-Api-Key", &key(name)).answer("[]"))
+    };
+    for round in 0..3 {
+        for name in people {
+            let seen = ask(&mut town, "/api/v4/ich", name);
+            let known = seen.shown.user.as_deref();
+            assert!(round < 2 || known == Some(name), "{name}: {known:?}");
+            assert!(round > 0 || known.is_none(), "nothing is clear yet");
+        }
+    }
+}

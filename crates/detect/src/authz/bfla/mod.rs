@@ -77,6 +77,9 @@ const OPEN_TO: u64 = 3;
 /// Objects of one request that are looked at.
 const OBJECTS_MAX: usize = 8;
 
+/// Refused things after which what is let happen is no chance.
+const PROBES: usize = 2;
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Limits {
@@ -100,6 +103,15 @@ struct Caller {
     /// Last time that the credential was good for something.
     good: Option<Timestamp>,
     tale: Tale,
+}
+
+impl Caller {
+    /// It was refused two different things of others' roles within the hour: it looks for what it
+    /// may not do.
+    fn probes(&self, now: Timestamp) -> bool {
+        let lately = self.refused.iter().filter(|(at, _, used)| *used && now.since(*at) <= WINDOW);
+        lately.map(|(_, thing, _)| thing).collect::<BTreeSet<_>>().len() >= PROBES
+    }
 }
 
 /// Why something was not judged.
@@ -301,7 +313,9 @@ impl Bfla {
         }
         let bound = rate_upper(0, peers, 0.05);
         // That peers did not use what even those above seldom use says nothing.
-        let proved = refused > 0 || escalated || rights::is_for_running(&sighting.name);
+        let probes =
+            self.callers.get(&call.actor).is_some_and(|caller| caller.probes(context.at()));
+        let proved = refused > 0 || escalated || probes || rights::is_for_running(&sighting.name);
         let share = function.map_or(0.0, |function| self.share_above(function, call));
         if !proved && bound * RARER > share {
             return None;

@@ -365,3 +365,39 @@ fn who_gives_itself_a_role_marks_nobody_who_has_it() {
         assert_eq!(told, [""; 0], "{:#?}", town.stories());
     }
 }
+
+/// Administrators see two lists all the time; one of them signed a leave once.
+fn leaves_of_absence(town: &mut Town) {
+    for helper in 0..5 {
+        let at = 900.0 + 700.0 * helper as f64;
+        for (n, path) in ["/teams", "/wages"].into_iter().enumerate() {
+            let list = get(path).answer(r#"{"list":[{"n":1}]}"#);
+            town.at(at + n as f64, by(ADMIN + 10 + helper, "admin", list));
+        }
+    }
+    town.at(1200.0, by(ADMIN + 10, "admin", sign(7000)));
+}
+
+fn sign(leave: u64) -> Tx {
+    post(&format!("/leaves/{leave}/sign")).answer(r#"{"state":"signed"}"#)
+}
+
+#[test]
+fn what_is_seldom_used_is_told_of_one_who_was_just_refused_at_other_things() {
+    let signs = |town: &mut Town| {
+        leaves_of_absence(town);
+        town.at(LATER - 9.0, by(MALLORY, "customer", person(MALLORY)));
+        town.at(LATER + 90.0, by(MALLORY, "customer", sign(7100)));
+    };
+    check(signs, None);
+    let after = |paths: &'static [&'static str]| {
+        move |town: &mut Town| {
+            signs(town);
+            for (n, path) in paths.iter().enumerate() {
+                town.at(LATER + n as f64, by(MALLORY, "customer", forbidden(get(path))));
+            }
+        }
+    };
+    check(after(&["/teams"]), None);
+    check(after(&["/teams", "/wages"]), USED);
+}
