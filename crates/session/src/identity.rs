@@ -6,6 +6,7 @@ use crate::carried;
 use crate::delegates::{Delegates, For};
 use crate::mirrors::Mirrors;
 use crate::pending::Pending;
+use crate::precedents::Precedents;
 use crate::rights::is_privileged;
 use crate::signatures::Signature;
 use crate::standing::Standing;
@@ -32,6 +33,9 @@ const LEAVES_MAX: usize = 32;
 const COOKIE_NAMES_MAX: usize = 16;
 /// Roles that one principal wrote to itself.
 const SELFMADE_MAX: usize = 8;
+
+/// How one is known whom nothing but a token names.
+const BY_TOKEN: &str = "JWT subject";
 
 /// What a credential is bound to that was handed out before anybody signed in.
 const NOBODY: ActorId = ActorId(0);
@@ -93,6 +97,20 @@ impl Principal {
         self.belongs_to(tenants);
     }
 
+    /// It is known otherwise than by a token from now on. What that token claimed, it claims again
+    /// where it is worth something.
+    fn is_proved(&mut self, by: &str) {
+        let mut actor = (*self.actor).clone();
+        actor.roles.clear();
+        actor.identified_by = by.into();
+        self.aliases = Arc::new(actor.user.iter().cloned().collect());
+        self.actor = Arc::new(actor);
+        self.roles = Arc::default();
+        self.told = Arc::default();
+        self.tenant = None;
+        self.tenants = Arc::default();
+    }
+
     fn is_selfmade(&self, role: &String) -> bool {
         self.selfmade.contains(role)
     }
@@ -138,6 +156,7 @@ pub(crate) struct Identity {
     pending: Pending,
     standing: Standing,
     mirrors: Mirrors,
+    precedents: Precedents,
     cookies: BTreeMap<Arc<str>, BTreeSet<String>>,
     clients: HashMap<u64, Client, RandomState>,
     unnamed: HashMap<[u64; 2], Arc<Actor>, RandomState>,
@@ -263,15 +282,19 @@ impl Identity {
             return Who::Nobody;
         }
         let service = &sighting.service;
-        let forged = |mark: Pseudonym| tokens.contains(&(mark, Signature::Forged));
-        let mut tokens = request.credentials.iter().filter(|c| !forged(c.mark));
-        if let Some(jwt) = tokens.find_map(|c| c.jwt.as_ref())
+        let is = |mark: Pseudonym, worth| tokens.contains(&(mark, worth));
+        let mut own = request.credentials.iter().filter(|c| !is(c.mark, Signature::Forged));
+        if let Some((mark, jwt)) = own.find_map(|c| Some((c.mark, c.jwt.as_ref()?)))
             && let Some(subject) = &jwt.sub
         {
             let known = self.subjects.get(&(Arc::clone(service), subject.clone())).copied();
-            let id = known.or_else(|| self.name(service, subject, "JWT subject"));
+            let id = known.or_else(|| self.name(service, subject, BY_TOKEN));
             if let Some(id) = id {
-                self.claims(id, jwt, service);
+                let usual = self.precedents.note(service, jwt, id);
+                let alone = self.actor(id).is_some_and(|known| known.identified_by == BY_TOKEN);
+                if usual || alone || is(mark, Signature::Verified) {
+                    self.claims(id, jwt, service);
+                }
                 return Who::Principal(id);
             }
         }
@@ -364,7 +387,10 @@ impl Identity {
     /// The principal of a name at a service; made where it is new.
     fn name(&mut self, service: &Arc<str>, user: &str, by: &str) -> Option<ActorId> {
         let id = ActorId(IdBuilder::new("principal").text(service).text(user).finish());
-        if self.principals.contains_key(&id) {
+        if let Some(known) = self.principals.get_mut(&id) {
+            if by != BY_TOKEN && known.actor.identified_by == BY_TOKEN {
+                known.is_proved(by);
+            }
             return Some(id);
         }
         if self.principals.len() >= PRINCIPALS_MAX || user.is_empty() {

@@ -11,6 +11,7 @@ pub mod objects;
 mod open;
 pub mod origins;
 mod pending;
+mod precedents;
 mod proxy;
 mod rights;
 pub mod seen;

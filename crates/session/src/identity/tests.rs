@@ -204,3 +204,24 @@ fn a_page_that_answers_each_with_themselves_names_them_whatever_it_is_called() {
         }
     }
 }
+
+#[test]
+fn what_a_token_claims_of_one_who_is_known_otherwise_needs_a_precedent() {
+    let mut town = Town::new();
+    let forged = || jwt(r#"{"sub":"eve","roles":["admin"],"org":"acme","user_id":"4209"}"#);
+    let read = |town: &mut Town, token: &str| town.see(get("/news").bearer(token).answer("[]"));
+    // Before she signs in, and after it.
+    assert_eq!(*read(&mut town, &forged()).roles, ["admin"], "so far nothing else names her");
+    let eve = town.sign_in("eve", MALLORY, "{}");
+    assert!(eve.principal.is_some());
+    let sent = read(&mut town, &forged());
+    assert_eq!(sent.principal, eve.principal);
+    let seen = town.see(get("/orders").cookie("sid", MALLORY));
+    assert_eq!((&*seen.roles, &*seen.aliases), (&vec![], &vec!["eve".to_owned()]));
+    assert_eq!(seen.tenant, None);
+    // Where others come with such tokens they are the service's.
+    for user in ["ann", "bob", "carl"] {
+        read(&mut town, &jwt(&format!(r#"{{"sub":"{user}","roles":["customer"]}}"#)));
+    }
+    assert_eq!(*read(&mut town, &forged()).roles, ["admin"]);
+}
