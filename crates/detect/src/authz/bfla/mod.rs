@@ -12,6 +12,7 @@ mod tests;
 use super::assigned::Assignments;
 use super::rights;
 use crate::context::{Context, Observation};
+use crate::keep::Keep;
 use crate::settings::{Settings, SettingsError};
 use crate::spec::{Detector, NotEvaluated, Spec, Tuning};
 use crate::stats::rate_upper;
@@ -19,11 +20,10 @@ use crate::tale::{Tale, counted};
 use crate::tell::signal;
 use core::hash::BuildHasher;
 use core::time::Duration;
-use foldhash::fast::RandomState;
 use matrix::{Call, Cell, Function, Matrix, Role};
 use selfmade::Selfmade;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use stilt_inventory::EndpointKind;
 use stilt_model::{
@@ -129,8 +129,7 @@ struct Bfla {
     matrix: Matrix,
     callers: BTreeMap<ActorId, Caller>,
     tales: BTreeMap<(ActorId, EndpointId), Tale>,
-    #[serde(serialize_with = "saved::sorted")]
-    promoted: HashSet<String, RandomState>,
+    promoted: Keep<String, ()>,
     assignments: Assignments,
     selfmade: Selfmade,
     lacking: BTreeMap<Lacks, BTreeSet<(EndpointId, ActorId)>>,
@@ -155,7 +154,7 @@ impl Bfla {
             matrix: Matrix::default(),
             callers: BTreeMap::new(),
             tales: BTreeMap::new(),
-            promoted: HashSet::default(),
+            promoted: Keep::new(PROMOTED_MAX),
             assignments: Assignments::default(),
             selfmade: Selfmade::default(),
             lacking: BTreeMap::new(),
@@ -221,13 +220,16 @@ impl Bfla {
         let leaves = || request.leaves.iter().take(64);
         let speaks = leaves().any(|leaf| speaks_of_roles(leaf.name()))
             || request.path.split('/').any(speaks_of_roles);
-        if !speaks || self.promoted.len() >= PROMOTED_MAX {
+        // Who has no more rights than most has none to give.
+        let common = |role: &String| self.matrix.is_common(&context.sighting.service, role);
+        let giver = context.seen.best_roles();
+        if !speaks || (!giver.is_empty() && giver.iter().all(common)) {
             return;
         }
         // To be given what everybody has is no promotion.
         let mut given = leaves().filter(|leaf| speaks_of_roles(leaf.name())).peekable();
-        let common = |role: String| self.matrix.is_common(&context.sighting.service, &role);
-        if given.peek().is_some() && given.all(|leaf| leaf.value.as_key().is_some_and(common)) {
+        let is_common = |role: String| common(&role);
+        if given.peek().is_some() && given.all(|leaf| leaf.value.as_key().is_some_and(is_common)) {
             return;
         }
         let named = leaves().filter_map(|leaf| leaf.value.as_key());
@@ -235,7 +237,7 @@ impl Bfla {
         for name in named.chain(asked).filter(|name| name.len() <= 96) {
             // Nobody promotes itself.
             if context.seen.aliases.binary_search(&name).is_err() {
-                self.promoted.insert(name);
+                self.promoted.touch(context.at(), name, || ());
             }
         }
     }
@@ -297,7 +299,7 @@ impl Bfla {
         if used > 0 || is_of_its_own(context) {
             return None;
         }
-        let promoted = context.seen.aliases.iter().any(|alias| self.promoted.contains(alias));
+        let promoted = context.seen.aliases.iter().any(|alias| self.promoted.get(alias).is_some());
         let above = rights::has_privilege(context.seen);
         if promoted || above {
             return None;

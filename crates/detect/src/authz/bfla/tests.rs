@@ -141,6 +141,19 @@ fn who_was_made_an_administrator_is_one() {
 }
 
 #[test]
+fn a_role_that_a_customer_gives_is_none() {
+    check(
+        |town| {
+            let grant = post("/groups")
+                .json(&format!(r#"{{"user":"{}","group":"friends"}}"#, name(MALLORY)));
+            town.at(LATER - 99.0, by(6, "customer", grant.answer(r#"{"ok":true}"#)));
+            town.at(LATER, by(MALLORY, "customer", removes(&name(3))));
+        },
+        USED,
+    );
+}
+
+#[test]
 fn a_new_function_that_customers_find_is_silent() {
     check(
         |town| {
