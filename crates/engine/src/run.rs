@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::evidence::Evidence;
 use crate::front::{Counted, Front};
-use crate::guard::{self, Plan, Sandbox};
+use crate::guard::{self, Made, Plan, Sandbox};
 use crate::intake::Intake;
 use crate::load::Load;
 use crate::memory;
@@ -156,6 +156,9 @@ pub fn run(
 ) -> Result<(Summary, Collected), Error> {
     Keyed::begin(key.hash("tables", b"seed"));
     memory::spare_for(&config.capture);
+    let kept = config.evidence.bounds().map(|(folder, _)| folder);
+    let kept = kept.filter(|_| options.live.is_some());
+    let made = Made::before(files(options).chain(options.state.as_deref()).chain(kept.as_deref()));
     let source = open(options, &config.capture)?;
     let intake = Intake::new(config, key, source, options.live.is_some())?;
     let mut round = Round::new(config, options, key)?;
@@ -163,8 +166,9 @@ pub fn run(
     let metrics = listen.map(|listen| Metrics::open(listen)).transpose()?;
     watcher.opened();
     // Devices, captures and outputs are open, and no thread was started yet.
-    let kept = config.evidence.bounds().map(|(folder, _)| folder);
-    let kept = kept.filter(|_| options.live.is_some());
+    if let Some(user) = options.sandbox.as_ref().and_then(|sandbox| sandbox.user.as_ref()) {
+        made.give_to(user);
+    }
     let unguarded = enter_sandbox(options, intake.source(), metrics.is_some(), kept)?;
     if options.live.is_some() {
         unguarded.iter().for_each(|shortfall| watcher.warn(&format!("sandbox: {shortfall}")));
@@ -199,11 +203,7 @@ fn enter_sandbox(
     // What SIGHUP opens again, each by the folder in which it may have been replaced.
     let live = options.live.is_some();
     let config = options.config_file.iter().filter(|_| live).map(|path| replaced_in(path));
-    let outputs = [&options.alerts, &options.transactions, &options.sessions];
-    let files = outputs.into_iter().filter(|_| live).filter_map(|target| match target {
-        Target::Lines(name) if name != "-" => Some(replaced_in(Path::new(name))),
-        _ => None,
-    });
+    let files = files(options).filter(|_| live).map(replaced_in);
     let plan = Plan {
         user: sandbox.user.clone(),
         reads: (source.reads().iter().map(PathBuf::from).filter(|path| path.exists()))
@@ -230,6 +230,15 @@ fn enter_sandbox(
         Evidence::check(folder)?;
     }
     Ok(shortfalls)
+}
+
+/// Files that records go to.
+fn files(options: &Options) -> impl Iterator<Item = &Path> {
+    let outputs = [&options.alerts, &options.transactions, &options.sessions];
+    outputs.into_iter().filter_map(|target| match target {
+        Target::Lines(name) if name != "-" => Some(Path::new(name)),
+        _ => None,
+    })
 }
 
 /// The folder in which a file is made anew; what is no ordinary file is written to itself.

@@ -214,6 +214,7 @@ impl Summary {
             (self.flows.unasked, "responses without request"),
             (self.cut_off, "requests cut off in their head"),
             (self.bodies_cut, "bodies kept in part"),
+            (self.flows.tls, "connections encrypted with TLS"),
             (self.flows.evicted, "flows evicted"),
             (self.flows.half_open_evicted, "flows evicted after their handshake"),
             (self.sessions_evicted, "sessions evicted"),
@@ -231,7 +232,9 @@ impl Summary {
             (self.damaged, "damaged places in the captures"),
             (self.panics, "internal errors, please report them"),
         ]);
-        if parts.is_empty() {
+        if parts.is_empty() && self.packets == 0 {
+            writeln!(f, "unseen   all there may be: not one packet came (`stilt doctor` says more)")
+        } else if parts.is_empty() {
             writeln!(f, "unseen   nothing")
         } else {
             writeln!(f, "unseen   {}", parts.join(", "))
@@ -259,6 +262,7 @@ mod tests {
             summary.to_string().contains("\npassed   7 flows without HTTP, 30 packets of UDP\n")
         );
         assert!(summary.to_string().contains("\nraised   0 alerts\n"));
+        assert!(Summary::default().to_string().contains("not one packet"));
         summary.alerts_untold = true;
         assert!(!summary.to_string().contains("alerts"));
         summary.flows.streams.lost_bytes = 1000;

@@ -17,10 +17,12 @@ mod account;
 mod calls;
 #[cfg(target_os = "linux")]
 mod files;
+mod handover;
 #[cfg(target_os = "linux")]
 mod privilege;
 
 pub use account::Account;
+pub(crate) use handover::Made;
 
 use crate::error::Error;
 use std::path::PathBuf;

@@ -26,9 +26,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use stilt_inventory::EndpointKind;
-use stilt_model::{
-    ActorId, EndpointId, Finding, Outcome, Rule, Severity, Timestamp, saved, saved::Keyed,
-};
+use stilt_model::{ActorId, EndpointId, Finding, Outcome, Rule, Severity, Timestamp, saved::Keyed};
 use stilt_session::Seen;
 use stilt_session::objects::Ownership;
 
