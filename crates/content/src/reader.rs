@@ -191,7 +191,14 @@ impl Reader {
         let signs_in =
             |leaf: &Leaf| matches!(leaf.value, Value::Masked { mark, .. } if is_password(mark));
         let login_name = email.filter(|_| leaves.iter().any(signs_in)).map(LoginName);
+        // Who a signed token is of, it says itself.
+        let said = match credentials.iter().any(|own| own.jwt.is_some()) {
+            true => Vec::new(),
+            false => headers::said(head, &mut self.names),
+        };
         let clean = |text: &str, max: usize| self.masker.text_max(text.trim(), max).into_owned();
+        let said = said.into_iter().map(|(name, value)| (name.into(), clean(&value, 128).into()));
+        let said = said.collect();
         let shown_target = match (parts.scheme, parts.authority) {
             (Some(scheme), Some(_)) => {
                 format!("{scheme}://{}{path}", host.as_deref().unwrap_or_default())
@@ -244,6 +251,7 @@ impl Reader {
             sensitive,
             graphql,
             login_name,
+            said,
             soap_action: headers::soap_action(head).map(|action| clean(&action, 256)),
             on_behalf: headers::on_behalf(head).map(|user| clean(&user, 128)),
             request_id: headers::REQUEST_IDS

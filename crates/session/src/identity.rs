@@ -4,6 +4,7 @@
 use crate::aliases;
 use crate::carried;
 use crate::delegates::{Delegates, For};
+use crate::gateways::{Gateways, Said};
 use crate::pending::Pending;
 use crate::rights::is_privileged;
 use crate::signatures::Signature;
@@ -61,6 +62,17 @@ impl Principal {
             self.is_told(told);
         }
         self.belongs_to(told::tenants(leaves, own));
+    }
+
+    /// Takes the roles that a token, or a gateway, says it has.
+    fn has_roles(&mut self, mut roles: Vec<String>) {
+        roles.retain(|role| !self.is_selfmade(role));
+        if *self.roles != roles && !roles.is_empty() {
+            let mut actor = (*self.actor).clone();
+            actor.roles.clone_from(&roles);
+            self.actor = Arc::new(actor);
+            self.roles = Arc::new(roles);
+        }
     }
 
     fn is_told(&mut self, mut told: Vec<String>) {
@@ -134,6 +146,7 @@ pub(crate) struct Identity {
     /// Subject of a token → principal that signed in under another name.
     subjects: HashMap<(Arc<str>, String), ActorId, RandomState>,
     delegates: Delegates,
+    gateways: Gateways,
     pending: Pending,
     standing: Standing,
     cookies: BTreeMap<Arc<str>, BTreeSet<String>>,
@@ -219,11 +232,13 @@ impl Identity {
         self.principals.get(&id)
     }
 
-    /// Who sends this request; `tokens`: what signatures are worth. A forged one names nobody.
+    /// Who sends this request, from which `client`; `tokens`: what signatures are worth. A forged
+    /// one names nobody.
     pub(crate) fn who(
         &mut self,
         tx: &Transaction,
         sighting: &Sighting,
+        client: ActorId,
         tokens: &[(Pseudonym, Signature)],
     ) -> Who {
         let Some(request) = &tx.request else { return Who::Nobody };
@@ -234,11 +249,15 @@ impl Identity {
                 let known = self.subjects.get(&(Arc::clone(service), user.to_owned())).copied();
                 let by = "user named by a service that asks for many";
                 if let Some(id) = known.or_else(|| self.name(service, user, by)) {
+                    self.is_said(id, request, service, user);
                     return Who::Principal(id);
                 }
             }
             For::Anybody => return Who::Nobody,
             For::Itself => {}
+        }
+        if let Some(id) = self.by_gateway(tx, request, &sighting.service, client) {
+            return Who::Principal(id);
         }
         let bound = request.credentials.iter().find_map(|c| self.bound_to(c.mark));
         if let Some(id) = bound.filter(|id| *id != NOBODY) {
@@ -286,6 +305,55 @@ impl Identity {
         let given = masked(request.leaves.get(..LEAVES_MAX).unwrap_or(&request.leaves));
         let bound = given.filter_map(|mark| self.bound_to(mark)).find(|id| *id != NOBODY);
         bound.or_else(|| self.carried(request)).map_or(Who::Nobody, Who::Principal)
+    }
+
+    /// The user whom headers name, at a service behind a gateway that signs in for it.
+    fn by_gateway(
+        &mut self,
+        tx: &Transaction,
+        request: &Request,
+        service: &Arc<str>,
+        client: ActorId,
+    ) -> Option<ActorId> {
+        if tx.status() == Some(401) {
+            return None;
+        }
+        let user = self.gateways.user(service, request, client);
+        if let Some(response) = &tx.response {
+            self.gateways.answered(service, request, response);
+        }
+        let user = user?;
+        let known = self.subjects.get(&(Arc::clone(service), user.clone())).copied();
+        let by = "user named in a header by a gateway";
+        let id = known.or_else(|| self.name(service, &user, by))?;
+        self.is_said(id, request, service, &user);
+        Some(id)
+    }
+
+    /// The request bears what only a gateway sets.
+    pub(crate) fn is_vouched(&self, tx: &Transaction, service: &str) -> bool {
+        tx.request.as_ref().is_some_and(|request| self.gateways.vouches(service, request))
+    }
+
+    /// Takes what headers say of a user beside who it is.
+    fn is_said(&mut self, id: ActorId, request: &Request, service: &Arc<str>, user: &str) {
+        if request.said.is_empty() {
+            return;
+        }
+        let Said { mut roles, tenants } = self.gateways.traits(service, request, user);
+        let Some(principal) = self.principals.get_mut(&id) else { return };
+        roles.sort();
+        roles.dedup();
+        principal.has_roles(roles);
+        if let Some(first) = tenants.first()
+            && principal.tenant.as_deref() != Some(first)
+        {
+            principal.tenant = Some(Arc::from(first.as_str()));
+        }
+        // Where each keeps to one, it is that one alone.
+        if !tenants.is_empty() && *principal.tenants != tenants {
+            principal.tenants = Arc::new(tenants);
+        }
     }
 
     /// Whose session a request carries as a value that looks like none.
@@ -409,14 +477,7 @@ impl Identity {
         }
         let Some(principal) = self.principals.get_mut(&id) else { return };
         aliases::add(&mut principal.aliases, aliases::of_claims(jwt));
-        let mut roles = jwt.roles.clone();
-        roles.retain(|role| !principal.is_selfmade(role));
-        if *principal.roles != roles && !roles.is_empty() {
-            let mut actor = (*principal.actor).clone();
-            actor.roles.clone_from(&roles);
-            principal.actor = Arc::new(actor);
-            principal.roles = Arc::new(roles);
-        }
+        principal.has_roles(jwt.roles.clone());
         let mut told = told::of_claims(jwt);
         told.retain(|role| !principal.is_selfmade(role));
         if !told.is_empty() && *principal.told != told {

@@ -4,6 +4,7 @@ mod aliases;
 mod carried;
 mod defaults;
 mod delegates;
+mod gateways;
 mod identity;
 mod links;
 pub mod objects;
@@ -17,6 +18,7 @@ mod sessions;
 mod signatures;
 mod standing;
 mod told;
+mod traits;
 
 pub use origins::Origins;
 pub use proxy::is_network;

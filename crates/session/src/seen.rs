@@ -46,6 +46,8 @@ pub struct Seen {
     pub tenants: Arc<Vec<String>>,
     /// The request carried a credential that the application issued or accepts.
     pub authenticated: bool,
+    /// A gateway that signs in for the service says in headers whom the request is for.
+    pub vouched: bool,
     /// It shows a name with the password that its maker gave to both (`admin` with `admin`).
     pub default_credentials: bool,
     /// What the signatures of the tokens it carries are worth.

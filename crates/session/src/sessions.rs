@@ -171,7 +171,8 @@ impl Sessions {
         };
         let client = self.identity.client(client_ip, tx.request.as_ref(), &sighting.service);
         let tokens = self.signatures(tx, sighting);
-        let who = self.identity.who(tx, sighting, &tokens);
+        let who = self.identity.who(tx, sighting, client.actor.id, &tokens);
+        let vouched = self.identity.is_vouched(tx, &sighting.service);
         let (mut principal, mut actor) = match &who {
             Who::Principal(id) => (Some(*id), None),
             Who::Credential(actor) => (None, Some(Arc::clone(actor))),
@@ -195,7 +196,7 @@ impl Sessions {
             (None, Some(principal)) => Arc::clone(&principal.actor),
             (None, None) => Arc::clone(&client.actor),
         };
-        let authenticated = !matches!(who, Who::Nobody) && tx.status() != Some(401);
+        let authenticated = (vouched || !matches!(who, Who::Nobody)) && tx.status() != Some(401);
         let person = known.as_ref().map(|principal| Arc::clone(&principal.actor));
         let from =
             From { flow: tx.order.flow, peer, client: client.actor.id, forwarded, at: tx.start };
@@ -221,6 +222,7 @@ impl Sessions {
             tenants: known.as_ref().map(|p| Arc::clone(&p.tenants)).unwrap_or_default(),
             tenant: known.and_then(|principal| principal.tenant),
             authenticated,
+            vouched,
             default_credentials: self.defaults.are_shown(tx, sighting),
             tokens,
             session,

@@ -56,6 +56,7 @@ pub(crate) const SPEC: Spec = Spec {
 const SPAN: Duration = Duration::from_secs(600);
 const CLIENTS_MAX: usize = 20_000;
 const MANNERS_MAX: usize = 64;
+const SERVICES_MAX: usize = 1000;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -98,6 +99,8 @@ struct Bypass {
     without: Keep<EndpointId, BTreeSet<core::net::IpAddr>>,
     /// Credentials that were accepted somewhere.
     good: Keep<u64, ()>,
+    /// Services behind a gateway that says in headers who asks.
+    gateways: Keep<u64, ()>,
     cut: u64,
 }
 
@@ -109,6 +112,7 @@ impl Bypass {
             pickers: Keep::new(CLIENTS_MAX),
             without: Keep::new(CLIENTS_MAX),
             good: Keep::new(200_000),
+            gateways: Keep::new(SERVICES_MAX),
             cut: 0,
         })
     }
@@ -128,6 +132,9 @@ impl Bypass {
             for own in request.credentials.iter().take(4) {
                 self.good.touch(context.at(), tell::secret(own.mark), || ());
             }
+        }
+        if context.seen.vouched {
+            self.gateways.touch(context.at(), tell::key(&context.sighting.service, ""), || ());
         }
         let mut flagged = false;
         if success && !shows_something(context) && !context.seen.authenticated {
@@ -156,7 +163,8 @@ impl Bypass {
         let closed = self.doors.is_surely_closed(context);
         // The same page was refused to the same program a moment ago, and to nobody answered.
         let turned = !closed && door.without == 0 && door.with > 0 && self.was_refused(context);
-        if !((closed || turned) && door.answers(shape) && leaves >= 1) {
+        let past = !closed && !turned && self.is_past_gateway(context);
+        if !((closed || turned || past) && door.answers(shape) && leaves >= 1) {
             return false;
         }
         if !context.tx.flags.whole() || context.tx.lost_bytes > 0 {
@@ -182,16 +190,40 @@ impl Bypass {
         let picker = self.picker(context);
         picker.outcome = Outcome::Success;
         picker.tale.add(context, "answered without a credential".to_owned(), true);
+        let shown = match past {
+            true => signal("headers_of_the_gateway", "none", "those that say who asks"),
+            false => signal("credential", "none", "one, as in all answers before"),
+        };
         let why = vec![
-            signal("credential", "none", "one, as in all answers before"),
+            shown,
             signal("answered_with_credential", with.to_string(), "all"),
             signal("refused_before", refused.to_string(), "whoever shows none"),
         ];
-        let message = "an endpoint that answers only callers with credentials answered one \
-                       without any"
-            .to_owned();
+        let message = match past {
+            true => {
+                "an endpoint that is used only by those for whom a gateway says who they are \
+                 answered one of whom it said nothing, and who was refused just before"
+            }
+            false => {
+                "an endpoint that answers only callers with credentials answered one without any"
+            }
+        }
+        .to_owned();
         picker.tell(context, Severity::Critical, message, why, findings);
         true
+    }
+
+    /// The service is behind a gateway that says who asks; of this program it said nothing. It was
+    /// refused for that within the last minutes, and is answered where hardly anybody else comes so.
+    fn is_past_gateway(&self, context: &Context<'_>) -> bool {
+        let service = tell::key(&context.sighting.service, "");
+        let recent = |at: &Timestamp| context.at().since(*at) <= SPAN;
+        self.gateways.get(&service).is_some()
+            && self.doors.is_for_the_vouched(context)
+            && self
+                .pickers
+                .get(&picker_key(context))
+                .is_some_and(|picker| picker.manners.iter().any(|(at, ..)| recent(at)))
     }
 
     /// The program was refused this very page within the last minutes, and shown nothing better.

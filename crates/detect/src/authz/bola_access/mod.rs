@@ -162,6 +162,10 @@ impl BolaAccess {
         let actor = context.seen.principal.unwrap_or(context.seen.actor.id);
         // To be led elsewhere is to be given nothing.
         let given = context.tx.status().is_none_or(|status| (200..300).contains(&status));
+        // Those who run the platform are no peers of those who use it.
+        if foreign && context.objects.crosses_tenants(context.seen) {
+            return self.lacks(Lacks::Role, endpoint, actor);
+        }
         let lacks = match (context.sighting.outcome, context.seen.principal) {
             (Outcome::Success, _) if !given => return,
             (Outcome::Failure, _) => return,
@@ -344,6 +348,7 @@ fn across(
     let owner = verdict.owner_id.or(verdict.person).and_then(|owner| objects.person(owner));
     let theirs = owner.and_then(|owner| owner.tenant.clone());
     match (theirs, &seen.tenant) {
+        (Some(_), Some(_)) if objects.crosses_tenants(seen) => None,
         (Some(theirs), Some(own)) => (theirs != *own).then(|| (theirs, Arc::clone(own))),
         _ => objects.tenants_apart(tx, sighting, seen, object),
     }
