@@ -77,7 +77,7 @@ pub(crate) fn finding(rule: &'static str) -> Finding {
             name: "user:alice".to_owned(),
             user: Some("alice".to_owned()),
             roles: vec!["customer".to_owned()],
-            identified_by: "JWT subject".to_owned(),
+            identified_by: "JWT subject".into(),
         },
         session: Some(SessionRef { id: SessionId(0xabc), start: at(-60), requests: 57 }),
         service: "shop.internal".to_owned(),

@@ -5,8 +5,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize, Serializer};
 use stilt_model::{Recent, Timestamp};
 
-/// Values by key, at most `max` of them. Which one makes room depends on the order of touches alone,
-/// so that two runs forget the same.
+/// Values by key, at most `max` of them. Which one makes room depends on the order of touches
+/// alone, so that two runs forget the same.
 #[derive(Debug, Deserialize)]
 #[serde(from = "Saved<K, V>", bound = "K: Hash + Eq + DeserializeOwned, V: DeserializeOwned")]
 pub(crate) struct Keep<K, V> {

@@ -5,7 +5,7 @@ use core::net::IpAddr;
 use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
 use std::hash::{BuildHasher, Hasher};
-use stilt_model::{Actor, ActorId, ActorKind, IdBuilder};
+use stilt_model::{Actor, ActorId, ActorKind, IdBuilder, SmolStr};
 
 /// Network and make of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -43,7 +43,7 @@ impl Place {
             name: format!("client:{}", self.ip),
             user: None,
             roles: Vec::new(),
-            identified_by: "address and make of client".to_owned(),
+            identified_by: SmolStr::new_static("address and make of client"),
         }
     }
 

@@ -4,7 +4,9 @@ use crate::context::Context;
 use core::net::IpAddr;
 use foldhash::fast::FixedState;
 use std::hash::{BuildHasher, Hasher};
-use stilt_model::{Actor, ActorId, ActorKind, Evidence, Finding, IdBuilder, Pseudonym, Signal};
+use stilt_model::{
+    Actor, ActorId, ActorKind, Evidence, Finding, IdBuilder, Pseudonym, Signal, SmolStr,
+};
 
 /// The client that sent a transaction, as an actor.
 pub(crate) fn client(context: &Context<'_>) -> Actor {
@@ -19,7 +21,7 @@ pub(crate) fn client_at(id: ActorId, ip: IpAddr) -> Actor {
         name: format!("client:{ip}"),
         user: None,
         roles: Vec::new(),
-        identified_by: "address and client fingerprint".to_owned(),
+        identified_by: SmolStr::new_static("address and client fingerprint"),
     }
 }
 
@@ -33,7 +35,7 @@ pub(crate) fn cluster(rule: &str, service: &str, about: u64, by: &str) -> Actor 
         name: format!("cluster:{id}"),
         user: None,
         roles: Vec::new(),
-        identified_by: by.to_owned(),
+        identified_by: by.into(),
     }
 }
 

@@ -37,6 +37,9 @@ impl Disclosed {
                 {
                     self.hasher.hash_one(text.as_str())
                 }
+                Value::Text(text) if leaf.path.ends_with("[]") && text.len() <= TEXT_MAX => {
+                    self.of_list(leaf.name().trim_end_matches("[]"), text)
+                }
                 _ => continue,
             };
             if self.before.contains(&hash) || !self.now.insert(hash) {
@@ -46,6 +49,16 @@ impl Disclosed {
                 self.before = core::mem::take(&mut self.now);
             }
         }
+    }
+
+    /// A list of that name held the plain word: `{"classes":["7a","8b"]}`.
+    pub(crate) fn lists(&self, name: &str, word: &str) -> bool {
+        let hash = self.of_list(name, word);
+        self.now.contains(&hash) || self.before.contains(&hash)
+    }
+
+    fn of_list(&self, name: &str, word: &str) -> u64 {
+        self.hasher.hash_one((name, word))
     }
 
     pub(crate) fn contains(&self, word: &str) -> bool {

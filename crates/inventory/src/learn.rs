@@ -22,7 +22,7 @@ const ALIKE_BELOW: usize = 5;
 const ALIKE_DISCLOSED: usize = 2;
 
 /// Steps from the end of a path to the word that may be a value.
-const LEVELS: usize = 4;
+const LEVELS: usize = 5;
 /// Sorts of answers of one slot from which on it answers in many ways.
 pub(crate) const MANY_SHAPES: usize = 4;
 /// Rounds of settling: each may make slots that show more words to be values.
@@ -60,7 +60,7 @@ impl Service {
             if !slot && !collection && !is_function(&name) && !is_version(&name) {
                 let feature = feature(&below, news);
                 let alike = self.tree.note(parent, (feature, news, &below), child);
-                if self.known_below_slot(records, parent, &below, news) {
+                if self.known_below_slot(records, (parent, &name), &below, news) {
                     return self.merge(records, parent, &[child]);
                 }
                 if self.vary(records, parent, &alike, news, &below) {
@@ -74,12 +74,22 @@ impl Service {
     }
 
     /// The slot beside this child, which takes words, gave the very answer before.
-    fn known_below_slot(&self, records: &Records, parent: u32, below: &str, news: News) -> bool {
+    fn known_below_slot(
+        &self,
+        records: &Records,
+        (parent, name): (u32, &str),
+        below: &str,
+        news: News,
+    ) -> bool {
         let Some(mut at) = self.tree.node(parent).map(|node| node.slot) else { return false };
         // A slot of running codes (`inv-17`) takes words that answer alike; one of numbers does
         // not.
-        let takes_words = self.tree.node(at).is_some_and(|slot| {
-            slot.open || (news.leaves >= 2 && matches!(slot.slot_kind, Some((SlotKind::Slug, _))))
+        let takes_words = self.tree.node(at).is_some_and(|slot| match slot.slot_kind {
+            _ if slot.open => true,
+            // Of tokens some have no digit, by chance.
+            Some((SlotKind::Slug, _)) => news.leaves >= 2 || mixed_case(name),
+            Some((SlotKind::Hash, _)) => mixed_case(name),
+            _ => false,
         });
         if news.leaves == 0 || !takes_words {
             return false;
@@ -104,10 +114,12 @@ impl Service {
     fn vary(&self, records: &Records, parent: u32, alike: &[u32], news: News, below: &str) -> bool {
         let own = below.is_empty();
         let names = || alike.iter().filter_map(|child| Some(&*self.tree.node(*child)?.name));
-        let disclosed = names().filter(|name| self.disclosed.contains(name)).count();
+        let list = self.tree.node(parent).map_or("", |parent| &parent.name);
+        let told = |name: &&str| self.disclosed.contains(name) || self.disclosed.lists(list, name);
+        let disclosed = names().filter(told).count();
+        let named_below = below.split('/').any(|name| !matches!(name, "" | "{}"));
         if news.leaves > 0 {
             let telling = news.leaves >= 2 && news.method == Method::GET;
-            let named_below = below.split('/').any(|name| !matches!(name, "" | "{}"));
             let enough = match telling {
                 true if numbered(names()) => ALIKE_NUMBERED,
                 true if named_below => ALIKE_BELOW,
@@ -119,14 +131,20 @@ impl Service {
         }
         // No fields: pages, files and empty answers all look the same.
         if news.method != Method::GET || !own {
-            return disclosed >= ALIKE_DISCLOSED && disclosed * 2 >= alike.len();
+            // Nobody asks for them themselves, and one function is the same below all of them.
+            let silent =
+                |child: &u32| self.tree.node(*child).is_some_and(|child| child.methods.is_empty());
+            let wordy = names().filter(|name| is_wordy(name) || name.contains('.')).count();
+            let things = named_below
+                && wordy * 3 >= alike.len() * 2
+                && alike.len() >= ALIKE
+                && alike.iter().all(silent);
+            return things || (disclosed >= ALIKE_DISCLOSED && disclosed * 2 >= alike.len());
         }
         let extension = |name: &str| split_extension(name).1.map(str::to_ascii_lowercase);
         let first = names().next().and_then(extension);
         let files = first.is_some() && names().all(|name| extension(name) == first);
-        let wordy = names()
-            .filter(|name| name.contains(['-', '_']) || name.bytes().any(|b| b.is_ascii_digit()))
-            .count();
+        let wordy = names().filter(|name| is_wordy(name)).count();
         let below_root = parent != 0;
         let enough =
             if below_root && (files || wordy * 3 >= alike.len() * 2) { ALIKE } else { ALIKE_PAGES };
@@ -184,8 +202,16 @@ impl Service {
         noted.sort_unstable_by_key(|(feature, ..)| *feature);
         let mut changed = false;
         for (feature, news, below) in noted {
-            let alike = self.tree.still(parent, feature);
-            if !alike.is_empty() && self.vary(records, parent, &alike, news, &below) {
+            let mut alike = self.tree.still(parent, feature);
+            if !self.vary(records, parent, &alike, news, &below) {
+                // Words that came before the slot that takes them.
+                let joins = |child: &u32| {
+                    let name = self.tree.node(*child).map_or("", |child| &child.name);
+                    self.known_below_slot(records, (parent, name), &below, news)
+                };
+                alike.retain(joins);
+            }
+            if !alike.is_empty() {
                 changed |= self.merge(records, parent, &alike);
             }
         }
@@ -318,6 +344,18 @@ impl Service {
             self.relabel(records, child, depth + 1);
         }
     }
+}
+
+/// Of several words, or with a number: what things are called more often than what one says.
+fn is_wordy(name: &str) -> bool {
+    name.contains(['-', '_']) || name.bytes().any(|b| b.is_ascii_digit())
+}
+
+/// Letters of both cases, as in a token.
+fn mixed_case(name: &str) -> bool {
+    let upper = name.bytes().filter(u8::is_ascii_uppercase).count();
+    let lower = name.bytes().filter(u8::is_ascii_lowercase).count();
+    name.len() >= 10 && upper >= 3 && lower >= 3
 }
 
 /// The names are one but for their numbers.

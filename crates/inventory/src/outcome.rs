@@ -30,7 +30,10 @@ impl Verdict {
 pub(crate) fn judge(tx: &Transaction) -> Verdict {
     let Some(response) = &tx.response else { return Verdict::default() };
     let outcome = |outcome, refused| Verdict { outcome: Some(outcome), refused, body_error: false };
+    let fault = soap_fault(&response.leaves);
     match response.status {
+        200..=299 | 500 if fault == Some(true) => outcome(Outcome::Failure, false),
+        200..=299 if fault.is_some() => Verdict::default(),
         200..=299 => match body(&response.leaves) {
             Some(refused) => Verdict { outcome: Some(Outcome::Failure), refused, body_error: true },
             None => outcome(Outcome::Success, false),
@@ -52,6 +55,19 @@ pub(crate) fn judge(tx: &Transaction) -> Verdict {
         500 if blames_input(&response.leaves) => outcome(Outcome::Failure, false),
         _ => Verdict::default(),
     }
+}
+
+/// Whether the fault that a body is blames who asked: SOAP 1.1 answers every fault with 500 (§6.2),
+/// `Client` (§4.4.1) and 1.2's `Sender` (part 1, §5.4.6) say that the request was at fault.
+fn soap_fault(leaves: &[Leaf]) -> Option<bool> {
+    let code = leaves.iter().take(LEAVES_MAX).find(|leaf| {
+        let path = leaf.path.as_str();
+        path.ends_with("Fault.faultcode") || path.ends_with("Fault.Code.Value")
+    })?;
+    let Value::Text(code) = &code.value else { return Some(false) };
+    let local = code.rsplit(':').next().unwrap_or_default();
+    let class = local.split('.').next().unwrap_or_default();
+    Some(matches!(class, "Client" | "Sender"))
 }
 
 /// A short body whose message speaks of what was sent, not of what broke.
@@ -437,6 +453,25 @@ mod tests {
         check(get("/x").status(429), Outcome::Unknown, false);
         check(get("/x").status(503), Outcome::Unknown, false);
         check(get("/x").unanswered(), Outcome::Unknown, false);
+    }
+
+    #[test]
+    fn a_soap_fault_tells_whose_fault_it_was() {
+        let check = |status: u16, fault: &str, expected: Outcome| {
+            let body = format!("<s:Body><s:Fault>{fault}</s:Fault></s:Body>");
+            let body = format!(r#"<s:Envelope xmlns:s="urn:x">{body}</s:Envelope>"#);
+            let asked = post("/ws").header("Content-Type", "text/xml");
+            let tx = World::new().tx(asked.status(status).xml(&body));
+            assert_eq!(judge(&tx).outcome(), expected, "{status} {fault}");
+        };
+        let old = |code: &str| format!("<faultcode>{code}</faultcode><faultstring>x</faultstring>");
+        check(500, &old("s:Client"), Outcome::Failure);
+        check(500, &old("Client.Authentication"), Outcome::Failure);
+        check(200, &old("s:Client"), Outcome::Failure);
+        check(500, &old("s:Server"), Outcome::Unknown);
+        let new = |code: &str| format!("<s:Code><s:Value>{code}</s:Value></s:Code>");
+        check(500, &new("s:Sender"), Outcome::Failure);
+        check(500, &new("s:Receiver"), Outcome::Unknown);
     }
 
     #[test]

@@ -319,6 +319,13 @@ impl Tx {
         self.answer_header("Content-Type", "application/json")
     }
 
+    /// An answer in XML.
+    #[must_use]
+    pub fn xml(mut self, text: &str) -> Self {
+        self.answer = text.as_bytes().to_vec();
+        self.answer_header("Content-Type", "text/xml; charset=utf-8")
+    }
+
     /// An answer of server-sent events, already written as such.
     #[must_use]
     pub fn events(mut self, text: &str) -> Self {

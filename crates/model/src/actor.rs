@@ -3,6 +3,7 @@
 use crate::saved::hexadecimal;
 use core::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use smol_str::SmolStr;
 
 /// The level an actor is named on (`detections.md`: client → session → principal → tenant →
 /// cluster).
@@ -73,5 +74,5 @@ pub struct Actor {
     pub roles: Vec<String>,
     /// How it was identified ("JWT subject", "cookie sid bound at login", "address and client
     /// fingerprint").
-    pub identified_by: String,
+    pub identified_by: SmolStr,
 }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use stilt_inventory::{EndpointKind, Sighting};
 use stilt_model::{
     Actor, ActorId, ActorKind, Credential, CredentialKind, IdBuilder, Issued, Jwt, Leaf, Outcome,
-    Pseudonym, Request, Response, Transaction, Value, saved::Keyed,
+    Pseudonym, Request, Response, SmolStr, Transaction, Value, saved::Keyed,
 };
 
 /// Credentials that are bound to a principal, remembered at most; the older half goes first.
@@ -202,7 +202,7 @@ impl Identity {
                 name: format!("client:{shown}"),
                 user: None,
                 roles: Vec::new(),
-                identified_by: "address and client fingerprint".to_owned(),
+                identified_by: SmolStr::new_static("address and client fingerprint"),
             }),
             cluster: ActorId(cluster),
         };
@@ -398,7 +398,7 @@ impl Identity {
             name: format!("{kind}:{mark}"),
             user: None,
             roles: Vec::new(),
-            identified_by: by,
+            identified_by: by.into(),
         });
         if self.unnamed.len() >= CLIENTS_MAX {
             self.unnamed.clear();
@@ -445,7 +445,7 @@ impl Identity {
                     name: format!("user:{user}"),
                     user: Some(user.to_owned()),
                     roles: Vec::new(),
-                    identified_by: by.to_owned(),
+                    identified_by: by.into(),
                 }),
                 aliases: Arc::new(vec![user.to_owned()]),
                 roles: Arc::default(),

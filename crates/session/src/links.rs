@@ -128,7 +128,7 @@ mod tests {
             name: format!("user:{id}"),
             user: None,
             roles: Vec::new(),
-            identified_by: String::new(),
+            identified_by: stilt_model::SmolStr::default(),
         })
     }
 

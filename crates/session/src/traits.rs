@@ -21,6 +21,8 @@ const USES_MIN: u32 = 8;
 /// Such users, and values of several users, where the name of the header is usual, or not.
 const USUAL: (usize, usize) = (3, 0);
 const UNUSUAL: (usize, usize) = (12, 3);
+/// At most one user in so many, or one alone, is said to be of several.
+const PARTED_ONE_IN: usize = 10;
 /// Answers that name a value, where the name is not usual.
 const NAMED_MIN: u32 = 30;
 /// Roles that one value names.
@@ -139,7 +141,7 @@ impl Trait {
         self.settled >= users
             && self.members.len() >= 2
             && self.peopled >= values
-            && self.parted.saturating_mul(20) <= self.settled
+            && self.parted.saturating_mul(PARTED_ONE_IN) <= self.settled.max(PARTED_ONE_IN)
             && (usual || (named && self.members.len().saturating_mul(2) <= self.settled))
     }
 

@@ -99,6 +99,7 @@ class Request:
 
     def __init__(self, asked, client, at, default_host):
         self.method, self.target, self.at, self.client = asked.method, asked.target, at, client
+        self.asked = asked
         parts = urllib.parse.urlsplit(asked.target)
         self.path = urllib.parse.unquote(parts.path)
         self.parts = self.path.strip("/").split("/")

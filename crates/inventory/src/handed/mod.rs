@@ -4,15 +4,15 @@
 //! and from then on `Authorization: Bearer 9f3a…`, or `"auth":"9f3a…"` in each body. No word of it
 //! need be known: a value that was drawn by chance, handed out in an answer and sent back where
 //! credentials stand is one. One that is sent back in the body is one where it goes with calls of
-//! all sorts, each client has its own, and nothing else says who asks. And what is typed to get one,
-//! a user and a text that goes with the user, is a user and a password.
+//! all sorts, each client has its own, and nothing else says who asks. And what is typed to get
+//! one, a user and a text that goes with the user, is a user and a password.
 
 mod door;
 #[cfg(test)]
 mod tests;
 
 use crate::operation;
-use core::hash::BuildHasher;
+use core::hash::{BuildHasher, Hash, Hasher};
 use door::Door;
 use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,9 @@ const CARRIERS_MAX: usize = 32;
 const DOORS_MAX: usize = 64;
 /// Names that a handle may stand for, remembered of one service.
 const PEOPLE_MAX: usize = 2048;
+
+/// Segments of a path that tell one sort of call from another.
+const SEGMENTS_MAX: usize = 12;
 
 /// Values that came back in one place of a body before it is one for credentials.
 const VALUES_MIN: usize = 3;
@@ -81,7 +84,10 @@ impl Handed {
     /// carries and hands out, the password that is typed, the person that a handle stands for.
     pub(crate) fn read(&mut self, tx: &mut Transaction) {
         let Some(request) = &mut tx.request else { return };
-        let call = self.call(request);
+        // Of most transactions nothing may be a secret: then nobody asks for their sort.
+        let hands_out = tx.response.as_ref().is_some_and(|response| !response.drawn.is_empty());
+        let asked = hands_out || !request.drawn.is_empty() || !request.typed.is_empty();
+        let call = if asked { self.call(request) } else { 0 };
         self.carried(request, call);
         let Some(response) = &mut tx.response else {
             self.hide(request, call);
@@ -131,15 +137,14 @@ impl Handed {
 
     /// The sort of call: method, path without what is drawn or counted, operation.
     fn call(&self, request: &Request) -> u64 {
-        let plain: String = request
-            .path
-            .split('/')
-            .map(|segment| if segment.bytes().any(|b| b.is_ascii_digit()) { "*" } else { segment })
-            .take(12)
-            .collect::<Vec<_>>()
-            .join("/");
-        let operation = operation::of(request).map(|operation| operation.suffix);
-        self.hasher.hash_one((&request.method, plain, operation))
+        let mut hasher = self.hasher.build_hasher();
+        request.method.hash(&mut hasher);
+        for segment in request.path.split('/').take(SEGMENTS_MAX) {
+            let counted = segment.bytes().any(|byte| byte.is_ascii_digit());
+            if counted { "*" } else { segment }.hash(&mut hasher);
+        }
+        operation::of(request).map(|operation| operation.suffix).hash(&mut hasher);
+        hasher.finish()
     }
 
     fn note(&mut self, value: u64, place: u64) {

@@ -1,5 +1,6 @@
 //! OpenAPI: what was seen, written as a document, and documents read to compare traffic with.
 
+mod learned;
 mod matching;
 pub(crate) mod outline;
 mod read;

@@ -12,7 +12,7 @@ use stilt_model::{Leaf, Place, Value};
 pub(super) const FIELDS_MAX: usize = 4096;
 
 /// Types a place may have, a bit each.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Types(pub(super) u8);
 
 impl Types {
@@ -64,7 +64,7 @@ impl Types {
 }
 
 /// What a document says of one place.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Want {
     /// None where it may be anything.
     pub(super) types: Types,
@@ -75,7 +75,7 @@ pub(super) struct Want {
 }
 
 /// A documented schema.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Shape {
     /// Places by path, as leaves are called; `*` for keys that vary.
     pub(super) places: BTreeMap<Box<str>, Want>,

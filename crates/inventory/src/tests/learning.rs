@@ -63,6 +63,54 @@ fn words_that_messages_named_are_learned_sooner() {
 }
 
 #[test]
+fn words_of_a_list_are_values_below_the_path_of_its_name() {
+    let mut app = Watched::new();
+    app.see(get("/classes").answer(r#"{"classes":["7a","10b"],"kinds":["rooms","terms"]}"#));
+    let mut ask = |names: [&str; 2]| {
+        for name in names {
+            let answer = r#"{"pupils":[{"id":1,"age":9}]}"#;
+            app.see(get(&format!("/classes/{name}/pupils")).answer(answer));
+        }
+        app.names().len()
+    };
+    // Words of a list called otherwise say nothing here.
+    assert_eq!(ask(["rooms", "terms"]), 3);
+    assert_eq!(ask(["7a", "10b"]), 2);
+    assert_eq!(app.names(), ["GET /classes", "GET /classes/{slug}/pupils"]);
+}
+
+#[test]
+fn one_function_below_things_that_nobody_asks_for_themselves() {
+    let people = ["a.ono", "b.sato", "cyd.tan", "d-bo", "eve2", "f.lim", "g_ng", "hal.ek", "i.wu"];
+    let mut app = Watched::new();
+    for name in people {
+        app.see(post(&format!("/people/{name}/role")).status(302).location("/people"));
+    }
+    assert_eq!(app.names(), ["POST /people/{slug}/role"]);
+    // Models of an administration answer themselves, and are names.
+    let mut app = Watched::new();
+    for name in people {
+        app.see(get(&format!("/admin/{name}")).html("<p>list</p>"));
+        app.see(post(&format!("/admin/{name}/add")).status(302).location("/admin"));
+    }
+    assert_eq!(app.names().len(), 2 * people.len());
+}
+
+#[test]
+fn tokens_without_a_digit_are_values_beside_those_with_one() {
+    let tokens = ["XHdaoRVWExkfeymK", "x7dvfQUDnA4Fvb9Z", "dvfQUDnAMFvbtZky", "9kD2mfRt6QwLs0aB"];
+    for turn in 0..tokens.len() {
+        let mut app = Watched::new();
+        for at in 0..tokens.len() {
+            let token = tokens[(at + turn) % tokens.len()];
+            app.see(get(&format!("/s/{token}")).answer(r#"{"docs":[{"title":"x","n":1}]}"#));
+        }
+        app.inventory.settle();
+        assert_eq!(app.names(), ["GET /s/{id}"]);
+    }
+}
+
+#[test]
 fn what_lies_below_a_slot_joins_too() {
     let mut app = Watched::new();
     for name in ["anna60", "bert", "cleo"] {

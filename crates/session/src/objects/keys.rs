@@ -43,6 +43,11 @@ impl Keys {
         ClassKey(self.bytes(2, 0, name.as_bytes()))
     }
 
+    /// A class of objects of one service.
+    pub(super) fn class_of(&self, service: ServiceKey, name: &str) -> u64 {
+        self.words(9, [service.0, self.class(name).0, 0])
+    }
+
     /// A whole number of one class.
     pub(super) fn number(&self, service: ServiceKey, class: ClassKey, number: i64) -> u64 {
         self.words(3, [service.0, class.0, number.cast_unsigned()])

@@ -6,6 +6,7 @@
 //! Text ids are matched by value; whole numbers by resource class and value (`strict`), and, where
 //! an application names one resource in two ways, by value alone (`loose`).
 
+mod common;
 mod crossing;
 mod generations;
 mod grants;
@@ -17,6 +18,7 @@ mod staff;
 mod tenancy;
 
 use crate::seen::Seen;
+use common::Common;
 use crossing::Crossing;
 use generations::Generations;
 use grants::{Given, Grants};
@@ -127,6 +129,7 @@ pub struct Objects {
     staff: Staff,
     tenancy: Tenancy,
     crossing: Crossing,
+    common: Common,
     grants: Grants,
     memories: HashMap<ActorId, Memory, foldhash::fast::RandomState>,
     idle: BTreeMap<(Timestamp, u64), ActorId>,
@@ -154,6 +157,7 @@ impl Objects {
             staff: Staff::default(),
             tenancy: Tenancy::default(),
             crossing: Crossing::default(),
+            common: Common::default(),
             grants: Grants::default(),
             memories: HashMap::default(),
             idle: BTreeMap::new(),
@@ -443,7 +447,12 @@ impl Objects {
             let named = named.filter(|name| show.name != Some(*name));
             let under_other =
                 under_other || show.record.is_some_and(|record| foreign_parts.contains(&record));
-            let other = named.map_or(under_other, |name| !records.is_own(name));
+            // What it has just made is its own, whoever's the place is where it stands.
+            let made = makes
+                && response.status == 201
+                && self.holders.get(show.key).is_none_or(|held| held.is_empty())
+                && !asked.contains(&show.key);
+            let other = named.map_or(under_other && !made, |name| !records.is_own(name));
             // Asking for an object is not being shown it.
             let kept =
                 others.contains(&show.key) && !named.is_some_and(|name| records.is_own(name));
@@ -486,14 +495,25 @@ impl Objects {
     /// Whether what the path asks for is somebody else's, and which objects asked for otherwise
     /// are: what is somebody else's stays so, though it was asked for by query or body. Other
     /// objects of such a request may be references of something new.
-    fn of_others(&self, tx: &Transaction, sighting: &Sighting, seen: &Seen) -> (bool, Vec<u64>) {
+    fn of_others(
+        &mut self,
+        tx: &Transaction,
+        sighting: &Sighting,
+        seen: &Seen,
+    ) -> (bool, Vec<u64>) {
         let service = self.keys.service(&sighting.service);
         let (mut under_other, mut others) = (false, Vec::new());
         for object in &sighting.objects {
             let verdict = self.judge(tx, sighting, seen, object);
             let other = verdict.owner == Ownership::Other;
             if object.in_path {
-                under_other |= other || (!verdict.shown && verdict.owner != Ownership::Shared);
+                let class = self.keys.class_of(service, &object.class);
+                if let (true, Some(caller)) = (verdict.named, seen.principal) {
+                    self.common.note(class, caller, verdict.owner == Ownership::Own);
+                }
+                let common = self.common.is(class);
+                under_other |= (other && !common)
+                    || (!verdict.shown && !other && verdict.owner != Ownership::Shared);
             } else if other {
                 others.push(self.keys.object(service, object));
             }

@@ -47,13 +47,18 @@ pub struct Person {
 }
 
 /// What was seen of one field.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Field {
     hits: u32,
     own: u32,
     misses: u32,
     named: [u64; 3],
     named_count: u8,
+    /// Some are named in several records: what each of them has one of may be the record of a
+    /// person.
+    several: bool,
+    /// Who was named where.
+    places: Vec<(ActorId, u64)>,
 }
 
 impl Field {
@@ -62,6 +67,20 @@ impl Field {
         if let (false, Some(slot)) = (known, self.named.get_mut(usize::from(self.named_count))) {
             *slot = actor.0;
             self.named_count += 1;
+        }
+    }
+
+    /// Somebody was named in a record.
+    fn note_place(&mut self, actor: ActorId, record: u64) {
+        if self.several {
+            return;
+        }
+        match self.places.iter().find(|(known, _)| *known == actor) {
+            Some((_, before)) if *before != record => {
+                (self.several, self.places) = (true, Vec::new());
+            }
+            None if self.places.len() < PLACES_OF_FIELD_MAX => self.places.push((actor, record)),
+            _ => {}
         }
     }
 
@@ -84,6 +103,9 @@ impl Field {
         }
     }
 }
+
+/// Records of one field that are remembered until it is known that some have several.
+const PLACES_OF_FIELD_MAX: usize = 16;
 
 /// Who got records of others at one endpoint.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -345,6 +367,8 @@ impl Owners {
         if self.names.is_empty() {
             return records;
         }
+        let asked = tx.request.as_ref().map_or(0, |request| keys.name(&request.path));
+        let mut listed = BTreeMap::new();
         for leaf in &response.leaves {
             let Some(name) = name_of(keys, leaf) else { continue };
             let key = keys.leaf(endpoint, &leaf.path);
@@ -359,6 +383,13 @@ impl Owners {
                     field.hits = field.hits.saturating_add(1);
                     field.own = field.own.saturating_add(u32::from(own));
                     field.note(called.actor);
+                    if !leaf.path.in_array() {
+                        field.note_place(called.actor, asked);
+                    } else if !field.several {
+                        // In a list only this answer tells one record from another.
+                        let before = listed.insert((key, called.actor), leaf.record);
+                        field.several = before.is_some_and(|before| before != leaf.record);
+                    }
                 }
                 None => field.misses = field.misses.saturating_add(1),
             }
@@ -367,7 +398,8 @@ impl Owners {
             }
             // To be named in one's own profile is not to own something.
             let itself = names_itself(leaf.path.plain(), resource);
-            let owns = (things || leaf.path.in_array()) && !itself;
+            let telling = field.several || tells_owner(leaf);
+            let owns = (things || leaf.path.in_array()) && !itself && telling;
             if let Some(called) = called.filter(|called| owns && !called.many)
                 && self.owning.len() < NAMES_MAX
             {

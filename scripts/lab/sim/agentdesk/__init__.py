@@ -8,6 +8,7 @@ from . import attacks, day
 from .service import Service
 
 VARIANTS = ()
+SENSITIVE = r"/pay|/transfer|/refund"  # functions that few may use
 
 
 def build(seed, _variant, with_attacks):

@@ -8,6 +8,7 @@ from . import attacks, day
 from .service import Service
 
 VARIANTS = ("role",)
+SENSITIVE = r"/contact$|/export/|/staff/"  # functions that few may use
 
 
 def build(seed, variant, with_attacks):

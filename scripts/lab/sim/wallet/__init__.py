@@ -6,6 +6,7 @@ from . import attacks, day
 from .service import Service
 
 VARIANTS = ()
+SENSITIVE = r"/transfer/execute|/admin/"  # functions that few may use
 
 
 def build(seed, _variant, with_attacks):

@@ -33,7 +33,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use stilt_inventory::Login;
 use stilt_model::{
-    Actor, ActorId, ActorKind, Finding, IdBuilder, Outcome, Rule, Severity, Timestamp, saved::Keyed,
+    Actor, ActorId, ActorKind, Finding, IdBuilder, Outcome, Rule, Severity, SmolStr, Timestamp,
+    saved::Keyed,
 };
 use strangers::{Strangers, Surge};
 use window::{Count, Window};
@@ -477,7 +478,7 @@ impl Service {
             name: format!("cluster:{cluster}"),
             user: None,
             roles: Vec::new(),
-            identified_by: "clients that never signed in and fail alike".to_owned(),
+            identified_by: SmolStr::new_static("clients that never signed in and fail alike"),
         };
         campaign.tell(now, findings);
         self.campaign = Some(campaign);
@@ -590,7 +591,7 @@ fn client_actor(context: &Context<'_>) -> Actor {
         name: format!("client:{}", context.seen.client_ip),
         user: None,
         roles: Vec::new(),
-        identified_by: "address and client fingerprint".to_owned(),
+        identified_by: SmolStr::new_static("address and client fingerprint"),
     }
 }
 

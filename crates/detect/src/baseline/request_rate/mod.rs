@@ -25,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use stilt_baseline::RateStatus;
 use stilt_model::{
     Actor, ActorId, ActorKind, EndpointId, Finding, IdBuilder, Outcome, PathMemo, Rule, Severity,
-    Timestamp, Value, saved::Keyed,
+    SmolStr, Timestamp, Value, saved::Keyed,
 };
 
 pub(crate) const SPEC: Spec = Spec {
@@ -431,7 +431,7 @@ fn shift(context: &Context<'_>, rate: &RateStatus) -> Finding {
         name: format!("cluster:{:016x}", id),
         user: None,
         roles: Vec::new(),
-        identified_by: "all actors of the endpoint".to_owned(),
+        identified_by: SmolStr::new_static("all actors of the endpoint"),
     };
     let mut finding = context.finding(SPEC.rule.id, Severity::Low, actor);
     finding.posture = true;

@@ -1,10 +1,13 @@
-//! Messages that depart from their documented schema (OWASP API8:2023, API9:2023, API3:2023).
+//! Messages that depart from their schema (OWASP API8:2023, API9:2023, API3:2023): the documented
+//! one, or, where no document is about the service, the one that a day of traffic taught
+//! ([`learned`]).
 //!
 //! A field the document does not have, one that is missing, another type, null where there should
 //! be none, or a value outside its list: told once per endpoint and field, where at least one in a
 //! hundred messages shows it and at least five callers sent or got it. What one client makes up is
 //! no drift.
 
+mod learned;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +16,7 @@ use crate::context::{Context, Observation};
 use crate::settings::{Settings, SettingsError};
 use crate::spec::{Detector, Spec, Tuning};
 use crate::tell::signal;
+use learned::Learned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use stilt_inventory::openapi::{Departure, Operation, Shape};
@@ -21,7 +25,7 @@ use stilt_model::{CredentialKind, Finding, Outcome, Place, Rule, Severity};
 pub(crate) const SPEC: Spec = Spec {
     rule: Rule {
         id: "surface.schema_drift",
-        title: "Messages depart from their documented schema",
+        title: "Messages depart from their schema",
         owasp: &["API8:2023", "API9:2023", "API3:2023"],
         attack: &[],
         references: &["CWE-1059"],
@@ -29,17 +33,24 @@ pub(crate) const SPEC: Spec = Spec {
     severity: Severity::Low,
     looks_for: "Fields in requests or answers that the OpenAPI document does not have, required \
                 ones that are missing, values of another type, null, or outside a documented \
-                list; in at least 1 % of an operation's messages, and with at least five callers.",
-    needs: "Documents (--openapi FILE…) that are about the service, and answers that tell success.",
+                list; in at least 1 % of an operation's messages, and with at least five callers. \
+                Without a document: fields of JSON that are new, gone, null or of another type \
+                after a day in which messages were never so.",
+    needs: "Documents (--openapi FILE…) that are about the service, or a day of traffic (over \
+            several runs with --state); answers that tell success.",
     look_alikes: "One client's made-up fields; attacks that are refused; alternatives (oneOf, \
-                  anyOf) and objects that a document leaves open; bodies that were seen in part.",
+                  anyOf) and objects that a document leaves open; bodies that were seen in part; \
+                  rare fields, filled lists and objects that were empty before, answers whose \
+                  fields the request chooses.",
     tuning: &[
         Tuning { key: "share_min", meaning: "share of an operation's messages" },
         Tuning { key: "actors_min", meaning: "callers whose messages show it" },
+        Tuning { key: "learn_hours", meaning: "hours that teach a schema; 0: documents only" },
     ],
     build: |settings| Ok(Box::new(SchemaDrift::new(settings)?)),
 };
 
+const MEND: &str = "bring the document and the application together again";
 /// Operations watched at most, departures of one, and how many of them are told.
 const OPERATIONS_MAX: usize = 4096;
 const DEPARTURES_MAX: usize = 64;
@@ -50,11 +61,12 @@ const TOLD_MAX: usize = 16;
 struct Limits {
     share_min: f64,
     actors_min: usize,
+    learn_hours: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { share_min: 0.01, actors_min: 5 }
+        Self { share_min: 0.01, actors_min: 5, learn_hours: 24 }
     }
 }
 
@@ -88,15 +100,19 @@ struct SchemaDrift {
     #[serde(skip)]
     limits: Limits,
     seen: BTreeMap<(usize, usize, Part), Messages>,
+    #[serde(default)]
+    learned: Learned,
 }
 
 impl SchemaDrift {
     fn new(settings: &Settings) -> Result<Self, SettingsError> {
-        Ok(Self { limits: settings.own()?, seen: BTreeMap::new() })
+        Ok(Self { limits: settings.own()?, seen: BTreeMap::new(), learned: Learned::default() })
     }
 
     fn judge(&mut self, context: &Context<'_>, findings: &mut Vec<Finding>) {
-        let Some(found) = context.sighting.documented else { return };
+        let Some(found) = context.sighting.documented else {
+            return self.learned.judge(context, &self.limits, findings);
+        };
         // Functions of one address share a schema that is true of none of them.
         if context.sighting.outcome != Outcome::Success || context.sighting.name.contains('#') {
             return;
@@ -113,23 +129,28 @@ impl SchemaDrift {
             let messages = self.seen.entry(key).or_default();
             messages.count = messages.count.saturating_add(1);
             for departure in departures {
-                messages.depart(context, part, departure, &self.limits, findings);
+                let guards = (self.limits.actors_min, self.limits.share_min, 1);
+                if let Some(support) = messages.borne_out(context, &departure, guards) {
+                    let (observed, wanted) = departure.told();
+                    let told = (part, departure.field(), observed, wanted);
+                    findings.push(drift(context, told, support, messages.count, MEND));
+                }
             }
         }
     }
 }
 
 impl Messages {
-    fn depart(
+    /// Counts a departure; how often and by how many it was shown, once that is enough: callers,
+    /// share of messages, stretches of time.
+    fn borne_out(
         &mut self,
         context: &Context<'_>,
-        part: Part,
-        departure: Departure,
-        limits: &Limits,
-        findings: &mut Vec<Finding>,
-    ) {
-        if self.departures.len() >= DEPARTURES_MAX && !self.departures.contains_key(&departure) {
-            return;
+        departure: &Departure,
+        (actors_min, share_min, times_min): (usize, f64, usize),
+    ) -> Option<(u64, usize)> {
+        if self.departures.len() >= DEPARTURES_MAX && !self.departures.contains_key(departure) {
+            return None;
         }
         let (support, told) = self.departures.entry(departure.clone()).or_default();
         support.add(context);
@@ -137,32 +158,42 @@ impl Messages {
         let share = support.count as f64 / self.count as f64;
         if *told
             || self.told >= TOLD_MAX
-            || support.actors.len() < limits.actors_min
-            || share < limits.share_min
+            || support.actors.len() < actors_min
+            || support.times.len() < times_min
+            || share < share_min
         {
-            return;
+            return None;
         }
         *told = true;
         self.told += 1;
-        let (observed, expected) = departure.told();
-        let signals = vec![
-            signal(format!("{} {}", part.name(), departure.field()), observed.clone(), expected),
-            signal("messages", support.count.to_string(), format!("0 of {}", self.count)),
-            signal("actors", support.actors.len().to_string(), "none"),
-        ];
-        let mut finding = weakness(context, SPEC.rule.id, SPEC.severity, signals);
-        finding.message = format!(
-            "{}: {observed} in {} of {} {} messages",
-            context.sighting.name,
-            support.count,
-            self.count,
-            part.name()
-        );
-        finding.count = support.count;
-        finding.evidence = vec![context.evidence(observed)];
-        finding.remediation = "bring the document and the application together again".to_owned();
-        findings.push(finding);
+        Some((support.count, support.actors.len()))
     }
+}
+
+/// What is told: the part, the field, what was seen and what should be; in how many messages, by
+/// how many callers, of how many messages.
+fn drift(
+    context: &Context<'_>,
+    (part, field, observed, expected): (Part, &str, String, String),
+    (count, actors): (u64, usize),
+    of: u64,
+    mend: &str,
+) -> Finding {
+    let signals = vec![
+        signal(format!("{} {field}", part.name()), observed.clone(), expected),
+        signal("messages", count.to_string(), format!("0 of {of}")),
+        signal("actors", actors.to_string(), "none"),
+    ];
+    let mut finding = weakness(context, SPEC.rule.id, SPEC.severity, signals);
+    finding.message = format!(
+        "{}: {observed} in {count} of {of} {} messages",
+        context.sighting.name,
+        part.name()
+    );
+    finding.count = count;
+    finding.evidence = vec![context.evidence(observed)];
+    finding.remediation = mend.to_owned();
+    finding
 }
 
 /// Each part of an exchange that is documented, with its departures.

@@ -99,3 +99,92 @@ fn what_few_make_up_or_the_application_refuses_is_no_drift() {
     assert!(told(4, &odd, &good).is_empty());
     assert!(told(8, &odd.status(422), &good).is_empty());
 }
+
+/// What is told of a service without a document: a day and two hours in which 20 callers get
+/// `before`, then three hours of `after`; every `one_in`th message of those is odd.
+fn learned(
+    before: impl Fn(usize) -> Tx,
+    after: impl Fn(usize) -> Tx,
+    one_in: usize,
+) -> Vec<String> {
+    let mut town = Town::new("surface.schema_drift");
+    let mut say = |at: f64, n: usize, tx: Tx| {
+        let from = format!("10.3.0.{}", 1 + n % 20);
+        town.at(at, tx.from(&from).agent(&from));
+    };
+    for n in 0..900 {
+        say(n as f64 * 104.0, n, before(n));
+    }
+    for n in 0..300 {
+        let tx = if n % one_in == 0 { after(n) } else { before(n) };
+        say(93_600.0 + n as f64 * 36.0, n, tx);
+    }
+    town.run();
+    town.notices().iter().map(|one| one.why[0].signal.clone()).collect()
+}
+
+const LEARNED: &str = r#"{"id":1,"state":"open","note":"x","owner":null,"lines":[],"of":{"n":1}}"#;
+
+fn check_learned(body: &str, expected: &[&str]) {
+    let (usual, odd) = (answers(LEARNED), answers(body));
+    assert_eq!(learned(|_| usual.clone(), |_| odd.clone(), 1), expected, "{body}");
+}
+
+#[test]
+fn answers_that_change_after_a_day_are_told_once_by_field() {
+    check_learned(
+        &LEARNED.replace(r#""id":1"#, r#""id":1,"password_hash":"x""#),
+        &["response password_hash"],
+    );
+    check_learned(&LEARNED.replace(r#""state":"open","#, ""), &["response state"]);
+    check_learned(&LEARNED.replace(r#""open""#, "5"), &["response state"]);
+    check_learned(&LEARNED.replace(r#""open""#, "null"), &["response state"]);
+    check_learned(&LEARNED.replace(r#"{"n":1}"#, r#"{"n":1,"m":2}"#), &["response of.m"]);
+}
+
+#[test]
+fn what_was_empty_rare_or_made_up_is_no_change() {
+    check_learned(LEARNED, &[]);
+    check_learned(&LEARNED.replace("[]", r#"[{"sku":"a","n":2}]"#), &[]);
+    check_learned(&LEARNED.replace(r#""owner":null"#, r#""owner":{"name":"x"}"#), &[]);
+    check_learned(&LEARNED.replace(r#"{"n":1}"#, "null"), &["response of"]);
+    check_learned(&LEARNED.replace(r#""id":1"#, r#""id":1.5"#), &[]);
+    let odd = LEARNED.replace(r#""id":1"#, r#""id":1,"gift":true"#);
+    // One message in ninety had it all along, and by chance more have it now.
+    let rare = |n: usize| answers(if n % 90 == 7 { &odd } else { LEARNED });
+    assert!(learned(rare, |_| answers(&odd), 9).is_empty());
+    // Too few to tell from a field that is rare.
+    assert!(learned(|_| answers(LEARNED), |_| answers(&odd), 60).is_empty());
+    // Answers hold what the request asks for.
+    let chosen = get("/orders/1?fields=gift").answer(&odd);
+    assert!(learned(|_| answers(LEARNED), |_| chosen.clone(), 1).is_empty());
+    let refused = answers(&odd).status(409);
+    assert!(learned(|_| answers(LEARNED), |_| refused.clone(), 1).is_empty());
+}
+
+#[test]
+fn keys_that_name_things_come_and_go() {
+    let held = |n: usize, more: &str| {
+        let (one, two) = [("EUR", "USD"), ("EUR", "GBP"), ("EUR", "SEK"), ("USD", "GBP")][n % 4];
+        answers(&format!(r#"{{"id":1,"held":{{"{one}":5,"{two}":7{more}}}}}"#))
+    };
+    assert!(learned(|n| held(n, ""), |n| held(n, r#","NOK":1"#), 1).is_empty());
+    let switches = |more: &str| {
+        let all: Vec<String> = (0..14).map(|n| format!(r#""f{}":true"#, "x".repeat(n))).collect();
+        answers(&format!(r#"{{"id":1,"on":{{{}{more}}}}}"#, all.join(",")))
+    };
+    assert!(learned(|_| switches(""), |_| switches(r#","new":false"#), 1).is_empty());
+}
+
+#[test]
+fn a_short_time_teaches_no_schema() {
+    let mut town = Town::new("surface.schema_drift");
+    let odd = LEARNED.replace(r#""id":1"#, r#""id":1,"gift":true"#);
+    for n in 0..1200 {
+        let from = format!("10.3.0.{}", 1 + n % 20);
+        let tx = answers(if n < 800 { LEARNED } else { &odd });
+        town.at(n as f64 * 30.0, tx.from(&from).agent(&from));
+    }
+    town.run();
+    assert!(town.notices().is_empty());
+}

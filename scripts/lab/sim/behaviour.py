@@ -1,0 +1,208 @@
+"""People of an application who begin to behave unlike everybody: too often, with odd values, in an
+odd order, at sensitive functions from elsewhere; noisily and quietly.
+
+Nothing here knows an application: what its people asked and were granted is asked again, otherwise.
+Among the benign are a campaign that many follow at once, a new mobile client and a nightly job.
+"""
+import copy
+import re
+
+from .clients import PROFILES, Client
+from .http import Response
+
+FIRST = 1000  # transactions before the first episode
+RECENT = 1200  # seconds in which a credential that was used is still good
+BETWEEN = 1300  # seconds from one episode to the next
+ODD = ("-1", "99999999999", "a'b\"c", "{{7*7}}", "..%2f..%2fetc", "true,false", "0x1f", "[[]]",
+       "<i>x</i>", "%%%", "null;1", "$top")
+EPISODES = (("rate_abuse", "noisy"), ("query_pattern", "noisy"), ("sequence", "noisy"),
+            ("sensitive_access", "noisy"), ("rate_abuse", "quiet"), ("query_pattern", "quiet"),
+            ("sequence", "quiet"), ("sensitive_access", "quiet"))
+
+
+class Past:
+    """What one client was granted."""
+
+    def __init__(self):
+        self.asked, self.last, self.headers = [], 0, []
+
+
+def granted(response):
+    """The application did what it was asked for."""
+    return response.status in (200, 201, 204) and response.json.get("ok", True) is True
+
+
+def mutated(asked, dice, unknown):
+    """The same request with one odd value, and with `unknown` a parameter that nobody sends."""
+    odd = copy.deepcopy(asked)
+    value = dice.choice(ODD)
+    path, _, query = odd.target.partition("?")
+    pairs = [pair.partition("=") for pair in query.split("&") if pair]
+    fields = odd.form if odd.form is not None else odd.body
+    if isinstance(fields, dict) and fields:
+        fields[dice.choice(sorted(fields))] = value
+    elif pairs:
+        at = dice.randrange(len(pairs))
+        pairs[at] = (pairs[at][0], "=", value.replace(" ", "+").replace("#", ""))
+    if unknown:
+        pairs.append((unknown, "=", dice.choice(("1", "true", "all"))))
+    odd.target = path + ("?" + "&".join("".join(pair) for pair in pairs) if pairs else "")
+    return odd
+
+
+def place(asked):
+    """The endpoint of a request, near enough: ids are words with digits."""
+    parts = asked.target.partition("?")[0].split("/")
+    return asked.method + "/".join("{}" if re.search(r"\d", part) else part for part in parts)
+
+
+class Behaviour:
+    """Watches a simulation, and plays episodes once enough was seen."""
+
+    def __init__(self, simulation, sensitive):
+        self.play, self.dice = simulation, simulation.dice
+        self.sensitive = re.compile(sensitive)
+        self.pasts, self.used, self.answer = {}, set(), simulation.answer
+        simulation.answer = self.watched
+
+    def begin(self, attacks):
+        """Forgets the application's own episodes; starts what is benign, and the director."""
+        self.play.episodes, self.play.attacking, self.play.attacks = {}, False, True
+        for client, script in ((Client("192.0.2.201", "go"), self.campaign()),
+                               (Client("192.0.2.203", "go"), self.newer())):
+            self.play.start(60, client, script)
+        if attacks:
+            self.play.start(60, Client("192.0.2.202", "go"), self.director())
+        else:
+            self.play.attacks = False
+
+    def watched(self, request):
+        """Answers, and remembers; an application that falls over answers 500."""
+        try:
+            response = self.answer(request)
+        except Exception:  # noqa: BLE001 - odd values break applications in odd ways
+            response = Response(500, b'{"error":"internal"}')
+        past = self.pasts.setdefault(id(request.client), Past())
+        past.client = request.client
+        asked = request.asked
+        if request.client.episode is None and granted(response):
+            past.asked.append(asked)
+            if request.client.cookies or request.header("authorization"):
+                past.last, past.headers = self.play.now, asked.headers
+        return response
+
+    # Who
+
+    def insiders(self, wanted):
+        """Clients with a good credential, and what of their past is `wanted`; the best first."""
+        found = []
+        for key, past in self.pasts.items():
+            fits = [asked for asked in past.asked if wanted(asked)]
+            if self.play.now - past.last < RECENT and key not in self.used and fits:
+                found.append((len(past.asked), past.client.ip, key, fits))
+        return [(key, fits) for _, _, key, fits in sorted(found, key=lambda one: one[:2])[::-1]]
+
+    def become(self, client, wanted, moved=False):
+        """Waits for somebody who fits and goes on as they would."""
+        while not (found := self.insiders(wanted)):
+            yield 30
+        key, fits = found[0]
+        self.used.add(key)
+        past = self.pasts[key]
+        client.ip, client.profile = past.client.ip, past.client.profile
+        client.cookies = None if past.client.cookies is None else dict(past.client.cookies)
+        if moved:
+            client.ip, client.profile = f"45.9.{len(self.used)}.77", PROFILES["requests"]
+        if client.episode:
+            self.play.episodes[client.episode]["actor_identity"]["ip"] = [client.ip]
+        return past, fits
+
+    def again(self, past, asked):
+        """A request of the past with the present credential."""
+        other = copy.deepcopy(asked)
+        other.headers = list(past.headers)
+        return other
+
+    # What is benign
+
+    def campaign(self):
+        """At once half of those who are there look at what they know, twice as much as usual."""
+        while len(self.play.rows) < 2 * FIRST:
+            yield 60
+        for key, fits in self.insiders(lambda asked: asked.method == "GET")[::2]:
+            client = copy.copy(self.pasts[key].client)
+            self.play.start(self.play.now + self.dice.uniform(0, 240), client,
+                            self.look(key, fits[-12:], []))
+        yield 1
+
+    def newer(self):
+        """From some hour on a third of the visits come by a new app, which tells its version."""
+        while len(self.play.rows) < 1.5 * FIRST:
+            yield 60
+        for _ in range(12):
+            yield self.dice.uniform(60, 400)
+            for key, fits in self.insiders(lambda asked: asked.method == "GET")[:1]:
+                client = copy.copy(self.pasts[key].client)
+                self.used.add(key)
+                self.play.start(self.play.now, client, self.look(key, fits[-8:], [("app", "7.2")]))
+
+    def look(self, key, asked, more):
+        """Looks at these once more."""
+        for one in asked:
+            other = self.again(self.pasts[key], one)
+            for name, value in more:
+                other.target += f"{'&' if '?' in other.target else '?'}{name}={value}"
+            yield other
+            yield self.dice.uniform(2, 9)
+
+    # Episodes
+
+    def director(self):
+        """One episode after another."""
+        while len(self.play.rows) < FIRST:
+            yield 60
+        for number, (kind, volume) in enumerate(EPISODES):
+            name = f"B{number + 1}"
+            self.play.episode(name, kind, f"{kind}, {volume}, by one who is signed in",
+                              volume=volume, shared=True)
+            script = getattr(self, kind)
+            client = Client("192.0.2.202", "go", name)
+            self.play.start(self.play.now, client, script(client, volume == "quiet"))
+            yield BETWEEN
+
+    def rate_abuse(self, client, quiet):
+        """The same again and again: 400 in three minutes, or 240 in ten."""
+        past, fits = yield from self.become(client, lambda asked: asked.method == "GET")
+        places = [place(asked) for asked in fits]
+        often = max(sorted(set(places)), key=places.count)
+        chosen = [asked for asked in fits if place(asked) == often]
+        for _ in range(240 if quiet else 400):
+            yield self.again(past, self.dice.choice(chosen))
+            yield self.dice.uniform(0.2, 1.8) * (2.4 if quiet else 0.4)
+
+    def query_pattern(self, client, quiet):
+        """Odd values: 25 in some minutes, or three in half an hour."""
+        valued = lambda asked: "?" in asked.target or asked.form or isinstance(asked.body, dict)
+        past, fits = yield from self.become(client, valued)
+        for number in range(3 if quiet else 25):
+            unknown = ("debug", "admin", "_method", "fields")[number % 4]
+            yield mutated(self.again(past, self.dice.choice(fits)), self.dice, unknown)
+            yield self.dice.uniform(300, 700) if quiet else self.dice.uniform(2, 12)
+
+    def sequence(self, client, quiet):
+        """All that one may do, in any order: 60 steps in six minutes, or 30 in most of an hour."""
+        past, fits = yield from self.become(client, lambda asked: asked.method != "GET")
+        ways = {place(asked): asked for asked in past.asked}
+        changing = {place(asked): asked for asked in fits}
+        for number in range(30 if quiet else 60):
+            among = changing if number % 2 else ways
+            yield self.again(past, among[self.dice.choice(sorted(among))])
+            yield self.dice.uniform(40, 140) if quiet else self.dice.uniform(2, 10)
+
+    def sensitive_access(self, client, quiet):
+        """Sensitive functions from another place and program: 20 in minutes, 12 in an hour."""
+        wanted = lambda asked: self.sensitive.search(asked.target)
+        past, fits = yield from self.become(client, wanted, moved=True)
+        for _ in range(12 if quiet else 20):
+            yield self.again(past, self.dice.choice(fits))
+            yield self.dice.uniform(180, 300) if quiet else self.dice.uniform(3, 20)
