@@ -51,6 +51,11 @@ impl Door {
         self.refused > 1 && self.without == 0 && self.with >= NEVER_OPEN_MIN
     }
 
+    /// Of so many answers at most one went to somebody without.
+    fn is_mostly_with(&self, times: u64) -> bool {
+        self.with >= SIGNED_IN_MIN && self.without.saturating_mul(times) <= self.with
+    }
+
     /// It was asked by many with a credential, and by nobody without.
     fn is_of_the_signed_in(&self) -> bool {
         self.without == 0 && self.with >= SIGNED_IN_MIN
@@ -113,11 +118,13 @@ impl Guarded {
     /// Nearly all who are answered there are vouched for, and so it is in the whole service.
     pub(crate) fn is_for_the_vouched(&self, context: &Context<'_>) -> bool {
         let service = self.services.get(&tell::key(&context.sighting.service, ""));
-        let often = |door: &Door, times: u64| {
-            door.with >= SIGNED_IN_MIN && door.without.saturating_mul(times) <= door.with
-        };
-        self.door(context).is_some_and(|door| often(door, 50))
-            && service.is_some_and(|all| all.refused > 0 && often(all, 4))
+        self.is_mostly_for_the_vouched(context)
+            && service.is_some_and(|all| all.refused > 0 && all.is_mostly_with(4))
+    }
+
+    /// Nearly all who are answered there are vouched for.
+    pub(crate) fn is_mostly_for_the_vouched(&self, context: &Context<'_>) -> bool {
+        self.door(context).is_some_and(|door| door.is_mostly_with(50))
     }
 
     /// The answer is of a sort that only those who are signed in were ever given. Weaker than

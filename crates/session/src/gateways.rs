@@ -6,6 +6,7 @@
 //! What else such a service is told of its users is learned in [`traits`](crate::traits).
 
 use crate::traits::Traits;
+use core::net::IpAddr;
 use foldhash::fast::{FixedState, RandomState};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -34,6 +35,17 @@ const CLIENTS_MAX: usize = 20_000;
 const NAMED_MAX: usize = 64;
 /// A client that names more users than this, most of them once or twice, tries what it may become.
 const TRIED_MAX: usize = 8;
+
+/// Connection peers of a service, users of one told apart, and header orders of gateways.
+const PEERS_MAX: usize = 1024;
+const PEER_USERS_MAX: usize = 16;
+const ORDERS_MAX: usize = 1024;
+/// Users that came back, from which on a peer is a gateway: of the first ones, and of later ones.
+const GATE_USERS: usize = 4;
+const LATER_USERS: usize = 8;
+/// Requests for users since there is a gateway; of all but one in so many it is the sender.
+const GATED_MIN: u64 = 100;
+const PAST_ONE_IN: u64 = 20;
 
 /// What is seen of one header.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -76,6 +88,34 @@ struct Service {
     /// Users that each client names.
     clients: HashMap<ActorId, BTreeMap<u64, u32>, RandomState>,
     traits: Traits,
+    gates: Gates,
+}
+
+/// Where the gateways of a service sit: peers that speak for several users.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Gates {
+    peers: BTreeMap<IpAddr, Peer>,
+    /// Orders of headers that gateways send.
+    orders: BTreeSet<u64>,
+    /// Requests for users since there is one, and those that came through one.
+    all: u64,
+    through: u64,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Peer {
+    users: BTreeMap<u64, u32>,
+    gate: bool,
+}
+
+/// What a request says of its user.
+pub(crate) enum Says {
+    /// Nothing, or nothing that is believed.
+    Nothing,
+    /// The user.
+    User(String),
+    /// A user, named from where no gateway sits; known by its gateways, or not.
+    Pretends(Option<String>),
 }
 
 /// What headers say of a user beside who it is.
@@ -85,6 +125,8 @@ pub(crate) struct Said {
     pub(crate) tenants: Vec<String>,
     /// Its roles.
     pub(crate) roles: Vec<String>,
+    /// The tenant that it keeps to, and the one that is claimed now.
+    pub(crate) strays: Option<(Arc<str>, Arc<str>)>,
 }
 
 /// Services behind gateways.
@@ -103,12 +145,13 @@ impl Gateways {
         service: &Arc<str>,
         request: &Request,
         client: ActorId,
-    ) -> Option<String> {
+        peer: IpAddr,
+    ) -> Says {
         if self.0.len() >= SERVICES_MAX && !self.0.contains_key(service) {
-            return None;
+            return Says::Nothing;
         }
         if request.said.is_empty() && !self.0.contains_key(service) {
-            return None;
+            return Says::Nothing;
         }
         let known = self.0.entry(Arc::clone(service)).or_default();
         let shown = request
@@ -117,7 +160,7 @@ impl Gateways {
             .any(|own| own.kind != CredentialKind::Cookie || own.length >= 16);
         if shown {
             known.shown = known.shown.saturating_add(1);
-            return None;
+            return Says::Nothing;
         }
         known.bare = known.bare.saturating_add(1);
         for (name, value) in &request.said {
@@ -128,10 +171,16 @@ impl Gateways {
         if known.user.is_none() {
             known.user = known.choose();
         }
-        let own = known.user.as_ref()?;
-        let (_, user) = request.said.iter().find(|(name, _)| name == own)?;
+        let own = known.user.as_ref();
+        let own = own.and_then(|own| request.said.iter().find(|(name, _)| name == own));
+        let Some((name, user)) = own else { return Says::Nothing };
         let user = user.to_string();
-        known.believes(client, &user).then_some(user)
+        let uses = known.headers.get(name).and_then(|header| header.values.get(&key(&user)));
+        let is_known = uses.is_some_and(|uses| *uses > RETURNS);
+        if !known.gates.admit(peer, request.header_order, key(&user)) {
+            return Says::Pretends(is_known.then_some(user));
+        }
+        if known.believes(client, &user) { Says::User(user) } else { Says::Nothing }
     }
 
     /// What headers say of a user; `user`: as it was named, by a gateway or by a service that asks
@@ -145,10 +194,11 @@ impl Gateways {
         let rest = request.said.iter().filter(|(name, value)| {
             Some(name) != own.as_ref() && **value != *user && !names_user(name)
         });
-        let (mut tenants, roles) = known.traits.see(key(user), rest);
+        let seen = known.traits.see(key(user), rest);
+        let (mut tenants, roles) = (seen.tenants, seen.roles);
         tenants.sort();
         tenants.dedup();
-        Said { tenants, roles }
+        Said { tenants, roles, strays: seen.strays }
     }
 
     /// The request bears a header that only a gateway of the service sets.
@@ -180,6 +230,41 @@ impl Gateways {
             }
         }
         known.traits.answered(&request.said, &texts);
+    }
+}
+
+impl Gates {
+    /// Notes that a peer speaks for a user; whether that is believed. Where everything comes
+    /// through gateways, a stranger that sends other headers than they do is none.
+    fn admit(&mut self, peer: IpAddr, order: u64, user: u64) -> bool {
+        if self.peers.len() >= PEERS_MAX && !self.peers.contains_key(&peer) {
+            self.peers.retain(|_, known| known.gate);
+            if self.peers.len() >= PEERS_MAX {
+                return true;
+            }
+        }
+        let few = self.through.saturating_mul(PAST_ONE_IN) < self.all.saturating_mul(19);
+        let gated = self.all >= GATED_MIN && !few;
+        let known = self.peers.entry(peer).or_default();
+        if !known.gate && (known.users.len() < PEER_USERS_MAX || known.users.contains_key(&user)) {
+            let uses = known.users.entry(user).or_default();
+            *uses = uses.saturating_add(1);
+            let back = known.users.values().filter(|uses| **uses >= RETURNS).count();
+            known.gate = back >= if gated { LATER_USERS } else { GATE_USERS };
+            known.gate |= gated && self.orders.contains(&order);
+        }
+        let gate = known.gate;
+        if gate {
+            known.users.clear();
+            if self.orders.len() < ORDERS_MAX {
+                self.orders.insert(order);
+            }
+        }
+        if gate || self.all > 0 {
+            self.all = self.all.saturating_add(1);
+            self.through = self.through.saturating_add(u64::from(gate));
+        }
+        gate || !gated
     }
 }
 
@@ -268,6 +353,27 @@ fn is_id(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_comes_from_elsewhere_with_other_headers_is_no_gateway() {
+        let ip = |last: u8| IpAddr::from([10, 0, 0, last]);
+        let mut gates = Gates::default();
+        for turn in 0..200 {
+            assert!(gates.admit(ip(3), turn % 5, turn % 9));
+        }
+        assert!(!gates.admit(ip(77), 99, 4), "somebody with a header of its own");
+        assert!(gates.admit(ip(4), 2, 4), "another gateway, of the same make");
+        // A service that begins to ask for many becomes one.
+        let asks = |gates: &mut Gates| (0..40).map(|turn| gates.admit(ip(5), 50, turn % 9)).last();
+        assert_eq!(asks(&mut gates), Some(true));
+        // Where each comes for itself there is none, and all are believed.
+        let mut open = Gates::default();
+        for turn in 0..200_u64 {
+            let own = u8::try_from(turn % 40).unwrap();
+            assert!(open.admit(ip(own), turn % 5, turn % 40));
+        }
+        assert!(open.admit(ip(99), 99, 4));
+    }
 
     #[test]
     fn usual_names_of_headers_that_name_users() {

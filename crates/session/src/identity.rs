@@ -4,9 +4,10 @@
 use crate::aliases;
 use crate::carried;
 use crate::delegates::{Delegates, For};
-use crate::gateways::{Gateways, Said};
+use crate::gateways::{Gateways, Said, Says};
 use crate::pending::Pending;
-use crate::rights::is_privileged;
+use crate::principal::Principal;
+use crate::ranks::Ranks;
 use crate::signatures::Signature;
 use crate::standing::Standing;
 use crate::told;
@@ -30,102 +31,26 @@ const CLIENTS_MAX: usize = 200_000;
 const LEAVES_MAX: usize = 32;
 /// Names of cookies that sign-in hands out, per service.
 const COOKIE_NAMES_MAX: usize = 16;
-/// Roles that one principal wrote to itself.
-const SELFMADE_MAX: usize = 8;
 
 /// What a credential is bound to that was handed out before anybody signed in.
 const NOBODY: ActorId = ActorId(0);
-
-/// A named principal.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Principal {
-    pub(crate) actor: Arc<Actor>,
-    pub(crate) aliases: Arc<Vec<String>>,
-    pub(crate) roles: Arc<Vec<String>>,
-    /// What answers said of its rights.
-    pub(crate) told: Arc<Vec<String>>,
-    /// Roles above users that it wrote to itself: to be told of them later proves no right.
-    selfmade: Vec<String>,
-    /// What it is in its tenants.
-    member: Vec<String>,
-    pub(crate) tenant: Option<Arc<str>>,
-    /// All tenants that it belongs to, sorted.
-    pub(crate) tenants: Arc<Vec<String>>,
-}
-
-impl Principal {
-    /// Takes what an answer about it says of its rights and its tenant.
-    fn told_by(&mut self, leaves: &[Leaf], own: &[&str]) {
-        let mut told = told::roles(leaves, own);
-        told.retain(|role| !self.is_selfmade(role));
-        if !told.is_empty() {
-            self.is_told(told);
-        }
-        self.belongs_to(told::tenants(leaves, own));
-    }
-
-    /// Takes the roles that a token, or a gateway, says it has.
-    fn has_roles(&mut self, mut roles: Vec<String>) {
-        roles.retain(|role| !self.is_selfmade(role));
-        if *self.roles != roles && !roles.is_empty() {
-            let mut actor = (*self.actor).clone();
-            actor.roles.clone_from(&roles);
-            self.actor = Arc::new(actor);
-            self.roles = Arc::new(roles);
-        }
-    }
-
-    fn is_told(&mut self, mut told: Vec<String>) {
-        told.extend(self.member.iter().cloned());
-        told.sort();
-        told.dedup();
-        if *self.told != told {
-            self.told = Arc::new(told);
-        }
-    }
-
-    fn belongs_to(&mut self, tenants: Vec<String>) {
-        if self.tenant.is_none() {
-            self.tenant = tenants.first().map(|tenant| Arc::from(tenant.as_str()));
-        }
-        aliases::add(&mut self.tenants, tenants);
-    }
-
-    /// Takes what a list of its tenants says.
-    fn is_member(&mut self, leaves: &[Leaf]) {
-        let told::Membership { mut roles, tenants } = told::membership(leaves);
-        roles.retain(|role| !self.is_selfmade(role));
-        if !roles.is_empty() {
-            let mut told = (*self.told).clone();
-            told.retain(|role| !self.member.contains(role));
-            self.member = roles;
-            self.is_told(told);
-        }
-        self.belongs_to(tenants);
-    }
-
-    fn is_selfmade(&self, role: &String) -> bool {
-        self.selfmade.contains(role)
-    }
-
-    /// Somebody without rights above users wrote roles to itself, or where it names nobody else.
-    fn writes(&mut self, roles: Vec<String>, common: &[String]) {
-        let above = |role: &String| is_privileged(role) && !common.contains(role);
-        let has = self.told.iter().chain(self.roles.iter()).any(above);
-        for role in roles {
-            let room = self.selfmade.len() < SELFMADE_MAX && !self.selfmade.contains(&role);
-            if room && !has && above(&role) {
-                self.selfmade.push(role);
-            }
-        }
-    }
-}
 
 /// An address with its fingerprint.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Client {
     pub(crate) actor: Arc<Actor>,
     pub(crate) cluster: ActorId,
+}
+
+/// What headers of one request claim that is not believed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Claims {
+    /// It names somebody, and comes from where no gateway sits.
+    strange: bool,
+    /// Whom it names so, where that is a known user.
+    pub(crate) pretends: Option<Arc<str>>,
+    /// The tenant that its user keeps to, and the one that it names.
+    pub(crate) strays: Option<(Arc<str>, Arc<str>)>,
 }
 
 /// Who a request was found to be from.
@@ -149,6 +74,10 @@ pub(crate) struct Identity {
     gateways: Gateways,
     pending: Pending,
     standing: Standing,
+    ranks: Ranks,
+    /// What the headers of the present request claim against custom.
+    #[serde(skip)]
+    claims: Claims,
     cookies: BTreeMap<Arc<str>, BTreeSet<String>>,
     clients: HashMap<u64, Client, RandomState>,
     unnamed: HashMap<[u64; 2], Arc<Actor>, RandomState>,
@@ -222,10 +151,29 @@ impl Identity {
         match who.and_then(|id| self.principals.get(&id)) {
             Some(known) => {
                 let best = if known.roles.is_empty() { &known.told } else { &known.roles };
-                self.standing.note(service, known.actor.id, best)
+                let id = known.actor.id;
+                match self.ranks.of(service, id).filter(|_| best.is_empty()) {
+                    Some(rank) => self.standing.note(service, id, &Arc::new(vec![rank])),
+                    None => self.standing.note(service, id, best),
+                }
             }
             None => self.standing.common(service),
         }
+    }
+
+    /// What headers of the present request claim against custom.
+    pub(crate) fn claimed(&mut self) -> Claims {
+        core::mem::take(&mut self.claims)
+    }
+
+    /// What a principal is, as a field without a usual name tells it.
+    pub(crate) fn rank(&self, service: &str, id: ActorId) -> Option<String> {
+        self.ranks.of(service, id)
+    }
+
+    /// The name of that field.
+    pub(crate) fn rank_field(&self, service: &str) -> Option<String> {
+        self.ranks.field(service)
     }
 
     pub(crate) fn principal(&self, id: ActorId) -> Option<&Principal> {
@@ -318,11 +266,19 @@ impl Identity {
         if tx.status() == Some(401) {
             return None;
         }
-        let user = self.gateways.user(service, request, client);
+        let says = self.gateways.user(service, request, client, tx.source().ip());
         if let Some(response) = &tx.response {
             self.gateways.answered(service, request, response);
         }
-        let user = user?;
+        let user = match says {
+            Says::User(user) => user,
+            Says::Pretends(user) => {
+                self.claims.strange = true;
+                self.claims.pretends = user.map(Arc::from);
+                return None;
+            }
+            Says::Nothing => return None,
+        };
         let known = self.subjects.get(&(Arc::clone(service), user.clone())).copied();
         let by = "user named in a header by a gateway";
         let id = known.or_else(|| self.name(service, &user, by))?;
@@ -332,7 +288,8 @@ impl Identity {
 
     /// The request bears what only a gateway sets.
     pub(crate) fn is_vouched(&self, tx: &Transaction, service: &str) -> bool {
-        tx.request.as_ref().is_some_and(|request| self.gateways.vouches(service, request))
+        !self.claims.strange
+            && tx.request.as_ref().is_some_and(|request| self.gateways.vouches(service, request))
     }
 
     /// Takes what headers say of a user beside who it is.
@@ -340,7 +297,11 @@ impl Identity {
         if request.said.is_empty() {
             return;
         }
-        let Said { mut roles, tenants } = self.gateways.traits(service, request, user);
+        let Said { mut roles, tenants, strays } = self.gateways.traits(service, request, user);
+        self.claims.strays = strays;
+        for (name, value) in &request.said {
+            self.ranks.told(service, id, &format!("header:{name}"), value);
+        }
         let Some(principal) = self.principals.get_mut(&id) else { return };
         roles.sort();
         roles.dedup();
@@ -436,26 +397,7 @@ impl Identity {
         if self.principals.len() >= PRINCIPALS_MAX || user.is_empty() {
             return None;
         }
-        self.principals.insert(
-            id,
-            Principal {
-                actor: Arc::new(Actor {
-                    id,
-                    kind: ActorKind::Principal,
-                    name: format!("user:{user}"),
-                    user: Some(user.to_owned()),
-                    roles: Vec::new(),
-                    identified_by: by.into(),
-                }),
-                aliases: Arc::new(vec![user.to_owned()]),
-                roles: Arc::default(),
-                told: Arc::default(),
-                selfmade: Vec::new(),
-                member: Vec::new(),
-                tenant: None,
-                tenants: Arc::default(),
-            },
-        );
+        self.principals.insert(id, Principal::new(id, user, by));
         Some(id)
     }
 
@@ -477,6 +419,12 @@ impl Identity {
         }
         let Some(principal) = self.principals.get_mut(&id) else { return };
         aliases::add(&mut principal.aliases, aliases::of_claims(jwt));
+        if principal.read != jwt.signature || jwt.signature.is_none() {
+            principal.read = jwt.signature;
+            for (claim, value) in &jwt.claims {
+                self.ranks.told(service, id, &format!("claim:{claim}"), value);
+            }
+        }
         principal.has_roles(jwt.roles.clone());
         let mut told = told::of_claims(jwt);
         told.retain(|role| !principal.is_selfmade(role));
@@ -545,6 +493,7 @@ impl Identity {
                 let others = self.bound_key(key).is_some_and(|other| other != id);
                 self.bind_key(key, if others { NOBODY } else { id });
             }
+            self.ranks.answered(&sighting.service, id, &response.leaves);
             let called = aliases::of_answer(&response.leaves, &own);
             let login = sighting.login.iter().map(|login| &login.user);
             for name in called.iter().chain(login) {
@@ -599,6 +548,13 @@ impl Identity {
             if !of_itself.is_empty() {
                 principal.writes(of_itself, &self.standing.common(&sighting.service));
             }
+            let leaves = tx.request.as_ref().map_or(&[][..], |request| &request.leaves);
+            if is_of_itself(leaves, sighting, &principal.aliases) {
+                self.ranks.wrote(&sighting.service, id, leaves);
+            }
+        }
+        if sighting.outcome == Outcome::Success {
+            self.ranks.used(&sighting.service, id, sighting.endpoint);
         }
         let own = sighting.outcome == Outcome::Success && sighting.objects.is_empty();
         if own
@@ -613,6 +569,7 @@ impl Identity {
         {
             aliases::add(&mut principal.aliases, aliases::of_answer(&response.leaves, &[]));
             principal.told_by(&response.leaves, &[]);
+            self.ranks.answered(&sighting.service, id, &response.leaves);
         }
     }
 
@@ -733,12 +690,16 @@ fn written_to_itself(tx: &Transaction, sighting: &Sighting, aliases: &[String]) 
     if written.is_empty() {
         return written;
     }
+    if is_of_itself(&request.leaves, sighting, aliases) { written } else { Vec::new() }
+}
+
+/// A request is about its sender: it names nobody, or the sender itself.
+fn is_of_itself(leaves: &[Leaf], sighting: &Sighting, aliases: &[String]) -> bool {
     let is_own = |name: &String| aliases.binary_search(name).is_ok();
-    let leaves = request.leaves.iter().take(LEAVES_MAX);
+    let leaves = leaves.iter().take(LEAVES_MAX);
     let named = leaves.filter_map(|leaf| leaf.value.as_key()).any(|name| is_own(&name));
     let asked = sighting.objects.iter().any(|object| is_own(&object.id));
-    let of_itself = named || asked || sighting.objects.is_empty();
-    if of_itself { written } else { Vec::new() }
+    named || asked || sighting.objects.is_empty()
 }
 
 fn masked(leaves: &[Leaf]) -> impl Iterator<Item = Pseudonym> {

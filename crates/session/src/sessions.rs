@@ -173,6 +173,7 @@ impl Sessions {
         let tokens = self.signatures(tx, sighting);
         let who = self.identity.who(tx, sighting, client.actor.id, &tokens);
         let vouched = self.identity.is_vouched(tx, &sighting.service);
+        let claimed = self.identity.claimed();
         let (mut principal, mut actor) = match &who {
             Who::Principal(id) => (Some(*id), None),
             Who::Credential(actor) => (None, Some(Arc::clone(actor))),
@@ -180,6 +181,7 @@ impl Sessions {
         };
         let before = principal.and_then(|id| self.identity.principal(id));
         let before = before.map(|principal| Arc::clone(&principal.told));
+        let rank = principal.and_then(|id| self.identity.rank(&sighting.service, id));
         let signed_in = self.identity.learn(tx, sighting, principal);
         if signed_in.is_some() || sighting.login.is_some() {
             principal = signed_in;
@@ -191,6 +193,12 @@ impl Sessions {
         let changes = sighting.changes_state && signed_in.is_none();
         let told = known.as_ref().map(|p| Arc::clone(&p.told)).unwrap_or_default();
         let told_roles = before.filter(|_| changes).unwrap_or(told);
+        // Where nothing of a usual name tells it, what foretells who uses what does.
+        let rank = rank.or_else(|| self.identity.rank(&sighting.service, principal?));
+        let told_roles = match rank.filter(|_| told_roles.is_empty()) {
+            Some(rank) => Arc::new(vec![rank]),
+            None => told_roles,
+        };
         let actor = match (actor, &known) {
             (Some(actor), _) => actor,
             (None, Some(principal)) => Arc::clone(&principal.actor),
@@ -223,6 +231,9 @@ impl Sessions {
             tenant: known.and_then(|principal| principal.tenant),
             authenticated,
             vouched,
+            pretends: claimed.pretends,
+            strays: claimed.strays,
+            rank_field: self.identity.rank_field(&sighting.service),
             default_credentials: self.defaults.are_shown(tx, sighting),
             tokens,
             session,

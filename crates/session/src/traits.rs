@@ -9,6 +9,7 @@ use crate::told;
 use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use stilt_model::SmolStr;
 
 const HEADERS_MAX: usize = 16;
@@ -27,6 +28,15 @@ const PARTED_ONE_IN: usize = 10;
 const NAMED_MIN: u32 = 30;
 /// Roles that one value names.
 const ROLES_MAX: usize = 8;
+
+/// What headers say of one user.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) tenants: Vec<String>,
+    pub(crate) roles: Vec<String>,
+    /// The tenant that it keeps to, and another that is claimed.
+    pub(crate) strays: Option<(Arc<str>, Arc<str>)>,
+}
 
 /// What one user was said to be.
 #[derive(Debug, Serialize, Deserialize)]
@@ -62,12 +72,12 @@ impl Traits {
         &mut self,
         user: u64,
         said: impl Iterator<Item = &'a (SmolStr, SmolStr)>,
-    ) -> (Vec<String>, Vec<String>) {
-        let (mut tenants, mut roles) = (Vec::new(), Vec::new());
+    ) -> Seen {
+        let mut seen = Seen::default();
         for (name, value) in said {
             if names_roles(name) {
                 let some = value.split([',', ' ', ';', '|']).filter(|role| !role.is_empty());
-                roles.extend(some.take(ROLES_MAX).map(str::to_owned));
+                seen.roles.extend(some.take(ROLES_MAX).map(str::to_owned));
                 continue;
             }
             if self.0.len() >= HEADERS_MAX && !self.0.contains_key(name) {
@@ -76,10 +86,13 @@ impl Traits {
             let header = self.0.entry(name.clone()).or_default();
             header.note(user, value);
             if let Some(home) = header.tenant_of(user, value, names_tenants(name)) {
-                tenants.push(home);
+                if header.is_settled(user) && home != value.as_str() {
+                    seen.strays = Some((Arc::from(&*home), Arc::from(value.as_str())));
+                }
+                seen.tenants.push(home);
             }
         }
-        (tenants, roles)
+        seen
     }
 
     /// The header says something of users.
@@ -145,6 +158,11 @@ impl Trait {
             && (usual || (named && self.members.len().saturating_mul(2) <= self.settled))
     }
 
+    /// The user has been at home for long.
+    fn is_settled(&self, user: u64) -> bool {
+        self.homes.get(&user).is_some_and(|home| home.uses >= USES_MIN)
+    }
+
     /// The tenant of a user that is now said to be of `value`: where each keeps to one, that one.
     fn tenant_of(&self, user: u64, value: &SmolStr, usual: bool) -> Option<String> {
         if self.names_tenants(usual) {
@@ -203,7 +221,7 @@ mod tests {
                 traits.answered(&said, &texts);
             }
         }
-        traits.see(0, [pair("globex")].iter()).0
+        traits.see(0, [pair("globex")].iter()).tenants
     }
 
     const ORGS: [&str; 4] = ["acme", "globex", "initech", "umbrella"];
@@ -236,7 +254,7 @@ mod tests {
             }
         }
         let moved: Vec<String> =
-            (0..25).flat_map(|_| traits.see(3, pair("acme").iter()).0).collect();
+            (0..25).flat_map(|_| traits.see(3, pair("acme").iter()).tenants).collect();
         assert_eq!(
             (moved.first().unwrap().as_str(), moved.last().unwrap().as_str()),
             ("globex", "acme")
@@ -249,6 +267,6 @@ mod tests {
             (SmolStr::from("x-user-groups"), SmolStr::from("staff, clerk")),
             (SmolStr::from("x-locale"), SmolStr::from("de")),
         ];
-        assert_eq!(Traits::default().see(1, said.iter()).1, ["staff", "clerk"]);
+        assert_eq!(Traits::default().see(1, said.iter()).roles, ["staff", "clerk"]);
     }
 }

@@ -285,7 +285,8 @@ impl Assignments {
             return Vec::new();
         }
         let leaves = request.leaves.iter().take(LEAVES_MAX);
-        let body = leaves.filter(|leaf| matches!(leaf.place, Place::Json | Place::Form));
+        let body =
+            leaves.filter(|leaf| matches!(leaf.place, Place::Json | Place::Form | Place::Xml));
         let known = (senders, custom.requests);
         body.filter_map(|leaf| Some((leaf, self.speaks(context, custom, leaf, known)?)))
             .filter_map(|(leaf, only_answered)| {
@@ -331,6 +332,11 @@ impl Assignments {
             return Some(false);
         }
         let name = leaf.path.plain();
+        // What tells roles at this service says something once an answer shows it.
+        let tells_role = context.seen.rank_field.as_deref() == Some(name);
+        if tells_role && custom.sent.len() < NAMES_MAX && !custom.sent.contains(name) {
+            return Some(true);
+        }
         let some = matches!(leaf.value, Value::Bool(_) | Value::Integer(_) | Value::Text(_));
         let standing = may_stand(name)
             && requests >= STANDING_REQUESTS
@@ -360,7 +366,7 @@ impl Assignments {
         if custom.senders.len() < SENDERS_MAX {
             custom.senders.insert(actor);
         }
-        let body = |leaf: &&Leaf| matches!(leaf.place, Place::Json | Place::Form);
+        let body = |leaf: &&Leaf| matches!(leaf.place, Place::Json | Place::Form | Place::Xml);
         for leaf in request.leaves.iter().take(LEAVES_MAX).filter(body) {
             if custom.sent.len() < NAMES_MAX && !custom.sent.contains(leaf.path.plain()) {
                 custom.sent.insert(leaf.path.plain().into());

@@ -308,6 +308,20 @@ impl Objects {
         own.peek().is_some() && own.all(|tenant| !self.crossing.keeps_apart(tenant))
     }
 
+    /// Somebody is known to belong to a tenant of that name.
+    #[must_use]
+    pub fn is_tenant(&self, name: &str) -> bool {
+        self.owners.is_tenant(&self.keys, name)
+    }
+
+    /// A text was shown to the asker before.
+    #[must_use]
+    pub fn was_named(&self, sighting: &Sighting, seen: &Seen, text: &str) -> bool {
+        let service = self.keys.service(&sighting.service);
+        let key = self.keys.loose(service, text);
+        self.memories_of(seen).any(|memory| memory.shown.get(key).is_some())
+    }
+
     /// Notes whether a member of a tenant opened what belongs to it, or to another.
     fn note_crossing(&mut self, tx: &Transaction, sighting: &Sighting, seen: &Seen) {
         let (Some(actor), [tenant]) = (seen.principal, seen.tenants.as_slice()) else { return };

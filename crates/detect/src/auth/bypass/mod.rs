@@ -34,7 +34,8 @@ pub(crate) const SPEC: Spec = Spec {
     severity: Severity::Critical,
     looks_for: "An endpoint that answers only those who show a credential answers one who shows \
                 none, in the same way, or answers so a program that it has just refused the same \
-                page; or one client tries several sorts of credentials and of \
+                page; or one who names a user in the header of a gateway, from where none sits; \
+                or one client tries several sorts of credentials and of \
                 headers at one closed door.",
     needs: "Whole requests with their answers; an endpoint that has refused somebody before, and \
             at least thirty answers to callers with credentials (eight where the whole service \
@@ -163,8 +164,10 @@ impl Bypass {
         let closed = self.doors.is_surely_closed(context);
         // The same page was refused to the same program a moment ago, and to nobody answered.
         let turned = !closed && door.without == 0 && door.with > 0 && self.was_refused(context);
-        let past = !closed && !turned && self.is_past_gateway(context);
-        if !((closed || turned || past) && door.answers(shape) && leaves >= 1) {
+        let pretends =
+            context.seen.pretends.is_some() && self.doors.is_mostly_for_the_vouched(context);
+        let past = !closed && !turned && !pretends && self.is_past_gateway(context);
+        if !((closed || turned || past || pretends) && door.answers(shape) && leaves >= 1) {
             return false;
         }
         if !context.tx.flags.whole() || context.tx.lost_bytes > 0 {
@@ -190,23 +193,27 @@ impl Bypass {
         let picker = self.picker(context);
         picker.outcome = Outcome::Success;
         picker.tale.add(context, "answered without a credential".to_owned(), true);
-        let shown = match past {
-            true => signal("headers_of_the_gateway", "none", "those that say who asks"),
-            false => signal("credential", "none", "one, as in all answers before"),
+        let name = context.seen.pretends.as_deref();
+        let shown = match (past, name) {
+            (true, _) => signal("headers_of_the_gateway", "none", "those that say who asks"),
+            (_, Some(name)) => signal("user_named_in_a_header", name, "from a gateway only"),
+            _ => signal("credential", "none", "one, as in all answers before"),
         };
         let why = vec![
             shown,
             signal("answered_with_credential", with.to_string(), "all"),
             signal("refused_before", refused.to_string(), "whoever shows none"),
         ];
-        let message = match past {
-            true => {
+        let message = match (past, pretends) {
+            (_, true) => {
+                "a header that only the gateway sets names a user, in a request that did not come \
+                 from a gateway; it was answered as if it had"
+            }
+            (true, _) => {
                 "an endpoint that is used only by those for whom a gateway says who they are \
                  answered one of whom it said nothing, and who was refused just before"
             }
-            false => {
-                "an endpoint that answers only callers with credentials answered one without any"
-            }
+            _ => "an endpoint that answers only callers with credentials answered one without any",
         }
         .to_owned();
         picker.tell(context, Severity::Critical, message, why, findings);

@@ -197,3 +197,25 @@ fn who_comes_past_the_gateway_is_told_and_what_is_open_to_all_is_not() {
         assert_eq!(told.len(), expected, "{tried} {public} {told:#?}");
     }
 }
+
+#[test]
+fn who_names_a_user_itself_past_the_gateway_is_told_and_another_gateway_is_believed() {
+    let report = || get("/v2/reports").answer(r#"{"rows":[{"no":1,"phone":"x"}]}"#);
+    let outsider = || report().from("10.0.9.77:4000").agent("curl/8").header("X-User-Id", "u5");
+    let another = || said(5, report()).from("10.0.0.4:4000");
+    let unknown = || report().from("10.0.9.77:4000").agent("curl/8").header("X-User-Id", "probe");
+    for (late, expected) in [(outsider(), 1), (another(), 0), (unknown(), 0)] {
+        let mut town = Town::new(RULE);
+        for turn in 0..17 {
+            for user in 0..12 {
+                let at = 600.0 * turn as f64 + 30.0 * user as f64;
+                town.at(at, said(user, report()));
+            }
+        }
+        town.at(3.0 * HOUR, late);
+        town.run();
+        let told = town.stories();
+        assert_eq!(told.len(), expected, "{told:#?}");
+        assert!(told.iter().all(|story| story.user.is_none()), "it is not that user");
+    }
+}

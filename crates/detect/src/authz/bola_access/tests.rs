@@ -432,9 +432,11 @@ fn what_one_makes_in_a_place_of_anothers_is_ones_own() {
 /// Shipments of firms, whose users a gateway names in headers: each of a firm, and three of staff.
 fn shipment(user: u64, org: &str, n: u64) -> Tx {
     let body = format!(r#"{{"shipment":"sh-{n:04}","cliente":"{}","state":"new"}}"#, firm(n % 4));
-    get(&format!("/v2/shipments/sh-{n:04}"))
-        .answer(&body)
-        .from("10.0.0.3:4000")
+    by_gateway(user, org, get(&format!("/v2/shipments/sh-{n:04}")).answer(&body))
+}
+
+fn by_gateway(user: u64, org: &str, tx: Tx) -> Tx {
+    tx.from("10.0.0.3:4000")
         .header("X-Forwarded-For", &format!("203.0.113.{user}"))
         .header("X-User-Id", &format!("u{user}"))
         .header("X-Org", org)
@@ -474,4 +476,16 @@ fn who_opens_what_is_another_tenants_is_told_by_the_headers_of_a_gateway_and_sta
     check(&|town| town.at(LATER, shipment(5, &firm(2), 62)), Some(Severity::Critical));
     // A colleague's.
     check(&|town| town.at(LATER, shipment(5, &firm(1), 61)), None);
+    // A list of another firm's; but not where one was told before to belong to it, too.
+    let list = |org: &str| {
+        let body = r#"{"rows":[{"state":"new"},{"state":"old"}]}"#;
+        by_gateway(5, org, get("/v2/shipments").answer(body))
+    };
+    check(&|town| town.at(LATER, list(&firm(2))), Some(Severity::High));
+    let told = |town: &mut Town| {
+        let body = format!(r#"{{"firms":[{{"org":"{}"}},{{"org":"{}"}}]}}"#, firm(1), firm(2));
+        town.at(LATER, by_gateway(5, &firm(1), get("/v2/mine").answer(&body)));
+        town.at(LATER + 9.0, list(&firm(2)));
+    };
+    check(&told, None);
 }
