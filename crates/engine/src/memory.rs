@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use stilt_capture::assembler::Limits;
+use stilt_capture::source;
 
 /// Share of the ceiling, in percent, from which nothing new is followed.
 const TIGHT: u64 = 90;
@@ -20,15 +21,29 @@ pub(crate) enum Room {
     None,
 }
 
+/// Packets in a batch where memory is spared: what is in flight between threads, transactions with
+/// all that was read of them, is a few batches.
+const SPARE_FRAMES: usize = 512;
+
 /// Who caps memory or connections wants little of it taken: large pages, which are a tenth faster,
 /// hold a fifth more than is needed.
 pub(crate) fn spare_for(limits: &Limits) {
-    let usual = Limits::default();
-    if limits.memory_max < usual.memory_max || limits.flows_max < usual.flows_max {
+    if is_spared(limits) {
         // A kernel that refuses leaves the process larger, and nothing else.
         #[cfg(target_os = "linux")]
         let _ = rustix::thread::disable_transparent_huge_pages(true);
     }
+}
+
+/// Packets to read from files at a time.
+pub(crate) fn batch_frames(limits: &Limits) -> usize {
+    let usual = source::Options::default().batch_frames;
+    if is_spared(limits) { usual.min(SPARE_FRAMES) } else { usual }
+}
+
+fn is_spared(limits: &Limits) -> bool {
+    let usual = Limits::default();
+    limits.memory_max < usual.memory_max || limits.flows_max < usual.flows_max
 }
 
 /// The process's memory against its ceiling.

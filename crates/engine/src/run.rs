@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use stilt_alert::format::Format;
 use stilt_baseline::Baseline;
+use stilt_capture::assembler;
 use stilt_capture::source::{self, Source, live};
 use stilt_model::saved::Keyed;
 use stilt_model::{Key, Mark, Transaction};
@@ -155,7 +156,7 @@ pub fn run(
 ) -> Result<(Summary, Collected), Error> {
     Keyed::begin(key.hash("tables", b"seed"));
     memory::spare_for(&config.capture);
-    let source = open(options)?;
+    let source = open(options, &config.capture)?;
     let intake = Intake::new(config, key, source, options.live.is_some())?;
     let mut round = Round::new(config, options, key)?;
     let listen = config.metrics.listen.as_ref().filter(|_| options.live.is_some());
@@ -241,13 +242,14 @@ fn replaced_in(path: &Path) -> PathBuf {
     folder.unwrap_or(Path::new(".")).to_owned()
 }
 
-fn open(options: &Options) -> Result<Box<dyn Source>, Error> {
+fn open(options: &Options, limits: &assembler::Limits) -> Result<Box<dyn Source>, Error> {
     if let Some(settings) = &options.live {
         return Ok(Box::new(live::Live::open(settings)?));
     }
     let how = source::Options {
         filter: options.filter.clone(),
         follow: options.follow,
+        batch_frames: memory::batch_frames(limits),
         ..source::Options::default()
     };
     Ok(source::open(&options.captures, &how)?)
