@@ -1,8 +1,10 @@
 //! Services behind a gateway that has signed its users in: no credential comes with their requests,
-//! and headers say who asks (`X-User-Id`, `X-Forwarded-User`), of which organization, in which role.
+//! and headers say who asks (`X-User-Id`, `X-Forwarded-User`), of which organization, in which
+//! role.
 //!
 //! A header names users where requests show no credential, at least half of them bear it, and its
-//! values come back as users do. It is known by its usual name, or by values that answers name, too.
+//! values come back as users do. It is known by its usual name, or by values that answers name,
+//! too.
 //! What else such a service is told of its users is learned in [`traits`](crate::traits).
 
 use crate::traits::Traits;

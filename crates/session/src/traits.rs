@@ -2,7 +2,8 @@
 //!
 //! A header names tenants where its values part the users: each user keeps to one, and several
 //! share each. It is known by its usual name, or because answers name its values, nearly always the
-//! asker's own. What a user has kept to is its home: another value that comes along once is a claim.
+//! asker's own. What a user has kept to is its home: another value that comes along once is a
+//! claim.
 
 use crate::gateways::{key, words};
 use crate::told;

@@ -221,7 +221,8 @@ impl Bypass {
     }
 
     /// The service is behind a gateway that says who asks; of this program it said nothing. It was
-    /// refused for that within the last minutes, and is answered where hardly anybody else comes so.
+    /// refused for that within the last minutes, and is answered where hardly anybody else comes
+    /// so.
     fn is_past_gateway(&self, context: &Context<'_>) -> bool {
         let service = tell::key(&context.sighting.service, "");
         let recent = |at: &Timestamp| context.at().since(*at) <= SPAN;

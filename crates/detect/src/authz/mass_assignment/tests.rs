@@ -189,6 +189,15 @@ fn a_field_that_tells_roles_under_a_name_of_its_own_is_told_once_it_shows() {
             }
         }
         town.at(LATER, by(5, sets(5, body, shows)));
+        // Who sends somebody's record back as it was listed, or gives somebody a role, does its work.
+        let list = format!(r#"{{"people":[{{"username":"{}","rang":"gast"}}]}}"#, name(7));
+        town.at(LATER + 9.0, by(6, Tx::new("GET", "/people").answer(&list)));
+        let of = |rang: &str| {
+            let body = format!(r#"{{"username":"{}","rang":"{rang}"}}"#, name(7));
+            put(&format!("/people/{}", name(7))).json(&body).answer(&body)
+        };
+        town.at(LATER + 19.0, by(6, of("gast")));
+        town.at(LATER + 29.0, by(100, of("leitung")));
         town.run();
         let stories = town.stories();
         let told = stories.iter().map(|story| story.severity).max();
