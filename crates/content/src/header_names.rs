@@ -42,12 +42,16 @@ pub(crate) struct HeaderName {
     pub(crate) carries: Carries,
     /// It varies from request to request of one client.
     pub(crate) varies: bool,
+    /// It may say for whom a request is.
+    pub(crate) says_who: bool,
 }
 
 impl HeaderName {
     fn read(name: &[u8]) -> Self {
         let lower = name.to_ascii_lowercase();
-        Self { carries: carries(&lower), varies: crate::headers::varies(&lower) }
+        let (carries, varies) = (carries(&lower), crate::headers::varies(&lower));
+        let says_who = carries == Carries::Token && crate::headers::may_say_who(&lower, varies);
+        Self { carries, varies, says_who }
     }
 }
 

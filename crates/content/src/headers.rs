@@ -46,6 +46,51 @@ pub(crate) fn on_behalf(head: &Head) -> Option<std::borrow::Cow<'_, str>> {
         .map(|(_, value)| String::from_utf8_lossy(value))
 }
 
+/// Headers that may say who a request is for, and their longest value, in bytes.
+const SAID_MAX: usize = 12;
+const SAID_VALUE_MAX: usize = 128;
+
+/// A name of a header that gateways make up: in an extension of the application (`X-Org`), or one
+/// that speaks of people. Those of proxies and traces say how a request came, not for whom.
+pub(crate) fn may_say_who(lower: &[u8], varies: bool) -> bool {
+    const PEOPLE: [&str; 10] = [
+        "user",
+        "tenant",
+        "group",
+        "role",
+        "subject",
+        "principal",
+        "consumer",
+        "account",
+        "customer",
+        "member",
+    ];
+    let Ok(name) = core::str::from_utf8(lower) else { return false };
+    if REQUEST_IDS.contains(&name) || name == "user-agent" || name.starts_with("sec-") {
+        return false;
+    }
+    let people = PEOPLE.iter().any(|word| name.contains(word));
+    let own = name.starts_with("x-") && !name.contains("forwarded");
+    ON_BEHALF.contains(&name) || people || (own && !varies)
+}
+
+/// What such headers say, with lower-case names, in wire order.
+pub(crate) fn said<'a>(
+    head: &'a Head,
+    names: &mut HeaderNames,
+) -> Vec<(String, std::borrow::Cow<'a, str>)> {
+    let mut said = Vec::new();
+    for (name, value) in head.headers() {
+        let value = value.trim_ascii();
+        let fits = !value.is_empty() && value.len() <= SAID_VALUE_MAX && said.len() < SAID_MAX;
+        if fits && names.of(name).says_who {
+            let name = String::from_utf8_lossy(name).to_ascii_lowercase();
+            said.push((name, String::from_utf8_lossy(value)));
+        }
+    }
+    said
+}
+
 /// Headers that vary from request to request of one client.
 pub(crate) fn varies(name: &[u8]) -> bool {
     const EXACT: &[&str] = &[
@@ -252,6 +297,26 @@ pub(crate) mod tests {
         let order = |head| order(head, &mut HeaderNames::default());
         assert_eq!(order(&a), order(&b));
         assert_ne!(order(&a), order(&c));
+    }
+
+    #[test]
+    fn headers_that_may_say_who_are_those_of_the_application_and_of_people() {
+        let headers = [
+            ("Host", "a"),
+            ("User-Agent", "curl"),
+            ("X-Forwarded-For", "10.0.0.1"),
+            ("X-Forwarded-User", "ann"),
+            ("X-Request-Id", "77"),
+            ("X-Org", " ORG1 "),
+            ("Remote-User", "ann"),
+            ("X-Session-Token", "5f3c9a0d12"),
+            ("X-B3-TraceId", "1"),
+            ("X-User-Groups", ""),
+        ];
+        let head = head(("GET", "/"), 0, &headers);
+        let said = said(&head, &mut HeaderNames::default());
+        let said: Vec<(&str, &str)> = said.iter().map(|(n, v)| (n.as_str(), &**v)).collect();
+        assert_eq!(said, [("x-forwarded-user", "ann"), ("x-org", "ORG1"), ("remote-user", "ann")]);
     }
 
     #[test]

@@ -16,8 +16,9 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use stilt_model::{
-    CredentialKind, Exchange, Head, IdBuilder, Issued, Key, Leaf, LoginName, Message, Order, Place,
-    Pseudonym, Request, Response, SecretKind, Timestamp, Transaction, TransactionId, Value,
+    Credential, CredentialKind, Exchange, Head, IdBuilder, Issued, Key, Leaf, LoginName, Message,
+    Order, Place, Pseudonym, Request, Response, SecretKind, SmolStr, Timestamp, Transaction,
+    TransactionId, Value,
 };
 
 /// Reads exchanges. Keeps nothing between them but compiled patterns and the classes of names.
@@ -153,6 +154,16 @@ impl Reader {
         }
     }
 
+    /// What headers say of who asks. Who a signed token is of, it says itself.
+    fn said(&mut self, head: &Head, credentials: &[Credential]) -> Vec<(SmolStr, SmolStr)> {
+        if credentials.iter().any(|own| own.jwt.is_some()) {
+            return Vec::new();
+        }
+        let said = headers::said(head, &mut self.names);
+        let clean = |text: &str| self.masker.text_max(text.trim(), 128).into_owned();
+        said.into_iter().map(|(name, value)| (name.into(), clean(&value).into())).collect()
+    }
+
     fn request(&mut self, message: &Message, auth: bool) -> Request {
         let (head, max) = (&message.head, self.config.header_max);
         let raw = crate::bytes::lossy(head.target()).into_owned();
@@ -187,10 +198,8 @@ impl Reader {
         let mut sensitive = sink.tally.counts;
         sensitive.merge(&counted.counts);
         let (leaves, leaves_cut, email) = (sink.leaves, sink.cut, sink.email);
-        let is_password = |mark: Pseudonym| mark.kind == SecretKind::Password;
-        let signs_in =
-            |leaf: &Leaf| matches!(leaf.value, Value::Masked { mark, .. } if is_password(mark));
         let login_name = email.filter(|_| leaves.iter().any(signs_in)).map(LoginName);
+        let said = self.said(head, &credentials);
         let clean = |text: &str, max: usize| self.masker.text_max(text.trim(), max).into_owned();
         let shown_target = match (parts.scheme, parts.authority) {
             (Some(scheme), Some(_)) => {
@@ -244,6 +253,7 @@ impl Reader {
             sensitive,
             graphql,
             login_name,
+            said,
             soap_action: headers::soap_action(head).map(|action| clean(&action, 256)),
             on_behalf: headers::on_behalf(head).map(|user| clean(&user, 128)),
             request_id: headers::REQUEST_IDS
@@ -498,4 +508,10 @@ fn bare_token(body: &[u8], sink: &mut Sink<'_>) {
             });
         }
     }
+}
+
+/// The leaf is a password.
+fn signs_in(leaf: &Leaf) -> bool {
+    let is_password = |mark: Pseudonym| mark.kind == SecretKind::Password;
+    matches!(leaf.value, Value::Masked { mark, .. } if is_password(mark))
 }

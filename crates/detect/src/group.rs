@@ -24,6 +24,10 @@ impl Group {
             }
             return Self(state.finish() | 1);
         }
+        if context.seen.vouched {
+            state.write_u8(u8::MAX);
+            return Self(state.finish() | 1);
+        }
         let credentials = context.tx.request.as_ref().map(|request| &request.credentials);
         let Some(credentials) = credentials.filter(|credentials| !credentials.is_empty()) else {
             return Self::ANONYMOUS;

@@ -51,6 +51,11 @@ impl Door {
         self.refused > 1 && self.without == 0 && self.with >= NEVER_OPEN_MIN
     }
 
+    /// Of so many answers at most one went to somebody without.
+    fn is_mostly_with(&self, times: u64) -> bool {
+        self.with >= SIGNED_IN_MIN && self.without.saturating_mul(times) <= self.with
+    }
+
     /// It was asked by many with a credential, and by nobody without.
     fn is_of_the_signed_in(&self) -> bool {
         self.without == 0 && self.with >= SIGNED_IN_MIN
@@ -110,6 +115,18 @@ impl Guarded {
         })
     }
 
+    /// Nearly all who are answered there are vouched for, and so it is in the whole service.
+    pub(crate) fn is_for_the_vouched(&self, context: &Context<'_>) -> bool {
+        let service = self.services.get(&tell::key(&context.sighting.service, ""));
+        self.is_mostly_for_the_vouched(context)
+            && service.is_some_and(|all| all.refused > 0 && all.is_mostly_with(4))
+    }
+
+    /// Nearly all who are answered there are vouched for.
+    pub(crate) fn is_mostly_for_the_vouched(&self, context: &Context<'_>) -> bool {
+        self.door(context).is_some_and(|door| door.is_mostly_with(50))
+    }
+
     /// The answer is of a sort that only those who are signed in were ever given. Weaker than
     /// [`Self::accepts`]: nobody was seen to be refused here.
     pub(crate) fn answers_as_signed_in(&self, context: &Context<'_>) -> bool {
@@ -149,7 +166,8 @@ impl Guarded {
                 if door.shapes.len() < SHAPES_MAX && !door.shapes.contains(&response.shape) {
                     door.shapes.push(response.shape);
                 }
-            } else if request.method != "OPTIONS" {
+            } else if request.method != "OPTIONS" && request.on_behalf.is_none() {
+                // Who names a user, at a place not known to believe it yet, is neither.
                 door.without = door.without.saturating_add(1);
             }
         }
@@ -158,9 +176,11 @@ impl Guarded {
 
 /// The request carries a credential of any sort that may open a door.
 pub(crate) fn shows_something(context: &Context<'_>) -> bool {
+    let vouched = context.seen.vouched;
     context.tx.request.as_ref().is_some_and(|request| {
-        request.credentials.iter().any(|own| {
-            own.kind != CredentialKind::Cookie || context.seen.authenticated || own.length >= 16
-        })
+        vouched
+            || request.credentials.iter().any(|own| {
+                own.kind != CredentialKind::Cookie || context.seen.authenticated || own.length >= 16
+            })
     })
 }

@@ -342,6 +342,10 @@ pub struct Request {
     pub login_name: Option<LoginName>,
     /// The user that the caller says it asks for (`X-User-Id` and the like), masked where personal.
     pub on_behalf: Option<String>,
+    /// Headers that may say for whom it is, by their lower-case names, in wire order; values masked
+    /// where personal. None where a signed token says it.
+    #[serde(skip)]
+    pub said: Vec<(SmolStr, SmolStr)>,
     /// Action of a SOAP call (SOAP 1.1 §6.1.1 header, or the media type's parameter of 1.2),
     /// without quotes.
     pub soap_action: Option<String>,

@@ -4,10 +4,12 @@
 use crate::aliases;
 use crate::carried;
 use crate::delegates::{Delegates, For};
+use crate::gateways::{Gateways, Said, Says};
 use crate::mirrors::Mirrors;
 use crate::pending::Pending;
 use crate::precedents::Precedents;
-use crate::rights::is_privileged;
+use crate::principal::Principal;
+use crate::ranks::Ranks;
 use crate::signatures::Signature;
 use crate::standing::Standing;
 use crate::told;
@@ -31,8 +33,6 @@ const CLIENTS_MAX: usize = 200_000;
 const LEAVES_MAX: usize = 32;
 /// Names of cookies that sign-in hands out, per service.
 const COOKIE_NAMES_MAX: usize = 16;
-/// Roles that one principal wrote to itself.
-const SELFMADE_MAX: usize = 8;
 
 /// How one is known whom nothing but a token names.
 const BY_TOKEN: &str = "JWT subject";
@@ -40,99 +40,22 @@ const BY_TOKEN: &str = "JWT subject";
 /// What a credential is bound to that was handed out before anybody signed in.
 const NOBODY: ActorId = ActorId(0);
 
-/// A named principal.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Principal {
-    pub(crate) actor: Arc<Actor>,
-    pub(crate) aliases: Arc<Vec<String>>,
-    pub(crate) roles: Arc<Vec<String>>,
-    /// What answers said of its rights.
-    pub(crate) told: Arc<Vec<String>>,
-    /// Roles above users that it wrote to itself: to be told of them later proves no right.
-    selfmade: Vec<String>,
-    /// What it is in its tenants.
-    member: Vec<String>,
-    pub(crate) tenant: Option<Arc<str>>,
-    /// All tenants that it belongs to, sorted.
-    pub(crate) tenants: Arc<Vec<String>>,
-}
-
-impl Principal {
-    /// Takes what an answer about it says of its rights and its tenant.
-    fn told_by(&mut self, leaves: &[Leaf], own: &[&str]) {
-        let mut told = told::roles(leaves, own);
-        told.retain(|role| !self.is_selfmade(role));
-        if !told.is_empty() {
-            self.is_told(told);
-        }
-        self.belongs_to(told::tenants(leaves, own));
-    }
-
-    fn is_told(&mut self, mut told: Vec<String>) {
-        told.extend(self.member.iter().cloned());
-        told.sort();
-        told.dedup();
-        if *self.told != told {
-            self.told = Arc::new(told);
-        }
-    }
-
-    fn belongs_to(&mut self, tenants: Vec<String>) {
-        if self.tenant.is_none() {
-            self.tenant = tenants.first().map(|tenant| Arc::from(tenant.as_str()));
-        }
-        aliases::add(&mut self.tenants, tenants);
-    }
-
-    /// Takes what a list of its tenants says.
-    fn is_member(&mut self, leaves: &[Leaf]) {
-        let told::Membership { mut roles, tenants } = told::membership(leaves);
-        roles.retain(|role| !self.is_selfmade(role));
-        if !roles.is_empty() {
-            let mut told = (*self.told).clone();
-            told.retain(|role| !self.member.contains(role));
-            self.member = roles;
-            self.is_told(told);
-        }
-        self.belongs_to(tenants);
-    }
-
-    /// It is known otherwise than by a token from now on. What that token claimed, it claims again
-    /// where it is worth something.
-    fn is_proved(&mut self, by: &str) {
-        let mut actor = (*self.actor).clone();
-        actor.roles.clear();
-        actor.identified_by = by.into();
-        self.aliases = Arc::new(actor.user.iter().cloned().collect());
-        self.actor = Arc::new(actor);
-        self.roles = Arc::default();
-        self.told = Arc::default();
-        self.tenant = None;
-        self.tenants = Arc::default();
-    }
-
-    fn is_selfmade(&self, role: &String) -> bool {
-        self.selfmade.contains(role)
-    }
-
-    /// Somebody without rights above users wrote roles to itself, or where it names nobody else.
-    fn writes(&mut self, roles: Vec<String>, common: &[String]) {
-        let above = |role: &String| is_privileged(role) && !common.contains(role);
-        let has = self.told.iter().chain(self.roles.iter()).any(above);
-        for role in roles {
-            let room = self.selfmade.len() < SELFMADE_MAX && !self.selfmade.contains(&role);
-            if room && !has && above(&role) {
-                self.selfmade.push(role);
-            }
-        }
-    }
-}
-
 /// An address with its fingerprint.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Client {
     pub(crate) actor: Arc<Actor>,
     pub(crate) cluster: ActorId,
+}
+
+/// What headers of one request claim that is not believed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Claims {
+    /// It names somebody, and comes from where no gateway sits.
+    strange: bool,
+    /// Whom it names so, where that is a known user.
+    pub(crate) pretends: Option<Arc<str>>,
+    /// The tenant that its user keeps to, and the one that it names.
+    pub(crate) strays: Option<(Arc<str>, Arc<str>)>,
 }
 
 /// Who a request was found to be from.
@@ -153,10 +76,15 @@ pub(crate) struct Identity {
     /// Subject of a token → principal that signed in under another name.
     subjects: HashMap<(Arc<str>, String), ActorId, RandomState>,
     delegates: Delegates,
+    gateways: Gateways,
     pending: Pending,
     standing: Standing,
     mirrors: Mirrors,
     precedents: Precedents,
+    ranks: Ranks,
+    /// What the headers of the present request claim against custom.
+    #[serde(skip)]
+    claims: Claims,
     cookies: BTreeMap<Arc<str>, BTreeSet<String>>,
     clients: HashMap<u64, Client, RandomState>,
     unnamed: HashMap<[u64; 2], Arc<Actor>, RandomState>,
@@ -230,21 +158,42 @@ impl Identity {
         match who.and_then(|id| self.principals.get(&id)) {
             Some(known) => {
                 let best = if known.roles.is_empty() { &known.told } else { &known.roles };
-                self.standing.note(service, known.actor.id, best)
+                let id = known.actor.id;
+                match self.ranks.of(service, id).filter(|_| best.is_empty()) {
+                    Some(rank) => self.standing.note(service, id, &Arc::new(vec![rank])),
+                    None => self.standing.note(service, id, best),
+                }
             }
             None => self.standing.common(service),
         }
+    }
+
+    /// What headers of the present request claim against custom.
+    pub(crate) fn claimed(&mut self) -> Claims {
+        core::mem::take(&mut self.claims)
+    }
+
+    /// What a principal is, as a field without a usual name tells it.
+    pub(crate) fn rank(&self, service: &str, id: ActorId) -> Option<String> {
+        self.ranks.of(service, id)
+    }
+
+    /// The name of that field.
+    pub(crate) fn rank_field(&self, service: &str) -> Option<String> {
+        self.ranks.field(service)
     }
 
     pub(crate) fn principal(&self, id: ActorId) -> Option<&Principal> {
         self.principals.get(&id)
     }
 
-    /// Who sends this request; `tokens`: what signatures are worth. A forged one names nobody.
+    /// Who sends this request, from which `client`; `tokens`: what signatures are worth. A forged
+    /// one names nobody.
     pub(crate) fn who(
         &mut self,
         tx: &Transaction,
         sighting: &Sighting,
+        client: ActorId,
         tokens: &[(Pseudonym, Signature)],
     ) -> Who {
         let Some(request) = &tx.request else { return Who::Nobody };
@@ -255,11 +204,15 @@ impl Identity {
                 let known = self.subjects.get(&(Arc::clone(service), user.to_owned())).copied();
                 let by = "user named by a service that asks for many";
                 if let Some(id) = known.or_else(|| self.name(service, user, by)) {
+                    self.is_said(id, request, service, user);
                     return Who::Principal(id);
                 }
             }
             For::Anybody => return Who::Nobody,
             For::Itself => {}
+        }
+        if let Some(id) = self.by_gateway(tx, request, &sighting.service, client) {
+            return Who::Principal(id);
         }
         let bound = request.credentials.iter().find_map(|c| self.bound_to(c.mark));
         if let Some(id) = bound.filter(|id| *id != NOBODY) {
@@ -311,6 +264,68 @@ impl Identity {
         let given = masked(request.leaves.get(..LEAVES_MAX).unwrap_or(&request.leaves));
         let bound = given.filter_map(|mark| self.bound_to(mark)).find(|id| *id != NOBODY);
         bound.or_else(|| self.carried(request)).map_or(Who::Nobody, Who::Principal)
+    }
+
+    /// The user whom headers name, at a service behind a gateway that signs in for it.
+    fn by_gateway(
+        &mut self,
+        tx: &Transaction,
+        request: &Request,
+        service: &Arc<str>,
+        client: ActorId,
+    ) -> Option<ActorId> {
+        if tx.status() == Some(401) {
+            return None;
+        }
+        let says = self.gateways.user(service, request, client, tx.source().ip());
+        if let Some(response) = &tx.response {
+            self.gateways.answered(service, request, response);
+        }
+        let user = match says {
+            Says::User(user) => user,
+            Says::Pretends(user) => {
+                self.claims.strange = true;
+                self.claims.pretends = user.map(Arc::from);
+                return None;
+            }
+            Says::Nothing => return None,
+        };
+        let known = self.subjects.get(&(Arc::clone(service), user.clone())).copied();
+        let by = "user named in a header by a gateway";
+        let id = known.or_else(|| self.name(service, &user, by))?;
+        self.is_said(id, request, service, &user);
+        Some(id)
+    }
+
+    /// The request bears what only a gateway sets.
+    pub(crate) fn is_vouched(&self, tx: &Transaction, service: &str) -> bool {
+        !self.claims.strange
+            && tx.request.as_ref().is_some_and(|request| self.gateways.vouches(service, request))
+    }
+
+    /// Takes what headers say of a user beside who it is.
+    fn is_said(&mut self, id: ActorId, request: &Request, service: &Arc<str>, user: &str) {
+        if request.said.is_empty() {
+            return;
+        }
+        let Said { mut roles, tenants, strays } = self.gateways.traits(service, request, user);
+        self.claims.strays = strays;
+        for (name, value) in &request.said {
+            self.ranks.told(service, id, &format!("header:{name}"), value);
+        }
+        let Some(principal) = self.principals.get_mut(&id) else { return };
+        roles.sort();
+        roles.dedup();
+        principal.has_roles(roles);
+        if let Some(first) = tenants.first()
+            && principal.tenant.as_deref() != Some(first)
+        {
+            principal.tenant = Some(Arc::from(first.as_str()));
+        }
+        // Where each keeps to one, it is that one alone.
+        if !tenants.is_empty() && *principal.tenants != tenants {
+            principal.tenants = Arc::new(tenants);
+        }
     }
 
     /// Whose session a request carries as a value that looks like none.
@@ -396,26 +411,7 @@ impl Identity {
         if self.principals.len() >= PRINCIPALS_MAX || user.is_empty() {
             return None;
         }
-        self.principals.insert(
-            id,
-            Principal {
-                actor: Arc::new(Actor {
-                    id,
-                    kind: ActorKind::Principal,
-                    name: format!("user:{user}"),
-                    user: Some(user.to_owned()),
-                    roles: Vec::new(),
-                    identified_by: by.into(),
-                }),
-                aliases: Arc::new(vec![user.to_owned()]),
-                roles: Arc::default(),
-                told: Arc::default(),
-                selfmade: Vec::new(),
-                member: Vec::new(),
-                tenant: None,
-                tenants: Arc::default(),
-            },
-        );
+        self.principals.insert(id, Principal::new(id, user, by));
         Some(id)
     }
 
@@ -437,14 +433,13 @@ impl Identity {
         }
         let Some(principal) = self.principals.get_mut(&id) else { return };
         aliases::add(&mut principal.aliases, aliases::of_claims(jwt));
-        let mut roles = jwt.roles.clone();
-        roles.retain(|role| !principal.is_selfmade(role));
-        if *principal.roles != roles && !roles.is_empty() {
-            let mut actor = (*principal.actor).clone();
-            actor.roles.clone_from(&roles);
-            principal.actor = Arc::new(actor);
-            principal.roles = Arc::new(roles);
+        if principal.read != jwt.signature || jwt.signature.is_none() {
+            principal.read = jwt.signature;
+            for (claim, value) in &jwt.claims {
+                self.ranks.told(service, id, &format!("claim:{claim}"), value);
+            }
         }
+        principal.has_roles(jwt.roles.clone());
         let mut told = told::of_claims(jwt);
         told.retain(|role| !principal.is_selfmade(role));
         if !told.is_empty() && *principal.told != told {
@@ -512,6 +507,7 @@ impl Identity {
                 let others = self.bound_key(key).is_some_and(|other| other != id);
                 self.bind_key(key, if others { NOBODY } else { id });
             }
+            self.ranks.answered(&sighting.service, id, &response.leaves);
             let called = aliases::of_answer(&response.leaves, &own);
             let login = sighting.login.iter().map(|login| &login.user);
             for name in called.iter().chain(login) {
@@ -566,6 +562,13 @@ impl Identity {
             if !of_itself.is_empty() {
                 principal.writes(of_itself, &self.standing.common(&sighting.service));
             }
+            let leaves = tx.request.as_ref().map_or(&[][..], |request| &request.leaves);
+            if is_of_itself(leaves, sighting, &principal.aliases) {
+                self.ranks.wrote(&sighting.service, id, leaves);
+            }
+        }
+        if sighting.outcome == Outcome::Success {
+            self.ranks.used(&sighting.service, id, sighting.endpoint);
         }
         let own = sighting.outcome == Outcome::Success && sighting.objects.is_empty();
         if own
@@ -579,6 +582,7 @@ impl Identity {
         if aliases::is_about(&response.leaves, &principal.aliases) {
             aliases::add(&mut principal.aliases, aliases::of_answer(&response.leaves, &[]));
             principal.told_by(&response.leaves, &[]);
+            self.ranks.answered(&sighting.service, id, &response.leaves);
         } else if let Some(found) = found {
             let above = found.path.rsplit_once('.').map_or("", |(above, _)| above);
             if found.clear {
@@ -589,6 +593,7 @@ impl Identity {
             }
             principal.told_by(&response.leaves, &[above]);
             aliases::add(&mut principal.aliases, [found.name]);
+            self.ranks.answered(&sighting.service, id, &response.leaves);
         }
     }
 
@@ -710,12 +715,16 @@ fn written_to_itself(tx: &Transaction, sighting: &Sighting, aliases: &[String]) 
     if written.is_empty() {
         return written;
     }
+    if is_of_itself(&request.leaves, sighting, aliases) { written } else { Vec::new() }
+}
+
+/// A request is about its sender: it names nobody, or the sender itself.
+fn is_of_itself(leaves: &[Leaf], sighting: &Sighting, aliases: &[String]) -> bool {
     let is_own = |name: &String| aliases.binary_search(name).is_ok();
-    let leaves = request.leaves.iter().take(LEAVES_MAX);
+    let leaves = leaves.iter().take(LEAVES_MAX);
     let named = leaves.filter_map(|leaf| leaf.value.as_key()).any(|name| is_own(&name));
     let asked = sighting.objects.iter().any(|object| is_own(&object.id));
-    let of_itself = named || asked || sighting.objects.is_empty();
-    if of_itself { written } else { Vec::new() }
+    named || asked || sighting.objects.is_empty()
 }
 
 fn masked(leaves: &[Leaf]) -> impl Iterator<Item = Pseudonym> {

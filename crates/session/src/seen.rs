@@ -46,6 +46,16 @@ pub struct Seen {
     pub tenants: Arc<Vec<String>>,
     /// The request carried a credential that the application issued or accepts.
     pub authenticated: bool,
+    /// A gateway that signs in for the service says in headers whom the request is for.
+    pub vouched: bool,
+    /// The request names this known user in a header as a gateway would, from where none sits: it
+    /// is not believed.
+    pub pretends: Option<Arc<str>>,
+    /// The tenant that the user keeps to, and the other one that a header names.
+    pub strays: Option<(Arc<str>, Arc<str>)>,
+    /// The name of the field that tells roles at the service, where it has none of the usual names:
+    /// letters and digits, in lower case.
+    pub rank_field: Option<String>,
     /// It shows a name with the password that its maker gave to both (`admin` with `admin`).
     pub default_credentials: bool,
     /// What the signatures of the tokens it carries are worth.

@@ -171,7 +171,9 @@ impl Sessions {
         };
         let client = self.identity.client(client_ip, tx.request.as_ref(), &sighting.service);
         let tokens = self.signatures(tx, sighting);
-        let who = self.identity.who(tx, sighting, &tokens);
+        let who = self.identity.who(tx, sighting, client.actor.id, &tokens);
+        let vouched = self.identity.is_vouched(tx, &sighting.service);
+        let claimed = self.identity.claimed();
         let (mut principal, mut actor) = match &who {
             Who::Principal(id) => (Some(*id), None),
             Who::Credential(actor) => (None, Some(Arc::clone(actor))),
@@ -179,6 +181,7 @@ impl Sessions {
         };
         let before = principal.and_then(|id| self.identity.principal(id));
         let before = before.map(|principal| Arc::clone(&principal.told));
+        let rank = principal.and_then(|id| self.identity.rank(&sighting.service, id));
         let signed_in = self.identity.learn(tx, sighting, principal);
         if signed_in.is_some() || sighting.login.is_some() {
             principal = signed_in;
@@ -190,12 +193,18 @@ impl Sessions {
         let changes = sighting.changes_state && signed_in.is_none();
         let told = known.as_ref().map(|p| Arc::clone(&p.told)).unwrap_or_default();
         let told_roles = before.filter(|_| changes).unwrap_or(told);
+        // Where nothing of a usual name tells it, what foretells who uses what does.
+        let rank = rank.or_else(|| self.identity.rank(&sighting.service, principal?));
+        let told_roles = match rank.filter(|_| told_roles.is_empty()) {
+            Some(rank) => Arc::new(vec![rank]),
+            None => told_roles,
+        };
         let actor = match (actor, &known) {
             (Some(actor), _) => actor,
             (None, Some(principal)) => Arc::clone(&principal.actor),
             (None, None) => Arc::clone(&client.actor),
         };
-        let authenticated = !matches!(who, Who::Nobody) && tx.status() != Some(401);
+        let authenticated = (vouched || !matches!(who, Who::Nobody)) && tx.status() != Some(401);
         let person = known.as_ref().map(|principal| Arc::clone(&principal.actor));
         let from =
             From { flow: tx.order.flow, peer, client: client.actor.id, forwarded, at: tx.start };
@@ -221,6 +230,10 @@ impl Sessions {
             tenants: known.as_ref().map(|p| Arc::clone(&p.tenants)).unwrap_or_default(),
             tenant: known.and_then(|principal| principal.tenant),
             authenticated,
+            vouched,
+            pretends: claimed.pretends,
+            strays: claimed.strays,
+            rank_field: self.identity.rank_field(&sighting.service),
             default_credentials: self.defaults.are_shown(tx, sighting),
             tokens,
             session,

@@ -232,6 +232,10 @@ fn exposed(leaf: &Leaf) -> Option<(&Leaf, bool)> {
 fn tenant(context: &Context<'_>) -> Option<String> {
     let request = context.tx.request.as_ref()?;
     let claimed = request.credentials.iter().find_map(|own| own.jwt.as_ref()?.tenant.clone());
+    // What a gateway says beside the one credential of all is no tenant of that credential.
+    if request.on_behalf.is_some() {
+        return claimed;
+    }
     claimed.or_else(|| context.seen.tenant.as_ref().map(ToString::to_string))
 }
 

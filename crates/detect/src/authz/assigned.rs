@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use stilt_model::{
     ActorId, EndpointId, Leaf, Outcome, Place, Question, Value, saved, saved::Keyed,
 };
+use stilt_session::objects::Ownership;
 
 /// Leaves of a message that are looked at.
 const LEAVES_MAX: usize = 128;
@@ -19,6 +20,8 @@ const SENDERS_MAX: usize = 1024;
 const ENDPOINTS_MAX: usize = 20_000;
 /// Values shown to callers, remembered so that sending back what was read is no news.
 const READ_MAX: usize = 200_000;
+/// Objects of one request that are looked at.
+const OBJECTS_MAX: usize = 8;
 /// So many senders of a name make it a part of the application.
 const COMMON_SENDERS: usize = 5;
 
@@ -232,6 +235,21 @@ pub(super) fn value_of(leaf: &Leaf) -> Option<String> {
     }
 }
 
+/// The leaf is of the field that tells roles at the service, under a name of its own.
+fn tells_role(context: &Context<'_>, leaf: &Leaf) -> bool {
+    context.seen.rank_field.as_deref() == Some(leaf.path.plain())
+}
+
+/// A request is about nothing but what is its sender's: who gives roles to others does its work.
+fn is_of_itself(context: &Context<'_>) -> bool {
+    let Context { tx, sighting, seen, objects, .. } = context;
+    sighting
+        .objects
+        .iter()
+        .take(OBJECTS_MAX)
+        .all(|object| objects.judge(tx, sighting, seen, object).owner == Ownership::Own)
+}
+
 fn grants(leaf: &Leaf) -> bool {
     if !has_granting_name(leaf) {
         return false;
@@ -285,7 +303,8 @@ impl Assignments {
             return Vec::new();
         }
         let leaves = request.leaves.iter().take(LEAVES_MAX);
-        let body = leaves.filter(|leaf| matches!(leaf.place, Place::Json | Place::Form));
+        let body =
+            leaves.filter(|leaf| matches!(leaf.place, Place::Json | Place::Form | Place::Xml));
         let known = (senders, custom.requests);
         body.filter_map(|leaf| Some((leaf, self.speaks(context, custom, leaf, known)?)))
             .filter_map(|(leaf, only_answered)| {
@@ -331,6 +350,14 @@ impl Assignments {
             return Some(false);
         }
         let name = leaf.path.plain();
+        // What tells roles at this service says something once an answer shows it of oneself.
+        if tells_role(context, leaf)
+            && is_of_itself(context)
+            && custom.sent.len() < NAMES_MAX
+            && !custom.sent.contains(name)
+        {
+            return Some(true);
+        }
         let some = matches!(leaf.value, Value::Bool(_) | Value::Integer(_) | Value::Text(_));
         let standing = may_stand(name)
             && requests >= STANDING_REQUESTS
@@ -360,7 +387,7 @@ impl Assignments {
         if custom.senders.len() < SENDERS_MAX {
             custom.senders.insert(actor);
         }
-        let body = |leaf: &&Leaf| matches!(leaf.place, Place::Json | Place::Form);
+        let body = |leaf: &&Leaf| matches!(leaf.place, Place::Json | Place::Form | Place::Xml);
         for leaf in request.leaves.iter().take(LEAVES_MAX).filter(body) {
             if custom.sent.len() < NAMES_MAX && !custom.sent.contains(leaf.path.plain()) {
                 custom.sent.insert(leaf.path.plain().into());
@@ -382,7 +409,7 @@ impl Assignments {
     fn learn_answer(&mut self, context: &Context<'_>, actor: ActorId) {
         let Some(response) = &context.tx.response else { return };
         for leaf in response.leaves.iter().take(LEAVES_MAX) {
-            let granting = has_granting_name(leaf);
+            let granting = has_granting_name(leaf) || tells_role(context, leaf);
             if !leaf.path.in_array() {
                 self.note_shown(&context.sighting.service, leaf.path.plain(), actor);
             }

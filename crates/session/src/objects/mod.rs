@@ -7,6 +7,7 @@
 //! an application names one resource in two ways, by value alone (`loose`).
 
 mod common;
+mod crossing;
 mod generations;
 mod grants;
 mod holders;
@@ -18,6 +19,7 @@ mod tenancy;
 
 use crate::seen::Seen;
 use common::Common;
+use crossing::Crossing;
 use generations::Generations;
 use grants::{Given, Grants};
 use holders::Holders;
@@ -126,6 +128,7 @@ pub struct Objects {
     holders: Generations<Holders>,
     staff: Staff,
     tenancy: Tenancy,
+    crossing: Crossing,
     common: Common,
     grants: Grants,
     memories: HashMap<ActorId, Memory, foldhash::fast::RandomState>,
@@ -153,6 +156,7 @@ impl Objects {
             holders: Generations::new(config.objects_max),
             staff: Staff::default(),
             tenancy: Tenancy::default(),
+            crossing: Crossing::default(),
             common: Common::default(),
             grants: Grants::default(),
             memories: HashMap::default(),
@@ -247,6 +251,7 @@ impl Objects {
         let tenant = self
             .owners
             .tenant_in(&self.keys, tx, seen, object, held.and_then(|held| held.tenant()))
+            .filter(|own| *own || !self.crosses_tenants(seen))
             .or_else(|| self.at_home(sighting, seen, object))
             .filter(|_| !(own_name || person_named && owner == Ownership::Own));
         let (owner, named) = match tenant {
@@ -294,6 +299,52 @@ impl Objects {
         }
     }
 
+    /// What belongs to other tenants is no stranger to the asker than to the rest of its own: they
+    /// run the platform, or nothing is known of them yet.
+    #[must_use]
+    pub fn crosses_tenants(&self, seen: &Seen) -> bool {
+        let own = seen.tenants.iter().map(|tenant| self.keys.name(tenant));
+        let mut own = own.peekable();
+        own.peek().is_some() && own.all(|tenant| !self.crossing.keeps_apart(tenant))
+    }
+
+    /// Somebody is known to belong to a tenant of that name.
+    #[must_use]
+    pub fn is_tenant(&self, name: &str) -> bool {
+        self.owners.is_tenant(&self.keys, name)
+    }
+
+    /// A text was shown to the asker before.
+    #[must_use]
+    pub fn was_named(&self, sighting: &Sighting, seen: &Seen, text: &str) -> bool {
+        let service = self.keys.service(&sighting.service);
+        let key = self.keys.loose(service, text);
+        self.memories_of(seen).any(|memory| memory.shown.get(key).is_some())
+    }
+
+    /// Notes whether a member of a tenant opened what belongs to it, or to another.
+    fn note_crossing(&mut self, tx: &Transaction, sighting: &Sighting, seen: &Seen) {
+        let (Some(actor), [tenant]) = (seen.principal, seen.tenants.as_slice()) else { return };
+        let service = self.keys.service(&sighting.service);
+        let opened = sighting.objects.iter().filter(|object| object.in_path).find_map(|object| {
+            let held = self.holders.get(self.keys.object(service, object));
+            let held = held.and_then(|held| held.tenant());
+            let named = self.owners.tenant_in(&self.keys, tx, seen, object, held);
+            named.or_else(|| {
+                let verdict = self.judge(tx, sighting, seen, object);
+                let owner = verdict.owner_id.or(verdict.person);
+                let theirs = owner.and_then(|owner| self.person(owner)?.tenant.clone());
+                match theirs {
+                    Some(theirs) => Some(*theirs == **tenant),
+                    None => (verdict.owner == Ownership::Own).then_some(true),
+                }
+            })
+        });
+        if let Some(own) = opened {
+            self.crossing.note(self.keys.name(tenant), actor, own);
+        }
+    }
+
     /// Whether a part of the path that names tenants names the one that the asker keeps to; `None`
     /// where it names none.
     fn at_home(&self, sighting: &Sighting, seen: &Seen, object: &ObjectRef) -> Option<bool> {
@@ -321,6 +372,7 @@ impl Objects {
         let named = self.owners.tenant_named(&self.keys, tx, object, held);
         let own = seen.tenant.clone().or_else(|| seen.tenants.first().map(|t| Arc::from(&**t)));
         match (named, own) {
+            (Some(_), Some(_)) if self.crosses_tenants(seen) => None,
             (Some(named), Some(own)) => {
                 (!seen.tenants.iter().any(|t| **t == *named)).then_some((named, own))
             }
@@ -366,6 +418,7 @@ impl Objects {
         if sighting.outcome != Outcome::Success {
             return;
         }
+        self.note_crossing(tx, sighting, seen);
         let service = self.keys.service(&sighting.service);
         let resource = &*sighting.resource;
         let things = sighting.objects.iter().any(|object| object.in_path);

@@ -306,6 +306,11 @@ impl Owners {
         found.or_else(|| held.map(own))
     }
 
+    /// Somebody belongs to a tenant of that name.
+    pub(super) fn is_tenant(&self, keys: &Keys, name: &str) -> bool {
+        self.tenants.contains_key(&keys.name(name))
+    }
+
     /// The tenant that is itself asked for.
     pub(super) fn tenant_asked(&self, keys: &Keys, object: &ObjectRef) -> Option<u64> {
         let word = object.id.len() >= WORD_MIN && object.id.parse::<i64>().is_err();

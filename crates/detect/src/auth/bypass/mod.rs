@@ -34,7 +34,8 @@ pub(crate) const SPEC: Spec = Spec {
     severity: Severity::Critical,
     looks_for: "An endpoint that answers only those who show a credential answers one who shows \
                 none, in the same way, or answers so a program that it has just refused the same \
-                page; or one client tries several sorts of credentials and of \
+                page; or one who names a user in the header of a gateway, from where none sits; \
+                or one client tries several sorts of credentials and of \
                 headers at one closed door.",
     needs: "Whole requests with their answers; an endpoint that has refused somebody before, and \
             at least thirty answers to callers with credentials (eight where the whole service \
@@ -56,6 +57,7 @@ pub(crate) const SPEC: Spec = Spec {
 const SPAN: Duration = Duration::from_secs(600);
 const CLIENTS_MAX: usize = 20_000;
 const MANNERS_MAX: usize = 64;
+const SERVICES_MAX: usize = 1000;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -98,6 +100,8 @@ struct Bypass {
     without: Keep<EndpointId, BTreeSet<core::net::IpAddr>>,
     /// Credentials that were accepted somewhere.
     good: Keep<u64, ()>,
+    /// Services behind a gateway that says in headers who asks.
+    gateways: Keep<u64, ()>,
     cut: u64,
 }
 
@@ -109,6 +113,7 @@ impl Bypass {
             pickers: Keep::new(CLIENTS_MAX),
             without: Keep::new(CLIENTS_MAX),
             good: Keep::new(200_000),
+            gateways: Keep::new(SERVICES_MAX),
             cut: 0,
         })
     }
@@ -128,6 +133,9 @@ impl Bypass {
             for own in request.credentials.iter().take(4) {
                 self.good.touch(context.at(), tell::secret(own.mark), || ());
             }
+        }
+        if context.seen.vouched {
+            self.gateways.touch(context.at(), tell::key(&context.sighting.service, ""), || ());
         }
         let mut flagged = false;
         if success && !shows_something(context) && !context.seen.authenticated {
@@ -156,7 +164,10 @@ impl Bypass {
         let closed = self.doors.is_surely_closed(context);
         // The same page was refused to the same program a moment ago, and to nobody answered.
         let turned = !closed && door.without == 0 && door.with > 0 && self.was_refused(context);
-        if !((closed || turned) && door.answers(shape) && leaves >= 1) {
+        let pretends =
+            context.seen.pretends.is_some() && self.doors.is_mostly_for_the_vouched(context);
+        let past = !closed && !turned && !pretends && self.is_past_gateway(context);
+        if !((closed || turned || past || pretends) && door.answers(shape) && leaves >= 1) {
             return false;
         }
         if !context.tx.flags.whole() || context.tx.lost_bytes > 0 {
@@ -182,16 +193,45 @@ impl Bypass {
         let picker = self.picker(context);
         picker.outcome = Outcome::Success;
         picker.tale.add(context, "answered without a credential".to_owned(), true);
+        let name = context.seen.pretends.as_deref();
+        let shown = match (past, name) {
+            (true, _) => signal("headers_of_the_gateway", "none", "those that say who asks"),
+            (_, Some(name)) => signal("user_named_in_a_header", name, "from a gateway only"),
+            _ => signal("credential", "none", "one, as in all answers before"),
+        };
         let why = vec![
-            signal("credential", "none", "one, as in all answers before"),
+            shown,
             signal("answered_with_credential", with.to_string(), "all"),
             signal("refused_before", refused.to_string(), "whoever shows none"),
         ];
-        let message = "an endpoint that answers only callers with credentials answered one \
-                       without any"
-            .to_owned();
+        let message = match (past, pretends) {
+            (_, true) => {
+                "a header that only the gateway sets names a user, in a request that did not come \
+                 from a gateway; it was answered as if it had"
+            }
+            (true, _) => {
+                "an endpoint that is used only by those for whom a gateway says who they are \
+                 answered one of whom it said nothing, and who was refused just before"
+            }
+            _ => "an endpoint that answers only callers with credentials answered one without any",
+        }
+        .to_owned();
         picker.tell(context, Severity::Critical, message, why, findings);
         true
+    }
+
+    /// The service is behind a gateway that says who asks; of this program it said nothing. It was
+    /// refused for that within the last minutes, and is answered where hardly anybody else comes
+    /// so.
+    fn is_past_gateway(&self, context: &Context<'_>) -> bool {
+        let service = tell::key(&context.sighting.service, "");
+        let recent = |at: &Timestamp| context.at().since(*at) <= SPAN;
+        self.gateways.get(&service).is_some()
+            && self.doors.is_for_the_vouched(context)
+            && self
+                .pickers
+                .get(&picker_key(context))
+                .is_some_and(|picker| picker.manners.iter().any(|(at, ..)| recent(at)))
     }
 
     /// The program was refused this very page within the last minutes, and shown nothing better.

@@ -159,3 +159,63 @@ fn one_function_behind_one_address_has_one_door_whatever_the_method() {
     town.run();
     assert_eq!(town.stories().len(), 1, "{:#?}", town.stories());
 }
+
+/// A service behind a gateway that says in headers who asks.
+fn said(user: u64, tx: Tx) -> Tx {
+    let org = format!("org{}", user % 4);
+    tx.from("10.0.0.3:4000")
+        .header("X-Forwarded-For", &format!("203.0.113.{user}"))
+        .header("X-User-Id", &format!("u{user}"))
+        .header("X-Org", &org)
+}
+
+#[test]
+fn who_comes_past_the_gateway_is_told_and_what_is_open_to_all_is_not() {
+    let orders = || get("/v2/orders").answer(r#"{"rows":[{"no":1}]}"#);
+    let report = || get("/v2/reports").answer(r#"{"rows":[{"no":1,"phone":"x"}]}"#);
+    let refused = || get("/v2/orders").status(401).answer(r#"{"error":"no identity"}"#);
+    let straight = |tx: Tx| tx.from("10.0.0.77:4000").agent("curl/8");
+    for (tried, public, expected) in [(true, false, 1), (false, false, 0), (true, true, 0)] {
+        let mut town = Town::new(RULE);
+        for turn in 0..6 {
+            for user in 0..12 {
+                let at = 600.0 * turn as f64 + 30.0 * user as f64;
+                town.at(at, said(user, orders()));
+                town.at(at + 3.0, said(user, report()));
+                if public && turn > 1 {
+                    let bare = report().from(&elsewhere(user)).agent(browser(user));
+                    town.at(at + 5.0, bare);
+                }
+            }
+        }
+        if tried {
+            town.at(LATER, straight(refused()));
+        }
+        town.at(LATER + 9.0, straight(report()));
+        town.run();
+        let told = town.stories();
+        assert_eq!(told.len(), expected, "{tried} {public} {told:#?}");
+    }
+}
+
+#[test]
+fn who_names_a_user_itself_past_the_gateway_is_told_and_another_gateway_is_believed() {
+    let report = || get("/v2/reports").answer(r#"{"rows":[{"no":1,"phone":"x"}]}"#);
+    let outsider = || report().from("10.0.9.77:4000").agent("curl/8").header("X-User-Id", "u5");
+    let another = || said(5, report()).from("10.0.0.4:4000");
+    let unknown = || report().from("10.0.9.77:4000").agent("curl/8").header("X-User-Id", "probe");
+    for (late, expected) in [(outsider(), 1), (another(), 0), (unknown(), 0)] {
+        let mut town = Town::new(RULE);
+        for turn in 0..17 {
+            for user in 0..12 {
+                let at = 600.0 * turn as f64 + 30.0 * user as f64;
+                town.at(at, said(user, report()));
+            }
+        }
+        town.at(3.0 * HOUR, late);
+        town.run();
+        let told = town.stories();
+        assert_eq!(told.len(), expected, "{told:#?}");
+        assert!(told.iter().all(|story| story.user.is_none()), "it is not that user");
+    }
+}

@@ -243,7 +243,9 @@ impl Bfla {
     /// Somebody gives a role to itself, or to an account that it makes.
     fn note_selfmade(&mut self, context: &Context<'_>) {
         let fields = self.assignments.observe(context, self.limits.peers_min, 10);
-        let roles = fields.iter().any(|field| speaks_of_roles(&field.name));
+        let rank = context.seen.rank_field.as_deref();
+        let tells = |name: &str| speaks_of_roles(name) || rank == Some(name);
+        let roles = fields.iter().any(|field| tells(&field.name));
         if roles && !rights::has_privilege(context.seen) {
             self.selfmade.note(context);
         }

@@ -414,3 +414,34 @@ fn what_is_seldom_used_is_told_of_one_who_was_just_refused_at_other_things() {
     check(after(&["/teams"]), None);
     check(after(&["/teams", "/wages"]), USED);
 }
+
+/// One of thirty members or five leaders, as a token says under a name of the house's own.
+fn claims(user: u64, field: &str, value: &str, tx: Tx) -> Tx {
+    let claims = format!(r#"{{"sub":"{}","{field}":"{value}","iat":1795305600}}"#, name(user));
+    tx.from(&home(user)).agent(browser(user)).bearer(&jwt(&claims))
+}
+
+#[test]
+fn a_role_under_a_name_of_the_houses_own_is_one_and_a_language_is_none() {
+    let week = || get("/reports/week").answer(r#"{"total":7}"#);
+    let check = |field: &str, says: fn(u64) -> &'static str, expected| {
+        let mut town = Town::new(RULE);
+        for turn in 0..30 {
+            for user in (0..30).chain(100..105) {
+                let at = (turn as f64 + 0.9 * chance(&[turn, user])) * HOUR / 6.0;
+                let list = get("/news").answer(r#"{"news":[{"title":"x"}]}"#);
+                town.at(at, claims(user, field, says(user), list));
+                if user >= 100 {
+                    town.at(at + 1.0, claims(user, field, says(user), week()));
+                }
+            }
+        }
+        town.at(6.0 * HOUR, claims(MALLORY, field, says(MALLORY), week()));
+        town.run();
+        let stories = town.stories();
+        let told = stories.iter().map(|story| (story.severity, story.outcome)).max();
+        assert_eq!(told, expected, "{field} {stories:#?} {:?}", town.not_evaluated());
+    };
+    check("stufe", |user| if user >= 100 { "leitung" } else { "mitglied" }, USED);
+    check("sprache", |user| if user.is_multiple_of(3) { "fr" } else { "de" }, None);
+}

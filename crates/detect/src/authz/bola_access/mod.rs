@@ -162,6 +162,10 @@ impl BolaAccess {
         let actor = context.seen.principal.unwrap_or(context.seen.actor.id);
         // To be led elsewhere is to be given nothing.
         let given = context.tx.status().is_none_or(|status| (200..300).contains(&status));
+        // Those who run the platform are no peers of those who use it.
+        if foreign && context.objects.crosses_tenants(context.seen) {
+            return self.lacks(Lacks::Role, endpoint, actor);
+        }
         let lacks = match (context.sighting.outcome, context.seen.principal) {
             (Outcome::Success, _) if !given => return,
             (Outcome::Failure, _) => return,
@@ -252,6 +256,46 @@ impl BolaAccess {
         Err(lacks)
     }
 
+    /// A header names another tenant than the one that its user keeps to, and it was answered.
+    fn strays(
+        &mut self,
+        context: &Context<'_>,
+        (own, theirs): &(Arc<str>, Arc<str>),
+        out: &mut Vec<Finding>,
+    ) {
+        let Context { sighting, seen, objects, .. } = context;
+        let known = objects.is_tenant(theirs) && !objects.was_named(sighting, seen, theirs);
+        if sighting.outcome != Outcome::Success || !known || objects.crosses_tenants(seen) {
+            return;
+        }
+        let whose = format!(
+            "{} asked as of tenant {theirs}, and keeps to tenant {own}",
+            seen.person.as_ref().unwrap_or(&seen.actor).name
+        );
+        let tale = self.tale((seen.actor.id, EndpointId(0)));
+        tale.add(context, whose.clone(), false);
+        if !tale.due(context.at(), Outcome::Success) {
+            return;
+        }
+        let mut finding = context.finding(SPEC.rule.id, SPEC.severity, (*seen.actor).clone());
+        tale.fill(&mut finding);
+        finding.outcome = Outcome::Success;
+        finding.confidence = 0.8;
+        finding.why = vec![signal("tenant_named", theirs.to_string(), own.to_string())];
+        finding.remediation =
+            "let the gateway set the tenant from the credential alone; review what was read"
+                .to_owned();
+        finding.message = format!("{whose}; it was answered all the same");
+        out.push(finding);
+    }
+
+    fn tale(&mut self, key: (ActorId, EndpointId)) -> &mut Tale {
+        if self.tales.len() >= TALES_MAX && !self.tales.contains_key(&key) {
+            self.tales.clear();
+        }
+        self.tales.entry(key).or_default()
+    }
+
     fn lacks(&mut self, lacks: Lacks, endpoint: EndpointId, actor: ActorId) {
         let lacking = self.lacking.entry(lacks).or_default();
         if lacking.len() < 1000 {
@@ -260,11 +304,7 @@ impl BolaAccess {
     }
 
     fn tell(&mut self, context: &Context<'_>, breach: &Breach<'_>, out: &mut Vec<Finding>) {
-        let key = (context.seen.actor.id, context.sighting.endpoint);
-        if self.tales.len() >= TALES_MAX && !self.tales.contains_key(&key) {
-            self.tales.clear();
-        }
-        let tale = self.tales.entry(key).or_default();
+        let tale = self.tale((context.seen.actor.id, context.sighting.endpoint));
         let whose = whose(context, breach);
         tale.add(context, whose.clone(), false);
         let people = [breach.verdict.owner_id.or(breach.verdict.person), context.seen.principal];
@@ -344,6 +384,7 @@ fn across(
     let owner = verdict.owner_id.or(verdict.person).and_then(|owner| objects.person(owner));
     let theirs = owner.and_then(|owner| owner.tenant.clone());
     match (theirs, &seen.tenant) {
+        (Some(_), Some(_)) if objects.crosses_tenants(seen) => None,
         (Some(theirs), Some(own)) => (theirs != *own).then(|| (theirs, Arc::clone(own))),
         _ => objects.tenants_apart(tx, sighting, seen, object),
     }
@@ -417,6 +458,9 @@ impl Detector for BolaAccess {
         }
         if sighting.login.is_some() {
             return;
+        }
+        if let Some(strays) = &context.seen.strays {
+            self.strays(context, strays, findings);
         }
         if sighting.inside.is_empty() {
             return self.look(context, findings);

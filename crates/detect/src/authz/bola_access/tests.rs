@@ -428,3 +428,64 @@ fn what_one_makes_in_a_place_of_anothers_is_ones_own() {
     check(id, Some(list(MALLORY, id)), 0);
     check(id, None, 1);
 }
+
+/// Shipments of firms, whose users a gateway names in headers: each of a firm, and three of staff.
+fn shipment(user: u64, org: &str, n: u64) -> Tx {
+    let body = format!(r#"{{"shipment":"sh-{n:04}","cliente":"{}","state":"new"}}"#, firm(n % 4));
+    by_gateway(user, org, get(&format!("/v2/shipments/sh-{n:04}")).answer(&body))
+}
+
+fn by_gateway(user: u64, org: &str, tx: Tx) -> Tx {
+    tx.from("10.0.0.3:4000")
+        .header("X-Forwarded-For", &format!("203.0.113.{user}"))
+        .header("X-User-Id", &format!("u{user}"))
+        .header("X-Org", org)
+}
+
+#[test]
+fn who_opens_what_is_another_tenants_is_told_by_the_headers_of_a_gateway_and_staff_are_not() {
+    let plan = |town: &mut Town| {
+        for turn in 0..6 {
+            for user in 0..16 {
+                let at = 600.0 * turn as f64 + 30.0 * user as f64;
+                for n in 0..4 {
+                    let own = user % 4 + 4 * (n + 4 * (user / 4));
+                    town.at(at + 3.0 * n as f64, shipment(user, &firm(user % 4), own));
+                }
+            }
+            for staff in 50..53 {
+                let at = 600.0 * turn as f64 + 7.0 * staff as f64;
+                for n in 0..6 {
+                    let any = dice(&[staff, turn, n]) % 64;
+                    town.at(at + 3.0 * n as f64, shipment(staff, "platform", any));
+                }
+            }
+        }
+    };
+    let check = |late: &dyn Fn(&mut Town), expected: Option<Severity>| {
+        let mut town = Town::new(RULE);
+        plan(&mut town);
+        late(&mut town);
+        town.run();
+        let told = town.stories().iter().map(|story| story.severity).max();
+        assert_eq!(told, expected, "{:#?} {:?}", town.stories(), town.not_evaluated());
+    };
+    check(&|_| {}, None);
+    // Another firm's, as oneself, and under the name of that firm.
+    check(&|town| town.at(LATER, shipment(5, &firm(1), 62)), Some(Severity::Critical));
+    check(&|town| town.at(LATER, shipment(5, &firm(2), 62)), Some(Severity::Critical));
+    // A colleague's.
+    check(&|town| town.at(LATER, shipment(5, &firm(1), 61)), None);
+    // A list of another firm's; but not where one was told before to belong to it, too.
+    let list = |org: &str| {
+        let body = r#"{"rows":[{"state":"new"},{"state":"old"}]}"#;
+        by_gateway(5, org, get("/v2/shipments").answer(body))
+    };
+    check(&|town| town.at(LATER, list(&firm(2))), Some(Severity::High));
+    let told = |town: &mut Town| {
+        let body = format!(r#"{{"firms":[{{"org":"{}"}},{{"org":"{}"}}]}}"#, firm(1), firm(2));
+        town.at(LATER, by_gateway(5, &firm(1), get("/v2/mine").answer(&body)));
+        town.at(LATER + 9.0, list(&firm(2)));
+    };
+    check(&told, None);
+}

@@ -159,3 +159,48 @@ fn a_level_that_only_answers_tell_is_told_once_it_shows_as_it_was_set() {
         None,
     );
 }
+
+#[test]
+fn a_field_that_tells_roles_under_a_name_of_its_own_is_told_once_it_shows() {
+    let by = |user: u64, tx: Tx| {
+        let rang = if user >= 100 { "leitung" } else { "gast" };
+        let claims = format!(r#"{{"sub":"{}","rang":"{rang}","iat":1795305600}}"#, name(user));
+        tx.from(&home(user)).agent(browser(user)).bearer(&jwt(&claims))
+    };
+    let sets = |user: u64, body: &str, shows: &str| {
+        put("/mine")
+            .json(body)
+            .answer(&format!(r#"{{"username":"{}","rang":"{shows}"}}"#, name(user)))
+    };
+    for (body, shows, expected) in [
+        (r#"{"city":"Bern","rang":"leitung"}"#, "leitung", Some(Severity::High)),
+        (r#"{"city":"Bern","rang":"leitung"}"#, "gast", None),
+        (r#"{"city":"Bern","motto":"leitung"}"#, "gast", None),
+    ] {
+        let mut town = Town::new(RULE);
+        for turn in 0..12 {
+            for user in (0..30).chain(100..105) {
+                let at = (turn as f64 + 0.9 * chance(&[turn, user])) * HOUR / 6.0;
+                let rang = if user >= 100 { "leitung" } else { "gast" };
+                town.at(at, by(user, sets(user, r#"{"city":"Bern"}"#, rang)));
+                if user >= 100 {
+                    town.at(at + 1.0, by(user, Tx::new("GET", "/week").answer(r#"{"n":7}"#)));
+                }
+            }
+        }
+        town.at(LATER, by(5, sets(5, body, shows)));
+        // Who sends somebody's record back as it was listed, or gives somebody a role, does its work.
+        let list = format!(r#"{{"people":[{{"username":"{}","rang":"gast"}}]}}"#, name(7));
+        town.at(LATER + 9.0, by(6, Tx::new("GET", "/people").answer(&list)));
+        let of = |rang: &str| {
+            let body = format!(r#"{{"username":"{}","rang":"{rang}"}}"#, name(7));
+            put(&format!("/people/{}", name(7))).json(&body).answer(&body)
+        };
+        town.at(LATER + 19.0, by(6, of("gast")));
+        town.at(LATER + 29.0, by(100, of("leitung")));
+        town.run();
+        let stories = town.stories();
+        let told = stories.iter().map(|story| story.severity).max();
+        assert_eq!(told, expected, "{body} {shows} {stories:#?}");
+    }
+}
