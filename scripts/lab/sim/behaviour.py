@@ -5,12 +5,14 @@ Nothing here knows an application: what its people asked and were granted is ask
 Among the benign are a campaign that many follow at once, a new mobile client and a nightly job.
 """
 import copy
+import heapq
 import re
 
 from .clients import PROFILES, Client
 from .http import Response
 
 FIRST = 1000  # transactions before the first episode
+FRESH = 600  # seconds since a sign-in whose credential outlasts an episode
 RECENT = 1200  # seconds in which a credential that was used is still good
 BETWEEN = 1300  # seconds from one episode to the next
 ODD = ("-1", "99999999999", "a'b\"c", "{{7*7}}", "..%2f..%2fetc", "true,false", "0x1f", "[[]]",
@@ -24,12 +26,13 @@ class Past:
     """What one client was granted."""
 
     def __init__(self):
-        self.asked, self.last, self.headers = [], 0, []
+        self.asked, self.last, self.since, self.headers = [], 0, 0, []
 
 
-def granted(response):
+def granted(asked, response):
     """The application did what it was asked for."""
-    return response.status in (200, 201, 204) and response.json.get("ok", True) is True
+    done = (200, 201, 204) if asked.method == "GET" else (200, 201, 204, 302, 303)
+    return response.status in done and response.json.get("ok", True) is True
 
 
 def mutated(asked, dice, unknown):
@@ -59,9 +62,9 @@ def place(asked):
 class Behaviour:
     """Watches a simulation, and plays episodes once enough was seen."""
 
-    def __init__(self, simulation, sensitive):
+    def __init__(self, simulation, sensitive, signing):
         self.play, self.dice = simulation, simulation.dice
-        self.sensitive = re.compile(sensitive)
+        self.sensitive, self.signing = re.compile(sensitive), re.compile(signing)
         self.pasts, self.used, self.answer = {}, set(), simulation.answer
         simulation.answer = self.watched
 
@@ -85,7 +88,10 @@ class Behaviour:
         past = self.pasts.setdefault(id(request.client), Past())
         past.client = request.client
         asked = request.asked
-        if request.client.episode is None and granted(response):
+        if self.signing.search(asked.target):
+            # Until something is granted with the new credential, or never.
+            past.last, past.since = 0, self.play.now
+        elif request.client.episode is None and granted(asked, response):
             past.asked.append(asked)
             if request.client.cookies or request.header("authorization"):
                 past.last, past.headers = self.play.now, asked.headers
@@ -99,16 +105,20 @@ class Behaviour:
         for key, past in self.pasts.items():
             fits = [asked for asked in past.asked if wanted(asked)]
             if self.play.now - past.last < RECENT and key not in self.used and fits:
-                found.append((len(past.asked), past.client.ip, key, fits))
-        return [(key, fits) for _, _, key, fits in sorted(found, key=lambda one: one[:2])[::-1]]
+                fresh = self.play.now - past.since < FRESH
+                found.append((fresh, len(past.asked), past.client.ip, key, fits))
+        return [(key, fits) for *_, key, fits in sorted(found, key=lambda one: one[:3])[::-1]]
 
     def become(self, client, wanted, moved=False):
-        """Waits for somebody who fits and goes on as they would."""
+        """Waits for somebody who fits, and takes over: their own day ends here."""
         while not (found := self.insiders(wanted)):
             yield 30
         key, fits = found[0]
         self.used.add(key)
         past = self.pasts[key]
+        others = [entry for entry in self.play.waiting if entry[2] is not past.client]
+        self.play.waiting = others
+        heapq.heapify(others)
         client.ip, client.profile = past.client.ip, past.client.profile
         client.cookies = None if past.client.cookies is None else dict(past.client.cookies)
         if moved:

@@ -25,7 +25,7 @@ def main():
     attacks = not options.benign and not options.behaviour
     simulation = module.build(options.seed, options.variant, attacks)
     if options.behaviour:
-        Behaviour(simulation, module.SENSITIVE).begin(not options.benign)
+        Behaviour(simulation, module.SENSITIVE, module.SIGNING).begin(not options.benign)
     simulation.play()
     print(simulation.write(options.out))
 

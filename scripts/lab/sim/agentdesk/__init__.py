@@ -9,6 +9,7 @@ from .service import Service
 
 VARIANTS = ()
 SENSITIVE = r"/pay|/transfer|/refund"  # functions that few may use
+SIGNING = r"/login|/logout|/session"  # requests about credentials
 
 
 def build(seed, _variant, with_attacks):

@@ -9,6 +9,7 @@ from .service import Service
 
 VARIANTS = ("code-elsewhere",)
 SENSITIVE = r"/profil|/administration"  # functions that few may use
+SIGNING = r"connexion|/reinitialiser|mot-de-passe|/code"  # requests about credentials
 
 
 def build(seed, variant, with_attacks):

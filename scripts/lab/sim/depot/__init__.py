@@ -9,6 +9,7 @@ from .service import Service
 
 VARIANTS = ("no-content", "roles")
 SENSITIVE = r"/(billing|audit-log|export)$"  # functions that few may use
+SIGNING = r"/oauth/"  # requests about credentials
 
 
 def build(seed, variant, with_attacks):

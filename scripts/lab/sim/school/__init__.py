@@ -9,6 +9,7 @@ from .service import Service
 
 VARIANTS = ("role",)
 SENSITIVE = r"/contact$|/export/|/staff/"  # functions that few may use
+SIGNING = r"/api/(login|logout|password|impersonate)"  # requests about credentials
 
 
 def build(seed, variant, with_attacks):

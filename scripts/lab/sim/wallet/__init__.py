@@ -7,6 +7,7 @@ from .service import Service
 
 VARIANTS = ()
 SENSITIVE = r"/transfer/execute|/admin/"  # functions that few may use
+SIGNING = r"/m/auth/"  # requests about credentials
 
 
 def build(seed, _variant, with_attacks):
