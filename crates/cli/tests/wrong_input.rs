@@ -44,6 +44,10 @@ fn inputs_that_are_no_captures_are_named_and_fail() {
     refused(&scratch, &["replay", "zeros.pcap"], 1, &["zeros.pcap"]);
     scratch.write("short.pcap", &[0xd4, 0xc3, 0xb2]);
     refused(&scratch, &["replay", "short.pcap"], 1, &["short.pcap"]);
+    scratch.write("cut.pcap", &[0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0]);
+    refused(&scratch, &["replay", "cut.pcap"], 1, &["cut.pcap", "cut off inside the header"]);
+    scratch.write("old.snoop", b"snoop\0\0\0\0\0\0\x02\0\0\0\x04");
+    refused(&scratch, &["replay", "old.snoop"], 1, &["old.snoop", "editcap"]);
     scratch.write("torn.pcap.gz", &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0xff, 0xff, 0xff]);
     refused(&scratch, &["replay", "torn.pcap.gz"], 1, &["torn.pcap.gz"]);
     refused(&scratch, &["sessions", "nosuch.pcap"], 1, &["nosuch.pcap"]);

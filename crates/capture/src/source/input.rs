@@ -254,6 +254,14 @@ pub(super) fn looks_like(bytes: &[u8]) -> String {
         [b'P', b'K', ..] => "it is a zip archive; unpack it first".to_owned(),
         [b'B', b'Z', b'h', ..] => "it is bzip2; unpack it first".to_owned(),
         [0xfd, b'7', b'z', ..] => "it is xz; unpack it first".to_owned(),
+        [b's', b'n', b'o', b'o', b'p', 0, ..] => {
+            "it is a capture of snoop; `editcap -F pcapng IN OUT` makes it one".to_owned()
+        }
+        [0xd4, 0xc3, 0xb2, 0xa1, ..]
+        | [0xa1, 0xb2, 0xc3, 0xd4, ..]
+        | [0x4d, 0x3c, 0xb2, 0xa1, ..]
+        | [0xa1, 0xb2, 0x3c, 0x4d, ..]
+        | [0x0a, 0x0d, 0x0d, 0x0a, ..] => "it is cut off inside the header of the file".to_owned(),
         _ if text => "it looks like text".to_owned(),
         _ => {
             let hex: Vec<String> = start.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
