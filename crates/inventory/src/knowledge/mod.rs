@@ -7,6 +7,7 @@
 mod actors;
 mod auth;
 pub mod class;
+mod doubt;
 pub mod field;
 mod headers;
 mod latency;
@@ -131,14 +132,14 @@ impl Knowledge {
             self.latency.add(response.start.since(tx.start));
             self.answer(response, who.actor, flagged, room);
             if !flagged {
-                self.given.see(&response.sensitive);
+                self.given.see(&response.sensitive, &response.leaves);
             }
         }
         if outcome != Outcome::Success || flagged {
             return;
         }
         self.successes = self.successes.saturating_add(1);
-        self.taken.see(&request.sensitive);
+        self.taken.see(&request.sensitive, &request.leaves);
         if detailed(self.successes) {
             self.headers.see(&request.headers);
             if let Some((path, slots)) = path {

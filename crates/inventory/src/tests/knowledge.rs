@@ -136,6 +136,25 @@ fn sensitive_data_is_told_by_direction_kind_and_field() {
 }
 
 #[test]
+fn random_numbers_that_pass_a_check_make_no_field_of_cards() {
+    use stilt_model::Sensitive::Card;
+    let mut app = Watched::new();
+    // A tenth of numbers drawn at random has the check digit of a card.
+    let ids = (0..300_u64).map(|n| 4_000_000_000_000_000 + n * 7_919_191_919 % 900_000_000_000_000);
+    let card = ["4539578763621486", "4929718094857890", "4716059471239080"];
+    for (n, id) in ids.enumerate() {
+        let answer = format!(r#"{{"id":"{id}","link":"/x/{id}/y","card":"{}"}}"#, card[n % 3]);
+        app.by(n as u64 % 7, &[], get("/orders").answer(&answer));
+    }
+    let knowledge = app.known("GET /orders").knowledge;
+    let told = crate::report::sensitive_fields(knowledge, crate::report::Direction::Response);
+    let cards: Vec<_> = told.iter().filter(|(one, _)| one.kind == Card).collect();
+    let held = |path: &str| knowledge.answers[0].schema.fields[path].holds(Card);
+    assert!(held("link") && cards.len() == 1, "{told:?} {}", held("id"));
+    assert_eq!((cards[0].0.values, cards[0].1.as_slice()), (300, &["card"][..]));
+}
+
+#[test]
 fn headers_that_matter_are_told_with_how_often_they_came() {
     let mut app = Watched::new();
     for n in 0..40 {
