@@ -240,7 +240,8 @@ fn a_document_that_leads_in_circles_or_elsewhere_ends() {
 /// Four hundred answers, of which a few have what no other has.
 fn rarely_more() -> Vec<Tx> {
     let one = |n: u64| {
-        let state = if n > 250 && n % 9 == 0 { "lost" } else { ["open", "paid"][n as usize % 2] };
+        let state =
+            if n > 250 && n.is_multiple_of(9) { "lost" } else { ["open", "paid"][n as usize % 2] };
         let more = match n {
             301 => r#","labels":[{"name":"a"}]"#,
             333 => r#","note":null"#,

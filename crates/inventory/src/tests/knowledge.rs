@@ -155,6 +155,44 @@ fn random_numbers_that_pass_a_check_make_no_field_of_cards() {
 }
 
 #[test]
+fn functions_that_an_address_does_not_have_are_none() {
+    let mut app = Watched::new();
+    let call = |method: &str, params: &str, answer: &str| {
+        let ask = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#);
+        post("/rpc").json(&ask).answer(&format!(r#"{{"jsonrpc":"2.0","id":1,{answer}}}"#))
+    };
+    let tool = |name: &str, answer: &str| {
+        call("tools/call", &format!(r#"{{"name":"{name}","arguments":{{"a":1}}}}"#), answer)
+    };
+    let graph = |ask: &str, answer: &str| post("/graphql").json(ask).answer(answer);
+    let hash = r#""extensions":{"persistedQuery":{"version":1,"sha256Hash":"ab"}}"#;
+    for tx in [
+        call("order.list", "{}", r#""result":{"total":1}"#),
+        call("order.dump", "{}", r#""error":{"code":-32601,"message":"Method not found"}"#),
+        // It is there, and was asked in a wrong way.
+        call("order.read", "{}", r#""error":{"code":-32602,"message":"Invalid params"}"#),
+        tool("search", r#""result":{"content":[{"type":"text","text":"3 hits"}]}"#),
+        tool("run_sql", r#""error":{"code":-32602,"message":"Unknown tool: run_sql"}"#),
+        graph(r#"{"query":"{ orders { id } }"}"#, r#"{"data":{"orders":[{"id":1}]}}"#),
+        graph(
+            r#"{"query":"{ secrets { id } }"}"#,
+            r#"{"errors":[{"message":"Cannot query field \"secrets\" on type \"Query\"."}]}"#,
+        ),
+        graph(
+            &format!(r#"{{"operationName":"AllUsers",{hash}}}"#),
+            r#"{"errors":[{"message":"PersistedQueryNotFound"}]}"#,
+        ),
+    ] {
+        app.by(1, &[], tx);
+    }
+    let known = app.inventory.known();
+    let names: Vec<&str> = known.iter().map(|known| &*known.endpoint.name).collect();
+    let functions: Vec<&str> =
+        names.iter().filter_map(|name| name.split_once('#')).map(|(_, name)| name).collect();
+    assert_eq!(functions, ["orders", "order.list", "order.read", "tools/call:search"]);
+}
+
+#[test]
 fn headers_that_matter_are_told_with_how_often_they_came() {
     let mut app = Watched::new();
     for n in 0..40 {
