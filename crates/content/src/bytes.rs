@@ -123,6 +123,20 @@ pub(crate) fn is_uuid(text: &str) -> bool {
             == 4
 }
 
+/// End of the UUID that the byte at `at` belongs to, where it belongs to one.
+pub(crate) fn uuid_around(bytes: &[u8], at: usize) -> Option<usize> {
+    const LENGTH: usize = 36;
+    let inside = |b: u8| b.is_ascii_hexdigit() || b == b'-';
+    let first = run_start(bytes, at, LENGTH.saturating_sub(1), inside);
+    (first..=at).find_map(|from| {
+        let end = from.saturating_add(LENGTH);
+        let text = bytes.get(from..end).and_then(|part| core::str::from_utf8(part).ok())?;
+        let alone = !before(bytes, from).is_ascii_alphanumeric()
+            && !byte(bytes, end).is_ascii_alphanumeric();
+        (alone && is_uuid(text)).then_some(end)
+    })
+}
+
 /// Looks drawn at random, as tokens are: letters and digits mixed, no words joined by dashes.
 pub(crate) fn is_random(text: &str, min: usize) -> bool {
     if text.len() < min || text.len() > 16_384 {

@@ -49,7 +49,7 @@ pub(crate) fn inside(
         let record = match &operation {
             Some(operation) => {
                 slots.clear();
-                Some(records.function(base, operation, functions_max))
+                Some(records.function(base, operation, functions_max, false))
             }
             None => {
                 path.parse(&request.path);

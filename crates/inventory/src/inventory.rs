@@ -305,8 +305,9 @@ impl Inventory {
         service.settle_in_time(&mut self.records);
         if let Some(operation) = &operation {
             let max = self.limits.endpoints_max;
-            filed.record = self.records.function(filed.record, operation, max);
-            if let Some(thing) = operation.thing().filter(|_| asked.confirms) {
+            let unknown = operation::is_unknown(tx.response.as_ref());
+            filed.record = self.records.function(filed.record, operation, max, unknown);
+            if let Some(thing) = operation.thing().filter(|_| asked.confirms && !unknown) {
                 service.names.resource(&thing);
             }
         }

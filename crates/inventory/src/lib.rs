@@ -2,6 +2,7 @@
 //! answer means.
 
 mod batch;
+mod chosen;
 mod disclosed;
 mod envelope;
 mod fallback;

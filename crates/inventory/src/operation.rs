@@ -7,7 +7,7 @@
 use crate::login::steps::About;
 use crate::template::{Hint, Part, Template};
 use crate::words::{is_function, singular, words};
-use stilt_model::{Leaf, Place, Request, Value};
+use stilt_model::{Leaf, Place, Request, Response, Value};
 
 /// Leaves of a request that are looked at.
 const LEAVES_MAX: usize = 64;
@@ -39,6 +39,49 @@ const IN_QUERY: &[&str] = &[
     "do",
 ];
 const IN_BODY: &[&str] = &["action", "cmd", "command", "op", "operation", "func", "function"];
+
+/// Leaves of an answer in which an error is looked for; longer answers are things.
+const ERROR_MAX: usize = 12;
+
+/// Whether an answer says that there is no such function at its address: JSON-RPC 2.0 §5.1, a tool
+/// or prompt that a Model Context Protocol server does not have, a persisted query or a root field
+/// that a GraphQL server does not know. It comes under 200, and is to a function what 404 is to a
+/// path.
+pub(crate) fn is_unknown(response: Option<&Response>) -> bool {
+    const METHOD_NOT_FOUND: i64 = -32601;
+    let leaves = response.map_or(&[][..], |response| &response.leaves);
+    if leaves.len() > ERROR_MAX {
+        return false;
+    }
+    let failed = leaves.iter().any(|leaf| {
+        matches!(&leaf.value, Value::Bool(true)) && leaf.path == "result.isError"
+            || leaf.path.starts_with("error")
+    });
+    failed
+        && leaves.iter().any(|leaf| match (leaf.path.as_str(), &leaf.value) {
+            ("error.code", Value::Integer(code)) => *code == METHOD_NOT_FOUND,
+            ("error.message" | "result.content[].text", Value::Text(text)) => {
+                starts(text, &["unknown tool", "unknown prompt", "tool not found"])
+            }
+            ("errors[].message", Value::Text(text)) => {
+                let root = ["\"Query\"", "\"Mutation\"", "\"Subscription\""];
+                starts(text, &["persistedquerynotfound", "unknown operation"])
+                    || (starts(text, &["cannot query field"])
+                        && root.iter().any(|root| text.contains(root)))
+            }
+            ("errors[].extensions.code", Value::Text(text)) => {
+                starts(text, &["persisted_query_not_found"])
+            }
+            _ => false,
+        })
+}
+
+/// The text begins with one of some small letters.
+fn starts(text: &str, heads: &[&str]) -> bool {
+    heads
+        .iter()
+        .any(|head| text.get(..head.len()).is_some_and(|start| start.eq_ignore_ascii_case(head)))
+}
 
 /// The function a request names, if its address has several.
 pub(crate) fn of(request: &Request) -> Option<Operation> {

@@ -1,5 +1,6 @@
 //! What an answer means: success, refusal, or nothing that can be told.
 
+use crate::chosen;
 use crate::words::{LOGIN_PAGE, has_word};
 use stilt_model::{Leaf, Outcome, Response, Transaction, Value};
 
@@ -39,7 +40,9 @@ pub(crate) fn judge(tx: &Transaction) -> Verdict {
             None => outcome(Outcome::Success, false),
         },
         300..=399 => {
-            let asked = tx.request.as_ref().is_some_and(|request| is_login_page(&request.path));
+            let asked = tx.request.as_ref().is_some_and(|request| {
+                is_login_page(&request.path) || chosen::chooses_password(request)
+            });
             let sent_away = response.location.as_deref().is_some_and(is_login_page);
             if sent_away && !asked {
                 outcome(Outcome::Failure, true)

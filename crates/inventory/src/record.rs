@@ -250,8 +250,15 @@ impl Records {
         at
     }
 
-    /// The record of one function of the address `at`, as long as these are few enough.
-    pub(crate) fn function(&mut self, at: u32, operation: &Operation, max: usize) -> u32 {
+    /// The record of one function of the address `at`, as long as these are few enough; it exists
+    /// where the address does and has not said that there is no such function.
+    pub(crate) fn function(
+        &mut self,
+        at: u32,
+        operation: &Operation,
+        max: usize,
+        unknown: bool,
+    ) -> u32 {
         let Some(base) = self.get(at) else { return at };
         let endpoint = &base.endpoint;
         let template =
@@ -271,7 +278,7 @@ impl Records {
             base.functions = base.functions.saturating_add(1);
         }
         if let Some(own) = self.get_mut(own) {
-            own.confirmed |= confirmed;
+            own.confirmed |= confirmed && !unknown;
         }
         own
     }

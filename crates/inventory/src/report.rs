@@ -4,7 +4,7 @@ use crate::function::functions;
 use crate::inventory::Known;
 use crate::knowledge::class::{CLASSES, Class};
 use crate::knowledge::field::Field;
-use crate::knowledge::{Headers, Kind, Knowledge, Schema};
+use crate::knowledge::{Headers, Kind, Knowledge, Schema, SensitiveSeen};
 use crate::openapi::outline;
 use serde_json::{Value, json};
 use stilt_model::{CredentialKind, SecretKind, SensitiveClass};
@@ -111,7 +111,7 @@ pub enum Direction {
 /// looked at in detail.
 #[must_use]
 pub fn sensitive_fields(knowledge: &Knowledge, way: Direction) -> Vec<(Kind, Vec<&str>)> {
-    let (seen, schemas): (_, Vec<&Schema>) = match way {
+    let (seen, schemas): (&SensitiveSeen, Vec<&Schema>) = match way {
         Direction::Request => (&knowledge.taken, vec![&knowledge.query, &knowledge.body]),
         Direction::Response => {
             (&knowledge.given, knowledge.answers.iter().map(|answer| &answer.schema).collect())
@@ -119,8 +119,10 @@ pub fn sensitive_fields(knowledge: &Knowledge, way: Direction) -> Vec<(Kind, Vec
     };
     let fields = |kind: Kind| {
         let all = schemas.iter().flat_map(|schema| &schema.fields);
-        let mut names: Vec<&str> =
-            all.filter(|(_, field)| field.holds(kind.kind)).map(|(path, _)| &**path).collect();
+        let mut names: Vec<&str> = all
+            .filter(|(path, field)| field.holds(kind.kind) && !seen.is_by_chance(path, kind.kind))
+            .map(|(path, _)| &**path)
+            .collect();
         names.sort_unstable();
         names.dedup();
         names

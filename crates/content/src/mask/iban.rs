@@ -1,7 +1,7 @@
 //! Bank account numbers (ISO 13616): country length and mod-97 check.
 
 use super::{Spans, What};
-use crate::bytes::{before, byte};
+use crate::bytes::{before, byte, uuid_around};
 use stilt_model::Sensitive;
 
 const LENGTHS: &[(&[u8; 2], usize)] = &[
@@ -95,7 +95,9 @@ pub(super) fn find(text: &str, spans: &mut Spans) {
         if letters && check && !before(bytes, at).is_ascii_alphanumeric() {
             let country = [byte(rest, 0).to_ascii_uppercase(), byte(rest, 1).to_ascii_uppercase()];
             let wanted = LENGTHS.iter().find(|(code, _)| **code == country).map(|(_, n)| *n);
-            if let Some(end) = wanted.and_then(|wanted| matches(rest, wanted)) {
+            if let Some(end) = wanted.and_then(|wanted| matches(rest, wanted))
+                && uuid_around(bytes, at).is_none()
+            {
                 let end = at.saturating_add(end);
                 spans.add(at, end, What::of(Sensitive::Iban));
                 at = end;

@@ -1,7 +1,7 @@
 //! Cards, phones and national ids: everything that starts from a run of digits.
 
 use super::{Spans, What, card, national};
-use crate::bytes::{before, byte, part, run_end, run_end_within, run_start};
+use crate::bytes::{before, byte, part, run_end, run_end_within, run_start, uuid_around};
 use stilt_model::Sensitive;
 
 /// Letters and digits in one piece that are no number of anybody or anything.
@@ -55,6 +55,9 @@ fn one(text: &str, start: usize, spans: &mut Spans) -> usize {
     let bytes = text.as_bytes();
     if let Some((from, end)) = phone(text, start) {
         spans.add(from, end, What::of(Sensitive::Phone));
+        return end;
+    }
+    if let Some(end) = uuid_around(bytes, start) {
         return end;
     }
     // A long run of letters and digits is a hash or a token.

@@ -39,6 +39,26 @@ fn personal_data_is_masked_inside_longer_text() {
 }
 
 #[test]
+fn what_stands_in_a_uuid_is_no_number_of_anybody() {
+    for uuid in [
+        "41111111-1111-4111-8111-1111abcdef01",
+        "abcdefab-4111-1111-1111-1111abcdef01",
+        "a1234567-ad12-0001-2030-200359100100",
+        "12345678-1234-4123-8123-123456789012",
+    ] {
+        for text in [format!("/f/{uuid}/pos"), format!("see {uuid}."), format!("id-{uuid}")] {
+            assert!(masker().inspect(&text).is_empty(), "{text}");
+        }
+    }
+    // Beside one is not in it.
+    masks("iban", "f81d4fae-7dec-11d0-a765-00a0c91e6bf6 AD12 0001 2030 2003 5910 0100", IBAN);
+    masks("card", "/f81d4fae-7dec-11d0-a765-00a0c91e6bf6/4111-1111-1111-1111", CARD);
+}
+
+const IBAN: &str = "AD12 0001 2030 2003 5910 0100";
+const CARD: &str = "4111-1111-1111-1111";
+
+#[test]
 fn keys_tokens_and_hashes_are_masked_inside_longer_text() {
     masks("token", "key AKIAIOSFODNN7EXAMPLE end", "AKIAIOSFODNN7EXAMPLE");
     masks(

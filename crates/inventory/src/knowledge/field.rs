@@ -157,9 +157,31 @@ impl Field {
             self.known.push(Known { text: text.into(), count: 1, actor, shared: false });
         } else {
             // What varies so much is no enumeration; its values are not kept.
-            self.many = true;
-            self.known = Vec::new();
+            self.forget_values();
         }
+    }
+
+    /// It may have few values: words that it had again and again.
+    pub(super) fn has_few(&self) -> bool {
+        !self.many && !self.known.is_empty() && self.texts_of(Class::Word) > 0
+    }
+
+    /// It has few values so far, and this is none of them.
+    pub(super) fn lacks(&self, value: &Value) -> bool {
+        match value {
+            Value::Text(text) => {
+                self.has_few()
+                    && !text.is_empty()
+                    && !self.known.iter().any(|one| *one.text == **text)
+            }
+            _ => false,
+        }
+    }
+
+    /// From now on its values are not told apart.
+    pub(super) fn forget_values(&mut self) {
+        self.many = true;
+        self.known = Vec::new();
     }
 
     /// Texts of all forms.

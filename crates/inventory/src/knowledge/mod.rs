@@ -1,17 +1,19 @@
 //! What is known of an endpoint beyond its path: parameters, schemas, callers, times.
 //!
 //! Everything is bounded. Counts are of every request; what a message says in detail is looked at
-//! for the first [`DETAILED`] of each sort and for one in [`ONE_IN`] after that, by count, so that
-//! the same capture always teaches the same.
+//! for the first [`DETAILED`] of each sort, for one in [`ONE_IN`] after that, by count, and for
+//! those that say what none before them said, so that the same capture always teaches the same.
 
 mod actors;
 mod auth;
 pub mod class;
+mod doubt;
 pub mod field;
 mod headers;
 mod latency;
 pub mod schema;
 mod sensitive;
+mod sorts;
 
 pub use actors::{Actors, Role};
 pub use auth::{Auth, Carrier, Level};
@@ -131,15 +133,15 @@ impl Knowledge {
             self.latency.add(response.start.since(tx.start));
             self.answer(response, who.actor, flagged, room);
             if !flagged {
-                self.given.see(&response.sensitive);
+                self.given.see(&response.sensitive, &response.leaves);
             }
         }
         if outcome != Outcome::Success || flagged {
             return;
         }
         self.successes = self.successes.saturating_add(1);
-        self.taken.see(&request.sensitive);
-        if detailed(self.successes) {
+        self.taken.see(&request.sensitive, &request.leaves);
+        if detailed(self.successes) || self.is_news(request) {
             self.headers.see(&request.headers);
             if let Some((path, slots)) = path {
                 self.path(&request.path, path, slots, who.actor);
@@ -157,6 +159,14 @@ impl Knowledge {
         for (field, slot) in self.slots.iter_mut().zip(slots) {
             field.see_text(path.segment(slot.segment), actor);
         }
+    }
+
+    /// Something in the query or body was never seen before.
+    fn is_news(&self, request: &Request) -> bool {
+        let of = |query: bool| {
+            request.leaves.iter().filter(move |leaf| (leaf.place == Place::Query) == query)
+        };
+        self.query.is_new(of(true)) || (request.body_bytes > 0 && self.body.is_new(of(false)))
     }
 
     fn request(&mut self, request: &Request, actor: ActorId, room: &mut usize) {
@@ -187,7 +197,9 @@ impl Knowledge {
         }
         answer.count = answer.count.saturating_add(1);
         answer.bytes_max = answer.bytes_max.max(response.body_bytes);
-        if !details || !detailed(answer.count) {
+        let leaves = || response.leaves.iter().filter(|leaf| leaf.place == Place::Json);
+        let new = || response.body_bytes > 0 && answer.schema.is_new(leaves());
+        if !details || !(detailed(answer.count) || new()) {
             return;
         }
         answer.headers.see(&response.headers);
@@ -195,7 +207,6 @@ impl Knowledge {
             return;
         }
         note_media(&mut answer.media, response.content_type.as_deref());
-        let leaves = || response.leaves.iter().filter(|leaf| leaf.place == Place::Json);
         let records = leaves().filter(|leaf| leaf.path.in_array()).map(|leaf| leaf.record);
         let records = records.max().map_or(0, |last| u64::from(last).saturating_add(1));
         answer.records_max = answer.records_max.max(records);

@@ -1,6 +1,7 @@
 //! Which fields messages have.
 
 use super::field::Field;
+use super::sorts::Sorts;
 use crate::path;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -23,27 +24,40 @@ pub struct Schema {
     /// Some fields were left out.
     pub open: bool,
     looked: u64,
+    #[serde(default)]
+    sorts: Sorts,
 }
 
 impl Schema {
+    /// Whether a message says what none before it did: a field, a type of one, a set of fields, a
+    /// value of a field that has few.
+    pub(crate) fn is_new<'a>(&self, leaves: impl Iterator<Item = &'a Leaf> + Clone) -> bool {
+        self.sorts.is_new(leaves.clone())
+            || leaves.filter(|leaf| self.sorts.has_few(leaf)).any(|leaf| {
+                let field = self.fields.get(leaf.path.as_str());
+                field.is_some_and(|field| field.lacks(&leaf.value))
+            })
+    }
+
     /// Takes in a message; `room` is what is left of the cap of all endpoints.
     pub(crate) fn see<'a>(
         &mut self,
-        leaves: impl Iterator<Item = &'a Leaf>,
+        leaves: impl Iterator<Item = &'a Leaf> + Clone,
         whole: bool,
         actor: ActorId,
         room: &mut usize,
     ) {
         self.looked = self.looked.saturating_add(1);
+        self.sorts.note(leaves.clone());
         self.messages = self.messages.saturating_add(u64::from(whole));
         for leaf in leaves {
             let path = normal(&leaf.path);
             if let Some(field) = self.fields.get_mut(&*path) {
-                take(field, leaf, actor, self.looked);
+                take(field, leaf, actor, self.looked, &mut self.sorts);
             } else if self.fields.len() < FIELDS_MAX && *room > 0 {
                 *room = room.saturating_sub(1);
                 let mut field = Field::default();
-                take(&mut field, leaf, actor, self.looked);
+                take(&mut field, leaf, actor, self.looked, &mut self.sorts);
                 self.fields.insert(path.as_ref().into(), field);
             } else {
                 self.open = true;
@@ -78,6 +92,7 @@ impl Schema {
         self.looked = self.looked.saturating_add(other.looked);
         self.messages = self.messages.saturating_add(other.messages);
         self.open |= other.open;
+        self.sorts.absorb(other.sorts);
         for (path, field) in other.fields {
             if let Some(own) = self.fields.get_mut(&path) {
                 own.absorb(&field);
@@ -90,8 +105,12 @@ impl Schema {
     }
 }
 
-fn take(field: &mut Field, leaf: &Leaf, actor: ActorId, message: u64) {
+fn take(field: &mut Field, leaf: &Leaf, actor: ActorId, message: u64, sorts: &mut Sorts) {
     field.see(&leaf.value, actor, message);
+    if field.has_few() && !sorts.watch(leaf) {
+        // What is not watched in every message is not known to have no other values.
+        field.forget_values();
+    }
     if let Some(kind) = leaf.sensitive {
         field.hold(kind);
     }

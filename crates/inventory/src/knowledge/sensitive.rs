@@ -1,7 +1,8 @@
 //! Sensitive data in the messages of one direction: kinds and counts, never a value.
 
+use super::doubt::Doubts;
 use serde::{Deserialize, Serialize};
-use stilt_model::{Sensitive, SensitiveCounts};
+use stilt_model::{Leaf, Sensitive, SensitiveCounts};
 
 /// One kind of sensitive data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,13 +18,14 @@ pub struct Kind {
 /// What was seen in one direction: of every message, not of those alone that were looked at in
 /// detail.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct SensitiveSeen(Vec<Kind>);
+pub struct SensitiveSeen {
+    kinds: Vec<Kind>,
+    doubts: Doubts,
+}
 
 impl SensitiveSeen {
-    pub(crate) fn see(&mut self, counts: &SensitiveCounts) {
-        if counts.is_empty() {
-            return;
-        }
+    pub(crate) fn see(&mut self, counts: &SensitiveCounts, leaves: &[Leaf]) {
+        self.doubts.see(leaves);
         for (kind, values) in counts.iter() {
             self.add(Kind { kind, messages: 1, values: u64::from(values) });
         }
@@ -31,25 +33,38 @@ impl SensitiveSeen {
 
     /// There are as few entries as there are kinds.
     fn add(&mut self, more: Kind) {
-        match self.0.binary_search_by_key(&more.kind, |one| one.kind) {
+        match self.kinds.binary_search_by_key(&more.kind, |one| one.kind) {
             Ok(at) => {
-                if let Some(own) = self.0.get_mut(at) {
+                if let Some(own) = self.kinds.get_mut(at) {
                     own.messages = own.messages.saturating_add(more.messages);
                     own.values = own.values.saturating_add(more.values);
                 }
             }
-            Err(at) => self.0.insert(at, more),
+            Err(at) => self.kinds.insert(at, more),
         }
     }
 
-    /// The kinds that were seen, in their order.
+    /// The kinds that were seen, in their order: without what passes a check in fields most of
+    /// whose values do not, since numbers drawn at random pass it now and then as well.
     pub fn iter(&self) -> impl Iterator<Item = Kind> + '_ {
-        self.0.iter().copied()
+        self.kinds.iter().filter_map(|one| {
+            let values = one.values.saturating_sub(self.doubts.by_chance(one.kind));
+            // At most: those with a value by chance may have held another.
+            let messages = one.messages.min(values);
+            (values > 0).then_some(Kind { kind: one.kind, messages, values })
+        })
+    }
+
+    /// Whether values of a field that passed the check of a kind did so by chance.
+    #[must_use]
+    pub fn is_by_chance(&self, path: &str, kind: Sensitive) -> bool {
+        self.doubts.doubts(path, kind)
     }
 
     pub(crate) fn absorb(&mut self, other: &Self) {
-        for kind in &other.0 {
+        for kind in &other.kinds {
             self.add(*kind);
         }
+        self.doubts.absorb(&other.doubts);
     }
 }

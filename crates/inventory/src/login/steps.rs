@@ -315,7 +315,7 @@ fn is_answer(name: &str) -> bool {
 }
 
 /// A token that guards a form, and names nothing.
-fn is_guard(name: &str) -> bool {
+pub(crate) fn is_guard(name: &str) -> bool {
     has_word(name, &["csrf", "xsrf", "captcha", "recaptcha", "csrfmiddlewaretoken", "authenticity"])
 }
 

@@ -237,6 +237,37 @@ fn a_document_that_leads_in_circles_or_elsewhere_ends() {
     assert!(Documents::read(&[("bomb".to_owned(), bomb)]).is_err());
 }
 
+/// Four hundred answers, of which a few have what no other has.
+fn rarely_more() -> Vec<Tx> {
+    let one = |n: u64| {
+        let state =
+            if n > 250 && n.is_multiple_of(9) { "lost" } else { ["open", "paid"][n as usize % 2] };
+        let more = match n {
+            301 => r#","labels":[{"name":"a"}]"#,
+            333 => r#","note":null"#,
+            _ => "",
+        };
+        let total = if n == 355 { "" } else { r#","total":1"# };
+        let page = if n == 377 { "&sort=up" } else { "" };
+        get(&format!("/api/orders?page={n}{page}"))
+            .answer(&format!(r#"{{"id":{n},"state":"{state}"{more}{total}}}"#))
+    };
+    (0..400).map(one).collect()
+}
+
+#[test]
+fn what_few_messages_have_is_written_and_never_required() {
+    let document = write("app.test", &seen(rarely_more()).known(), Options::default());
+    let list = &document["paths"]["/api/orders"]["get"];
+    let answer = &list["responses"]["200"]["content"]["application/json"]["schema"];
+    let properties = answer["properties"].as_object().unwrap();
+    let names: Vec<&String> = properties.keys().collect();
+    assert_eq!(names, ["id", "labels", "note", "state", "total"]);
+    assert_eq!(answer["required"], json!(["id", "state"]));
+    assert_ne!(properties["state"]["enum"], json!(["open", "paid"]));
+    assert_eq!(departs(&document.to_string(), rarely_more()), Vec::<String>::new());
+}
+
 proptest::proptest! {
     #[test]
     fn no_text_panics(text in "(openapi: 3.1.0\n)?\\PC{0,200}") {

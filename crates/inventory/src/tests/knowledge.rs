@@ -136,6 +136,63 @@ fn sensitive_data_is_told_by_direction_kind_and_field() {
 }
 
 #[test]
+fn random_numbers_that_pass_a_check_make_no_field_of_cards() {
+    use stilt_model::Sensitive::Card;
+    let mut app = Watched::new();
+    // A tenth of numbers drawn at random has the check digit of a card.
+    let ids = (0..300_u64).map(|n| 4_000_000_000_000_000 + n * 7_919_191_919 % 900_000_000_000_000);
+    let card = ["4539578763621486", "4929718094857890", "4716059471239080"];
+    for (n, id) in ids.enumerate() {
+        let answer = format!(r#"{{"id":"{id}","link":"/x/{id}/y","card":"{}"}}"#, card[n % 3]);
+        app.by(n as u64 % 7, &[], get("/orders").answer(&answer));
+    }
+    let knowledge = app.known("GET /orders").knowledge;
+    let told = crate::report::sensitive_fields(knowledge, crate::report::Direction::Response);
+    let cards: Vec<_> = told.iter().filter(|(one, _)| one.kind == Card).collect();
+    let held = |path: &str| knowledge.answers[0].schema.fields[path].holds(Card);
+    assert!(held("link") && cards.len() == 1, "{told:?} {}", held("id"));
+    assert_eq!((cards[0].0.values, cards[0].1.as_slice()), (300, &["card"][..]));
+}
+
+#[test]
+fn functions_that_an_address_does_not_have_are_none() {
+    let mut app = Watched::new();
+    let call = |method: &str, params: &str, answer: &str| {
+        let ask = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#);
+        post("/rpc").json(&ask).answer(&format!(r#"{{"jsonrpc":"2.0","id":1,{answer}}}"#))
+    };
+    let tool = |name: &str, answer: &str| {
+        call("tools/call", &format!(r#"{{"name":"{name}","arguments":{{"a":1}}}}"#), answer)
+    };
+    let graph = |ask: &str, answer: &str| post("/graphql").json(ask).answer(answer);
+    let hash = r#""extensions":{"persistedQuery":{"version":1,"sha256Hash":"ab"}}"#;
+    for tx in [
+        call("order.list", "{}", r#""result":{"total":1}"#),
+        call("order.dump", "{}", r#""error":{"code":-32601,"message":"Method not found"}"#),
+        // It is there, and was asked in a wrong way.
+        call("order.read", "{}", r#""error":{"code":-32602,"message":"Invalid params"}"#),
+        tool("search", r#""result":{"content":[{"type":"text","text":"3 hits"}]}"#),
+        tool("run_sql", r#""error":{"code":-32602,"message":"Unknown tool: run_sql"}"#),
+        graph(r#"{"query":"{ orders { id } }"}"#, r#"{"data":{"orders":[{"id":1}]}}"#),
+        graph(
+            r#"{"query":"{ secrets { id } }"}"#,
+            r#"{"errors":[{"message":"Cannot query field \"secrets\" on type \"Query\"."}]}"#,
+        ),
+        graph(
+            &format!(r#"{{"operationName":"AllUsers",{hash}}}"#),
+            r#"{"errors":[{"message":"PersistedQueryNotFound"}]}"#,
+        ),
+    ] {
+        app.by(1, &[], tx);
+    }
+    let known = app.inventory.known();
+    let names: Vec<&str> = known.iter().map(|known| &*known.endpoint.name).collect();
+    let functions: Vec<&str> =
+        names.iter().filter_map(|name| name.split_once('#')).map(|(_, name)| name).collect();
+    assert_eq!(functions, ["orders", "order.list", "order.read", "tools/call:search"]);
+}
+
+#[test]
 fn headers_that_matter_are_told_with_how_often_they_came() {
     let mut app = Watched::new();
     for n in 0..40 {

@@ -203,15 +203,18 @@ fn parts(
 ) -> Vec<(Part, std::collections::BTreeSet<Departure>)> {
     let mut found = Vec::new();
     let Some(request) = &context.tx.request else { return found };
-    // Keys in the query are documented as ways to sign in, not as parameters.
+    // Keys in the query may be documented as ways to sign in, not as parameters, and are there
+    // also where they are shown nowhere but as credentials.
     let is_key = |name: &str| {
         let key = CredentialKind::ApiKey;
         request.credentials.iter().any(|one| one.kind == key && one.name.eq_ignore_ascii_case(name))
     };
     let leaves = || request.leaves.iter();
     let whole = !request.leaves_cut;
-    let query = leaves().filter(|leaf| leaf.place == Place::Query && !is_key(&leaf.path));
-    found.push((Part::Query, operation.query.departures(query, whole)));
+    let query = leaves().filter(|leaf| leaf.place == Place::Query);
+    let mut query = operation.query.departures(query, whole);
+    query.retain(|departure| !is_key(departure.field()));
+    found.push((Part::Query, query));
     let body = &operation.body;
     if request.body_bytes > 0 && !body.is_empty() && body.is_for(request.content_type.as_deref()) {
         let leaves = leaves().filter(|leaf| matches!(leaf.place, Place::Json | Place::Form));
