@@ -136,7 +136,8 @@ const SELF: [&str; 15] = [
     "courriel",
 ];
 
-fn plain(name: &str) -> String {
+/// A name without its separators, in lower case.
+pub(crate) fn plain(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 

@@ -4,6 +4,7 @@
 //! where it foretells what they use: all who use some function bear one word, which the rest do
 //! not, beyond what chance explains. A language, a currency or a plan of no consequence does not.
 
+use crate::aliases::plain;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -53,8 +54,7 @@ pub(crate) struct Ranks(BTreeMap<Arc<str>, Service>);
 
 /// The letters and digits of the last key of a path, in lower case.
 fn tail(path: &str) -> String {
-    let name = path.rsplit(['.', ':']).next().unwrap_or_default();
-    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+    plain(path.rsplit(['.', ':']).next().unwrap_or_default())
 }
 
 /// A value that may be a role: a word or two, or a small number.

@@ -1,5 +1,6 @@
 //! What answers about somebody say of their rights, where no token claims any.
 
+use crate::aliases::plain;
 use std::collections::BTreeSet;
 use stilt_model::{Jwt, Leaf, Value};
 
@@ -123,10 +124,6 @@ const ABOUT: [&str; 31] = [
 
 /// What a record of a tenant calls it by.
 const CALLED: [&str; 6] = ["slug", "id", "uuid", "key", "name", "handle"];
-
-fn plain(name: &str) -> String {
-    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
-}
 
 /// The name of a leaf that stands in an answer about one person, its separators left out.
 fn about_one(leaf: &Leaf, own: &[&str]) -> Option<String> {
