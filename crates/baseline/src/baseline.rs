@@ -32,6 +32,8 @@ pub struct Config {
     pub transitions_max: usize,
     /// Open windows at most.
     pub open_max: usize,
+    /// Pairs of endpoint and caller whose rates are followed.
+    pub tracks_max: usize,
     /// Seed of fits and samples.
     pub seed: u64,
     /// Seconds of packet time after which `stilt watch` saves what it has learned again.
@@ -46,6 +48,7 @@ impl Default for Config {
             endpoints_max: 20_000,
             transitions_max: 100_000,
             open_max: 500_000,
+            tracks_max: 200_000,
             seed: 1,
             save_secs: 300,
         }
@@ -287,7 +290,9 @@ impl Baseline {
         if sighting.login.is_some() || tx.request.is_none() {
             return None;
         }
-        self.rates.count(sighting.endpoint, seen.actor.id, tx.start)
+        let status = self.rates.count(sighting.endpoint, seen.actor.id, tx.start);
+        self.rates.bound(self.config.tracks_max.max(1));
+        status
     }
 
     /// How unusual the transaction and the session window it stands in are.
@@ -297,6 +302,8 @@ impl Baseline {
         let window = score.anomaly.map(|anomaly| 1.0 - anomaly);
         let own = request.as_ref().and_then(|request| request.p);
         score.step = self.sequences.score(tx, sighting, seen);
+        // Of sessions five times as many are followed as orders of steps.
+        self.sequences.bound(self.config.open_max / 5);
         let step = score.step.as_ref().and_then(|step| step.p);
         score.anomaly = combine(window.into_iter().chain(own).chain(step)).map(|p| 1.0 - p);
         score.request = request;
