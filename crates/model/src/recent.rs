@@ -7,7 +7,7 @@ use hashbrown::HashTable;
 const NONE: u32 = u32::MAX;
 
 /// Places in a chunk.
-const CHUNK: usize = 512;
+const CHUNK: usize = 128;
 /// A table of so many places gives room back,
 const SHRINKS_FROM: usize = 4 * CHUNK;
 /// where one in so many is taken. What is filled again is made anew seldom.
