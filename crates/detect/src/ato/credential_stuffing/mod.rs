@@ -35,8 +35,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use stilt_inventory::Login;
 use stilt_model::{
-    Actor, ActorId, ActorKind, Finding, Outcome, Rule, Severity, SmolStr, Timestamp,
-    saved::Keyed,
+    Actor, ActorId, ActorKind, Finding, Outcome, Rule, Severity, SmolStr, Timestamp, saved::Keyed,
 };
 use strangers::{Strangers, Surge};
 use window::{Count, Window};
