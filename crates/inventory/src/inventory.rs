@@ -284,6 +284,7 @@ impl Inventory {
             confirms: own && outcome::confirms(tx.response.as_ref(), verdict),
             missing: !own || matches!(tx.status(), Some(404 | 405 | 501)),
         };
+        service.settle_in_time(&mut self.records);
         let mut filed = service.file(&mut self.records, &self.limits, asked, slots);
         if let Shows::Own(page) = shows
             && let Some(response) = &tx.response
@@ -302,7 +303,6 @@ impl Inventory {
         self.folded = self.folded.saturating_add(u64::from(filed.folded));
         let operation = (slots.is_empty() && !filed.folded).then(|| operation::of(request));
         let operation = operation.flatten();
-        service.settle_in_time(&mut self.records);
         if let Some(operation) = &operation {
             let max = self.limits.endpoints_max;
             let unknown = operation::is_unknown(tx.response.as_ref());
