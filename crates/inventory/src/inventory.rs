@@ -353,6 +353,22 @@ impl Inventory {
     /// Takes in what a transaction shows of its endpoint, after it was judged; `flagged`: it
     /// belongs to an attack, and is counted only.
     pub fn learn(&mut self, tx: &Transaction, sighting: &Sighting, who: Who<'_>, flagged: bool) {
+        if sighting.inside.is_empty() {
+            return self.learn_one(tx, sighting, who, flagged);
+        }
+        let calls = batch::calls(tx);
+        if calls.is_empty() {
+            return self.learn_one(tx, sighting, who, flagged);
+        }
+        // An array of calls is no endpoint of its own.
+        for (at, call) in calls {
+            if let Some(inside) = sighting.inside.iter().find(|inside| inside.record == at) {
+                self.learn_one(&call, &inside.sighting, who, flagged);
+            }
+        }
+    }
+
+    fn learn_one(&mut self, tx: &Transaction, sighting: &Sighting, who: Who<'_>, flagged: bool) {
         let Some((record, room)) = self.records.by_id_mut(sighting.endpoint) else { return };
         if record.bucket {
             return;
