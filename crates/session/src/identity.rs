@@ -7,6 +7,7 @@ use crate::delegates::{Delegates, For};
 use crate::gateways::{Gateways, Said, Says};
 use crate::mirrors::Mirrors;
 use crate::pending::Pending;
+use crate::people::People;
 use crate::precedents::Precedents;
 use crate::principal::Principal;
 use crate::ranks::Ranks;
@@ -27,7 +28,7 @@ use stilt_model::{
 
 /// Credentials that are bound to a principal, remembered at most; the older half goes first.
 const BOUND_MAX: usize = 1_000_000;
-const PRINCIPALS_MAX: usize = 500_000;
+const SUBJECTS_MAX: usize = 500_000;
 const CLIENTS_MAX: usize = 200_000;
 /// Leaves of a request among which a session is looked for.
 const LEAVES_MAX: usize = 32;
@@ -72,7 +73,7 @@ pub(crate) enum Who {
 #[derive(Default, Serialize, Deserialize)]
 pub(crate) struct Identity {
     bound: [HashMap<[u64; 2], ActorId, RandomState>; 2],
-    principals: HashMap<ActorId, Principal, RandomState>,
+    principals: People,
     /// Subject of a token → principal that signed in under another name.
     subjects: HashMap<(Arc<str>, String), ActorId, RandomState>,
     delegates: Delegates,
@@ -103,7 +104,7 @@ pub(crate) fn agent_family(agent: &str) -> u64 {
 impl Identity {
     /// A principal as it is told.
     pub(crate) fn actor(&self, id: ActorId) -> Option<&Arc<Actor>> {
-        self.principals.get(&id).map(|known| &known.actor)
+        self.principals.get(id).map(|known| &known.actor)
     }
 
     /// The client level of a request.
@@ -155,7 +156,7 @@ impl Identity {
         service: &Arc<str>,
         who: Option<ActorId>,
     ) -> Arc<Vec<String>> {
-        match who.and_then(|id| self.principals.get(&id)) {
+        match who.and_then(|id| self.principals.get(id)) {
             Some(known) => {
                 let best = if known.roles.is_empty() { &known.told } else { &known.roles };
                 let id = known.actor.id;
@@ -183,8 +184,13 @@ impl Identity {
         self.ranks.field(service)
     }
 
+    /// A principal is heard of.
+    pub(crate) fn used(&mut self, id: ActorId) {
+        self.principals.used(id);
+    }
+
     pub(crate) fn principal(&self, id: ActorId) -> Option<&Principal> {
-        self.principals.get(&id)
+        self.principals.get(id)
     }
 
     /// Who sends this request, from which `client`; `tokens`: what signatures are worth. A forged
@@ -201,7 +207,7 @@ impl Identity {
         match self.delegates.see(request) {
             For::User(user) => {
                 let service = &sighting.service;
-                let known = self.subjects.get(&(Arc::clone(service), user.to_owned())).copied();
+                let known = self.subject(service, user);
                 let by = "user named by a service that asks for many";
                 if let Some(id) = known.or_else(|| self.name(service, user, by)) {
                     self.is_said(id, request, service, user);
@@ -240,7 +246,7 @@ impl Identity {
         if let Some((mark, jwt)) = own.find_map(|c| Some((c.mark, c.jwt.as_ref()?)))
             && let Some(subject) = &jwt.sub
         {
-            let known = self.subjects.get(&(Arc::clone(service), subject.clone())).copied();
+            let known = self.subject(service, subject);
             let id = known.or_else(|| self.name(service, subject, BY_TOKEN));
             if let Some(id) = id {
                 let usual = self.precedents.note(service, jwt, id);
@@ -313,7 +319,7 @@ impl Identity {
         for (name, value) in &request.said {
             self.ranks.told(service, id, &format!("header:{name}"), value);
         }
-        let Some(principal) = self.principals.get_mut(&id) else { return };
+        let Some(principal) = self.principals.get_mut(id) else { return };
         roles.sort();
         roles.dedup();
         principal.has_roles(roles);
@@ -384,7 +390,9 @@ impl Identity {
     }
 
     fn bound_key(&self, key: [u64; 2]) -> Option<ActorId> {
-        self.bound.iter().find_map(|half| half.get(&key).copied())
+        let bound = self.bound.iter().find_map(|half| half.get(&key).copied())?;
+        // Whoever was forgotten is to be found out anew.
+        (bound == NOBODY || self.principals.get(bound).is_some()).then_some(bound)
     }
 
     fn bind(&mut self, mark: Pseudonym, id: ActorId) {
@@ -402,36 +410,42 @@ impl Identity {
     /// The principal of a name at a service; made where it is new.
     fn name(&mut self, service: &Arc<str>, user: &str, by: &str) -> Option<ActorId> {
         let id = ActorId(IdBuilder::new("principal").text(service).text(user).finish());
-        if let Some(known) = self.principals.get_mut(&id) {
+        if let Some(known) = self.principals.get_mut(id) {
             if by != BY_TOKEN && known.actor.identified_by == BY_TOKEN {
                 known.is_proved(by);
             }
             return Some(id);
         }
-        if self.principals.len() >= PRINCIPALS_MAX || user.is_empty() {
+        if user.is_empty() {
             return None;
         }
         self.principals.insert(id, Principal::new(id, user, by));
         Some(id)
     }
 
+    /// The principal that a subject stands for, where it is known.
+    fn subject(&self, service: &Arc<str>, subject: &str) -> Option<ActorId> {
+        let id = self.subjects.get(&(Arc::clone(service), subject.to_owned())).copied()?;
+        self.principals.get(id).map(|_| id)
+    }
+
     /// A token with that subject is the principal's, unless it is known as another's: people
     /// choose some of the names that answers call them by.
     fn stands_for(&mut self, service: &Arc<str>, subject: &str, id: ActorId) {
-        if self.subjects.len() < PRINCIPALS_MAX {
+        if self.subjects.len() < SUBJECTS_MAX {
             self.subjects.entry((Arc::clone(service), subject.to_owned())).or_insert(id);
         }
     }
 
     /// Takes what a token says of its bearer.
     fn claims(&mut self, id: ActorId, jwt: &Jwt, service: &Arc<str>) {
-        let Some(principal) = self.principals.get(&id) else { return };
+        let Some(principal) = self.principals.get(id) else { return };
         if let Some(subject) = &jwt.sub
             && principal.aliases.binary_search(subject).is_err()
         {
             self.stands_for(service, subject, id);
         }
-        let Some(principal) = self.principals.get_mut(&id) else { return };
+        let Some(principal) = self.principals.get_mut(id) else { return };
         aliases::add(&mut principal.aliases, aliases::of_claims(jwt));
         if principal.read != jwt.signature || jwt.signature.is_none() {
             principal.read = jwt.signature;
@@ -471,7 +485,7 @@ impl Identity {
                         None => name_given(tx, &login.user),
                     };
                     let id = self.name(&sighting.service, called, "sign-in")?;
-                    if let Some(principal) = self.principals.get_mut(&id) {
+                    if let Some(principal) = self.principals.get_mut(id) {
                         aliases::add(&mut principal.aliases, [user]);
                     }
                     Some(id)
@@ -499,7 +513,7 @@ impl Identity {
                     self.cookie_name(&sighting.service, &cookie.name);
                 }
             }
-            let names = self.principals.get(&id).map(|own| Arc::clone(&own.aliases));
+            let names = self.principals.get(id).map(|own| Arc::clone(&own.aliases));
             let own = told::places(&response.leaves, &names.unwrap_or_default());
             for text in carried::handed_out(&response.leaves) {
                 let key = self.value_key(text);
@@ -513,7 +527,7 @@ impl Identity {
             for name in called.iter().chain(login) {
                 self.stands_for(&sighting.service, name, id);
             }
-            if let Some(principal) = self.principals.get_mut(&id) {
+            if let Some(principal) = self.principals.get_mut(id) {
                 aliases::add(&mut principal.aliases, called);
                 principal.told_by(&response.leaves, &own);
             }
@@ -556,7 +570,7 @@ impl Identity {
     ) {
         if sighting.outcome == Outcome::Success
             && sighting.changes_state
-            && let Some(principal) = self.principals.get_mut(&id)
+            && let Some(principal) = self.principals.get_mut(id)
         {
             let of_itself = written_to_itself(tx, sighting, &principal.aliases);
             if !of_itself.is_empty() {
@@ -573,12 +587,12 @@ impl Identity {
         let own = sighting.outcome == Outcome::Success && sighting.objects.is_empty();
         if own
             && !sighting.changes_state
-            && let Some(principal) = self.principals.get_mut(&id)
+            && let Some(principal) = self.principals.get_mut(id)
         {
             principal.is_member(&response.leaves);
         }
         let found = self.mirrors.look(sighting, id.0, &response.leaves);
-        let Some(principal) = self.principals.get_mut(&id).filter(|_| own) else { return };
+        let Some(principal) = self.principals.get_mut(id).filter(|_| own) else { return };
         if aliases::is_about(&response.leaves, &principal.aliases) {
             aliases::add(&mut principal.aliases, aliases::of_answer(&response.leaves, &[]));
             principal.told_by(&response.leaves, &[]);
@@ -605,7 +619,7 @@ impl Identity {
         }
         let done = self.pending.done(tx, sighting)?;
         let id = self.name(&sighting.service, &done.who.called, "sign-in in two steps")?;
-        if let Some(principal) = self.principals.get_mut(&id) {
+        if let Some(principal) = self.principals.get_mut(id) {
             aliases::add(&mut principal.aliases, [done.who.user]);
         }
         let own = tx.request.iter().flat_map(|request| &request.credentials);
@@ -645,7 +659,7 @@ impl Identity {
         if self.principals.len() == before {
             return None;
         }
-        if let Some(principal) = self.principals.get_mut(&id) {
+        if let Some(principal) = self.principals.get_mut(id) {
             aliases::add(&mut principal.aliases, [user.clone()]);
         }
         Some(id)
@@ -664,7 +678,7 @@ impl Identity {
         let name = issued.name.rsplit('.').next().unwrap_or_default();
         let others = issued.jwt.as_ref().and_then(|jwt| jwt.sub.as_ref()).is_some_and(|sub| {
             let known = self.subjects.get(&(Arc::clone(&sighting.service), sub.clone()));
-            let own = self.principals.get(&id);
+            let own = self.principals.get(id);
             known.is_none_or(|known| *known != id)
                 && own.is_none_or(|own| own.aliases.binary_search(sub).is_err())
         });

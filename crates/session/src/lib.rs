@@ -12,6 +12,7 @@ pub mod objects;
 mod open;
 pub mod origins;
 mod pending;
+mod people;
 mod precedents;
 mod principal;
 mod proxy;

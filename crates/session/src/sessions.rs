@@ -175,7 +175,10 @@ impl Sessions {
         let vouched = self.identity.is_vouched(tx, &sighting.service);
         let claimed = self.identity.claimed();
         let (mut principal, mut actor) = match &who {
-            Who::Principal(id) => (Some(*id), None),
+            Who::Principal(id) => {
+                self.identity.used(*id);
+                (Some(*id), None)
+            }
             Who::Credential(actor) => (None, Some(Arc::clone(actor))),
             Who::Nobody => (None, None),
         };
