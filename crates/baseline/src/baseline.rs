@@ -33,6 +33,8 @@ pub struct Config {
     pub transitions_max: usize,
     /// Open windows at most.
     pub open_max: usize,
+    /// Pairs of endpoint and caller whose rates are followed.
+    pub tracks_max: usize,
     /// Seed of fits and samples.
     pub seed: u64,
     /// Seconds of packet time after which `stilt watch` saves what it has learned again.
@@ -47,6 +49,7 @@ impl Default for Config {
             endpoints_max: 20_000,
             transitions_max: 100_000,
             open_max: 500_000,
+            tracks_max: 200_000,
             seed: 1,
             save_secs: 300,
         }
@@ -313,9 +316,12 @@ impl Baseline {
         let (endpoint, actor) = (sighting.endpoint, seen.actor.id);
         if self.is_known(tx, sighting) {
             let rate = self.again.count(endpoint, actor, tx.start);
+            self.again.bound(self.config.tracks_max.max(1));
             return rate.map(|rate| self.rates.compared(rate, endpoint, actor, tx.start));
         }
-        self.rates.count(endpoint, actor, tx.start)
+        let status = self.rates.count(endpoint, actor, tx.start);
+        self.rates.bound(self.config.tracks_max.max(1));
+        status
     }
 
     /// The loaded baseline was learned from that time of the service: it would count twice.
@@ -337,6 +343,8 @@ impl Baseline {
         let window = score.anomaly.map(|anomaly| 1.0 - anomaly);
         let own = request.as_ref().and_then(|request| request.p);
         score.step = self.sequences.score(tx, sighting, seen);
+        // Of sessions five times as many are followed as orders of steps.
+        self.sequences.bound(self.config.open_max / 5);
         let step = score.step.as_ref().and_then(|step| step.p);
         score.anomaly = combine(window.into_iter().chain(own).chain(step)).map(|p| 1.0 - p);
         score.request = request;

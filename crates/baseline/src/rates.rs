@@ -44,8 +44,6 @@ const WINDOW: usize = 10;
 const MINUTES: usize = 2 * WINDOW;
 /// Counts below this are never looked at.
 const COUNT_MIN: u64 = 30;
-/// Endpoint and actor pairs remembered at most.
-const TRACKS_MAX: usize = 200_000;
 /// An actor that was quiet on an endpoint for so long is forgotten there.
 const FORGET: Duration = Duration::from_secs(14 * 86_400);
 /// Minutes that what stands apart from all peers waits before it is anybody's own measure.
@@ -432,13 +430,22 @@ impl Rates {
     /// Packet time moves on: bursts end, and what was idle for too long is forgotten.
     pub fn tick(&mut self, now: Timestamp) {
         let old = now.minus(FORGET).secs();
-        while let Some((last, endpoint, actor)) = self.idle.first().copied() {
-            if last >= old && self.tracks.len() <= TRACKS_MAX {
-                break;
-            }
-            self.idle.remove(&(last, endpoint, actor));
-            let Some(track) = self.tracks.remove(&(endpoint, actor)) else { continue };
-            let Some(peers) = self.peers.get_mut(&endpoint) else { continue };
+        while self.idle.first().is_some_and(|(last, _, _)| *last < old) {
+            self.forget_oldest();
+        }
+    }
+
+    /// Holds at most so many pairs of endpoint and actor: those idle longest go.
+    pub(crate) fn bound(&mut self, tracks_max: usize) {
+        while self.tracks.len() > tracks_max && self.forget_oldest() {}
+    }
+
+    /// The pair idle longest is forgotten; `false` where there is none.
+    fn forget_oldest(&mut self) -> bool {
+        let Some((_, endpoint, actor)) = self.idle.pop_first() else { return false };
+        if let Some(track) = self.tracks.remove(&(endpoint, actor))
+            && let Some(peers) = self.peers.get_mut(&endpoint)
+        {
             peers.actors = peers.actors.saturating_sub(1);
             if !track.flagged {
                 peers.leave(u64::from(track.best));
@@ -447,6 +454,7 @@ impl Rates {
                 self.peers.remove(&endpoint);
             }
         }
+        true
     }
 
     /// Adds what another sensor learned. Of an actor that both saw at one endpoint the busier
@@ -620,11 +628,10 @@ mod tests {
     #[test]
     fn tracks_are_bounded() {
         let mut rates = Rates::default();
-        for actor in 0..(TRACKS_MAX as u64 + 100) {
+        for actor in 0..600 {
             rates.count(EndpointId(1), ActorId(actor), at(0));
         }
-        rates.tick(at(1));
-        assert_eq!(rates.tracks.len(), TRACKS_MAX);
-        assert_eq!(rates.idle.len(), TRACKS_MAX);
+        rates.bound(500);
+        assert_eq!((rates.tracks.len(), rates.idle.len()), (500, 500));
     }
 }

@@ -37,5 +37,5 @@ pub use agents::{
 };
 pub use context::{Context, Observation};
 pub use registry::{DETECTORS, Detectors, TOOK_MAX, Took, Unknown};
-pub use settings::{Config, SettingsError};
+pub use settings::{Config, Room, SettingsError};
 pub use spec::{Detector, NotEvaluated, Spec, Tuning};

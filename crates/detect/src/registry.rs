@@ -1,7 +1,7 @@
 //! The table of detections.
 
 use crate::context::Observation;
-use crate::settings::{Config, Settings, SettingsError};
+use crate::settings::{Config, Room, Settings, SettingsError};
 use crate::spec::{Detector, NotEvaluated, Spec};
 use std::collections::BTreeMap;
 use stilt_model::saved::Unfit;
@@ -113,6 +113,7 @@ pub struct Detectors {
     running: Vec<Running>,
     only: Vec<String>,
     skip: Vec<String>,
+    room: Room,
 }
 
 impl Detectors {
@@ -123,6 +124,19 @@ impl Detectors {
     /// # Errors
     /// A name or setting that no detection knows.
     pub fn new(config: &Config, only: &[String], skip: &[String]) -> Result<Self, Unknown> {
+        Self::sparing(config, only, skip, Room::default())
+    }
+
+    /// The same, with so much room for what is remembered of callers.
+    ///
+    /// # Errors
+    /// Those of [`Detectors::new`].
+    pub fn sparing(
+        config: &Config,
+        only: &[String],
+        skip: &[String],
+        room: Room,
+    ) -> Result<Self, Unknown> {
         for name in only.iter().chain(skip) {
             if name != "none" && !DETECTORS.iter().any(|spec| names(name, &spec.rule)) {
                 return Err(Unknown::Name(name.clone()));
@@ -131,8 +145,9 @@ impl Detectors {
         let mut settings = config.resolve()?;
         let mut running = Vec::new();
         for spec in DETECTORS {
-            let settings =
+            let mut settings =
                 settings.remove(spec.rule.id).unwrap_or_else(|| Settings::of(spec.rule.id));
+            settings.sparing(room);
             let wanted = only.is_empty() || only.iter().any(|name| names(name, &spec.rule));
             let skipped = skip.iter().any(|name| names(name, &spec.rule));
             // Built even when it does not take part, so that a wrong setting is told.
@@ -145,7 +160,7 @@ impl Detectors {
         if running.is_empty() && asked && !skip.is_empty() {
             return Err(Unknown::Nothing);
         }
-        Ok(Self { running, only: only.to_vec(), skip: skip.to_vec() })
+        Ok(Self { running, only: only.to_vec(), skip: skip.to_vec(), room })
     }
 
     /// Takes changed settings; detections keep what they have
@@ -156,7 +171,7 @@ impl Detectors {
     /// A setting that is wrong; then nothing is changed.
     pub fn configure(&mut self, config: &Config) -> Result<Vec<&'static str>, Unknown> {
         // Made anew to find what is wrong before anything is changed, and for those that begin.
-        let fresh = Self::new(config, &self.only, &self.skip)?;
+        let fresh = Self::sparing(config, &self.only, &self.skip, self.room)?;
         let mut before = core::mem::take(&mut self.running);
         let mut later = Vec::new();
         for new in fresh.running {

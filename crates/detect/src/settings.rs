@@ -49,6 +49,30 @@ pub struct Settings {
     /// Findings that are withheld.
     pub exceptions: Vec<Exception>,
     own: toml::Table,
+    /// Percent of the usual room for what is remembered of each caller.
+    room: Room,
+}
+
+/// Percent of the usual room that tables with an entry per caller may take. Who caps connections or
+/// memory wants little of it taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room(pub u8);
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(100)
+    }
+}
+
+impl Room {
+    /// Entries that are kept in any case.
+    const LEAST: usize = 10_000;
+
+    /// The entries of a table that usually holds at most `usual`.
+    #[must_use]
+    pub fn of(self, usual: usize) -> usize {
+        (usual / 100).saturating_mul(usize::from(self.0)).max(usual.min(Self::LEAST)).min(usual)
+    }
 }
 
 impl Settings {
@@ -94,6 +118,23 @@ impl Settings {
                 ),
             }
         })
+    }
+
+    /// The entries of a table of callers that usually holds at most `usual`.
+    #[must_use]
+    pub fn room(&self, usual: usize) -> usize {
+        self.room.of(usual)
+    }
+
+    /// The same of a table whose size is a setting: what the user has set holds.
+    #[must_use]
+    pub fn room_of(&self, key: &str, limit: usize) -> usize {
+        if self.own.contains_key(key) { limit } else { self.room(limit) }
+    }
+
+    /// Takes so much room.
+    pub(crate) fn sparing(&mut self, room: Room) {
+        self.room = room;
     }
 
     /// A finding that the user does not want to hear of.

@@ -30,6 +30,9 @@ pub(crate) struct Tale {
     pub(crate) end: Timestamp,
     observed: Option<Observed>,
     told: Option<Told>,
+    /// Something was added that whoever knows the story must hear of.
+    #[serde(default)]
+    news: bool,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -185,11 +188,19 @@ impl Tale {
         }
     }
 
-    /// Whether there is news: the first time, a better outcome for the attacker, half as many
-    /// again, or a quarter of an hour since. What is asked counts as told.
+    /// What was added last changes what must be done: one more account was let in, say.
+    pub(crate) fn news(&mut self) {
+        self.news = true;
+    }
+
+    /// Whether there is news: the first time, a better outcome for the attacker, something that is
+    /// news by itself, half as many again, or a quarter of an hour since. What is asked counts as
+    /// told.
     pub(crate) fn due(&mut self, now: Timestamp, outcome: Outcome) -> bool {
+        let news = core::mem::take(&mut self.news);
         let due = self.told.is_none_or(|told| {
             outcome > told.outcome
+                || news
                 || (self.count > told.count
                     && (self.count >= told.count + told.count.div_ceil(2)
                         || (REMIND..=QUIET).contains(&now.since(told.at))))

@@ -1,5 +1,6 @@
 //! How much memory a live run takes, and whether that is too much.
 
+use crate::config::Config;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use stilt_capture::assembler::Limits;
@@ -39,6 +40,40 @@ pub(crate) fn spare_for(limits: &Limits) {
 pub(crate) fn batch_frames(limits: &Limits) -> usize {
     let usual = source::Options::default().batch_frames;
     if is_spared(limits) { usual.min(SPARE_FRAMES) } else { usual }
+}
+
+/// Batches that may be on their way between threads, of `usual` ones.
+pub(crate) fn queue(limits: &Limits, usual: usize) -> usize {
+    if is_spared(limits) { usual.div_ceil(4) } else { usual }
+}
+
+/// Room for what is remembered of callers: they are as many as connections are.
+pub(crate) fn for_callers(limits: &Limits) -> stilt_detect::Room {
+    let usual = Limits::default().flows_max.max(1);
+    let percent = limits.flows_max.saturating_mul(100).div_ceil(usual).clamp(1, 100);
+    u8::try_from(percent).map(stilt_detect::Room).unwrap_or_default()
+}
+
+/// `[baseline]` with so much room; what was set by itself holds.
+pub(crate) fn learning(config: &Config, room: stilt_detect::Room) -> stilt_baseline::Config {
+    let usual = stilt_baseline::Config::default();
+    let mut own = config.baseline.clone();
+    for (max, usual) in
+        [(&mut own.open_max, usual.open_max), (&mut own.tracks_max, usual.tracks_max)]
+    {
+        *max = if *max == usual { room.of(usual) } else { *max };
+    }
+    own
+}
+
+/// `[identity]` likewise.
+pub(crate) fn identity(config: &Config, room: stilt_detect::Room) -> stilt_session::Config {
+    let usual = stilt_session::Config::default().sessions_max;
+    let mut own = config.identity.clone();
+    if own.sessions_max == usual {
+        own.sessions_max = room.of(usual);
+    }
+    own
 }
 
 fn is_spared(limits: &Limits) -> bool {

@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::documents;
 use crate::error::Error;
 use crate::evidence::{Evidence, Marks};
+use crate::memory;
 use crate::metrics::Standing;
 use crate::outputs::{Collected, Outputs, Target};
 use crate::run::Options;
@@ -93,15 +94,17 @@ const MEASURED: u64 = 64;
 
 impl Round {
     pub(crate) fn new(config: &Config, options: &Options, key: &Key) -> Result<Self, Error> {
-        let detectors = Detectors::new(&config.detections, &options.only, &options.skip)
+        let room = memory::for_callers(&config.capture);
+        let detectors = Detectors::sparing(&config.detections, &options.only, &options.skip, room)
             .map_err(|error| Error::Usage(error.to_string()))?;
         let gate_of = |path: &Option<PathBuf>| {
             path.as_deref().map(Policies::load).transpose().map(|found| found.map(Gate::new))
         };
         let (gate, against) = (gate_of(&options.policy)?, gate_of(&options.policy_against)?);
+        let (learning, identity) = (memory::learning(config, room), memory::identity(config, room));
         let baseline = match &options.baseline {
-            Some(path) => Baseline::load(&config.baseline, path)?,
-            None => Baseline::new(&config.baseline),
+            Some(path) => Baseline::load(&learning, path)?,
+            None => Baseline::new(&learning),
         };
         if let Some(path) = &options.save_baseline {
             Baseline::check_target(path)?;
@@ -119,7 +122,7 @@ impl Round {
             format: options.format,
         };
         let ai = crate::given::ai(config)?;
-        let mut sessions = Sessions::new(&config.identity, key);
+        let mut sessions = Sessions::new(&identity, key);
         if let Some(path) = &config.identity.jwks {
             sessions.trust(&crate::given::signing_keys(path)?);
         }

@@ -186,7 +186,9 @@ pub fn run(
         alone(intake, front(0, 1), round, options, stop, &mut teller)?
     } else {
         let fronts = (0..options.threads).map(|n| front(n, options.threads)).collect();
-        together(intake, fronts, round, options, stop, &mut teller)?
+        let queue = if options.live.is_some() { QUEUE_LIVE } else { QUEUE };
+        let queue = memory::queue(&config.capture, queue);
+        together(intake, fronts, round, options, (stop, queue), &mut teller)?
     };
     summary.unguarded = unguarded;
     Ok((summary, collected))
@@ -409,10 +411,9 @@ fn together(
     fronts: Vec<Front>,
     mut round: Round,
     options: &Options,
-    stop: &AtomicBool,
+    (stop, queue): (&AtomicBool, usize),
     teller: &mut Teller<'_>,
 ) -> Result<(Summary, Collected), Error> {
-    let queue = if options.live.is_some() { QUEUE_LIVE } else { QUEUE };
     thread::scope(|scope| {
         let (mut orders, mut replies) = (Vec::new(), Vec::new());
         for front in fronts {

@@ -1,5 +1,6 @@
 //! Requests inside a request: `{"requests":[{"method":"GET","url":"/v1/orders/7"},…]}`, and arrays
-//! of GraphQL operations. Each asks for things of its own, and is answered apart.
+//! of GraphQL operations or JSON-RPC calls (2.0 §6). Each asks for things of its own, and is
+//! answered apart.
 
 use crate::inventory::changes_state;
 use crate::objects::{self, Asked};
@@ -28,6 +29,8 @@ const BODY: [&str; 5] = ["body.", "data.", "payload.", "json.", "params."];
 /// One request inside another.
 struct Part {
     request: Request,
+    /// What was answered to it, where it is a call in an array.
+    response: Option<Response>,
     outcome: Outcome,
     refused: bool,
 }
@@ -49,14 +52,18 @@ pub(crate) fn inside(
         let record = match &operation {
             Some(operation) => {
                 slots.clear();
-                Some(records.function(base, operation, functions_max, false))
+                let unknown = operation::is_unknown(part.response.as_ref());
+                Some(records.function(base, operation, functions_max, unknown))
             }
             None => {
                 path.parse(&request.path);
                 service.tree.find(Query { path: &path, method, soft: false }, &mut slots)
             }
         };
-        let Some(record) = record.and_then(|record| records.get(record)) else { continue };
+        let Some(record) = record.and_then(|record| records.get_mut(record)) else { continue };
+        if operation.is_some() {
+            record.endpoint.requests = record.endpoint.requests.saturating_add(1);
+        }
         let asked = Asked { path: &path, slots: &slots, request, operation: operation.as_ref() };
         let sighting = Sighting {
             endpoint: record.endpoint.id,
@@ -81,16 +88,40 @@ pub(crate) fn inside(
     found
 }
 
+/// The calls of a transaction that is an array of them, each as if it had come alone, by their
+/// place in it; empty where it is none.
+pub(crate) fn calls(tx: &Transaction) -> Vec<(u32, Transaction)> {
+    let array = tx.request.as_ref().is_some_and(is_array_of_calls);
+    if !array {
+        return Vec::new();
+    }
+    let alone = |(at, part): (u32, Part)| {
+        let (mut request, mut response) = (tx.request.clone()?, tx.response.clone());
+        request.leaves = part.request.leaves;
+        if let (Some(whole), Some(own)) = (&mut response, part.response) {
+            whole.leaves = own.leaves;
+        }
+        Some((at, Transaction { request: Some(request), response, ..tx.clone() }))
+    };
+    parts(tx).into_iter().filter_map(alone).collect()
+}
+
+fn is_array_of_calls(request: &Request) -> bool {
+    let mut first = request.leaves.iter().take(LEAVES_LOOKED);
+    let names = ["[].query", "[].operationName", "[].jsonrpc"];
+    request.method != "GET" && first.any(|leaf| names.contains(&leaf.path.as_str()))
+}
+
 /// The requests inside a transaction, by their place in its list.
 fn parts(tx: &Transaction) -> Vec<(u32, Part)> {
     let Some(request) = tx.request.as_ref().filter(|request| request.method != "GET") else {
         return Vec::new();
     };
     let mut first = request.leaves.iter().take(LEAVES_LOOKED);
-    if let Some(list) = first.clone().find_map(list_of_addresses) {
+    if let Some(list) = first.find_map(list_of_addresses) {
         return addressed(request, tx.response.as_ref(), list);
     }
-    if first.any(|leaf| leaf.path == "[].query" || leaf.path == "[].operationName") {
+    if is_array_of_calls(request) {
         return operations(request, tx.response.as_ref());
     }
     Vec::new()
@@ -158,28 +189,42 @@ fn addressed(request: &Request, response: Option<&Response>, list: &str) -> Vec<
         let method = method.unwrap_or("GET").to_ascii_uppercase();
         let request = Request { method, path: path.to_owned(), leaves, ..bare(request) };
         let (outcome, refused) = judged(status);
-        parts.push((at, Part { request, outcome, refused }));
+        parts.push((at, Part { request, response: None, outcome, refused }));
     }
     parts
 }
 
-/// GraphQL operations in an array.
+/// GraphQL operations or JSON-RPC calls in an array. Answers come in the same order, or with the
+/// ids of their calls.
 fn operations(request: &Request, response: Option<&Response>) -> Vec<(u32, Part)> {
     let answers = response.map_or(&[][..], |response| &response.leaves);
+    let alone = |leaves: Vec<(&str, &Leaf)>| -> Vec<Leaf> {
+        let leaves = leaves.into_iter();
+        leaves.map(|(name, leaf)| Leaf { path: name.into(), record: 0, ..leaf.clone() }).collect()
+    };
+    let id = |leaves: &[(&str, &Leaf)]| {
+        leaves.iter().find(|(name, _)| *name == "id").and_then(|(_, leaf)| leaf.value.as_key())
+    };
+    let answered: BTreeMap<u32, Vec<(&str, &Leaf)>> = records_of(answers, "[].");
+    let numbered = answered.values().any(|leaves| id(leaves).is_some());
     let mut parts = Vec::new();
     for (at, leaves) in records_of(&request.leaves, "[].") {
-        let leaves = leaves.into_iter();
-        let leaves = leaves.map(|(name, leaf)| Leaf { path: name.into(), ..leaf.clone() });
-        let request = Request { leaves: leaves.collect(), ..bare(request) };
-        let has = |part: &str| {
-            answers.iter().any(|leaf| leaf.record == at && leaf.path.starts_with(part))
+        let answer = match id(&leaves).filter(|_| numbered) {
+            Some(own) => answered.values().find(|leaves| id(leaves).as_ref() == Some(&own)),
+            None => answered.get(&at),
         };
-        let (outcome, refused) = match (has("[].errors"), has("[].data")) {
+        let has = |part: &str| {
+            answer.is_some_and(|leaves| leaves.iter().any(|(name, _)| name.starts_with(part)))
+        };
+        let (outcome, refused) = match (has("error"), has("data") || has("result")) {
             (true, _) => (Outcome::Failure, true),
             (false, true) => (Outcome::Success, false),
             _ => (Outcome::Unknown, false),
         };
-        parts.push((at, Part { request, outcome, refused }));
+        let answer = answer.cloned().map(&alone);
+        let response = answer.map(|leaves| Response { leaves, ..Response::default() });
+        let request = Request { leaves: alone(leaves), ..bare(request) };
+        parts.push((at, Part { request, response, outcome, refused }));
     }
     parts
 }
@@ -248,7 +293,7 @@ fn bare(request: &Request) -> Request {
 #[cfg(test)]
 mod tests {
     use crate::test_support::{World, get, post};
-    use crate::{Config, Inventory, Sighting};
+    use crate::{Config, Inventory, Sighting, Who};
     use stilt_model::Outcome;
 
     fn learned() -> (World, Inventory) {
@@ -308,6 +353,29 @@ mod tests {
         assert!(told.iter().all(|(name, ..)| name == "POST /v1/batch#order"), "{told:?}");
         assert_eq!((told[0].1.as_str(), told[1].1.as_str()), ("order 7", "order 8"));
         assert_eq!((told[0].2, told[1].2), (Outcome::Success, Outcome::Failure));
+    }
+
+    #[test]
+    fn calls_in_an_array_are_endpoints_and_the_array_is_none() {
+        let body = r#"[{"jsonrpc":"2.0","method":"order.read","params":{"id":7},"id":"a"},
+            {"jsonrpc":"2.0","method":"no.such","id":"b"}]"#;
+        let answer = r#"[{"jsonrpc":"2.0","error":{"code":-32601,"message":"none"},"id":"b"},
+            {"jsonrpc":"2.0","result":{"id":7,"total":5},"id":"a"}]"#;
+        let (mut world, mut inventory) = (World::new(), Inventory::new(&Config::default()));
+        let tx = world.tx(post("/rpc").json(body).answer(answer));
+        let sighting = inventory.observe(&tx);
+        let outcomes: Vec<Outcome> = told(&sighting).into_iter().map(|(.., one)| one).collect();
+        assert_eq!(outcomes, [Outcome::Success, Outcome::Failure]);
+        let who = Who { actor: stilt_model::ActorId(1), authenticated: true, roles: &[] };
+        inventory.learn(&tx, &sighting, who, false);
+        let known: Vec<_> = inventory.known();
+        let names: Vec<&str> = known.iter().map(|one| &*one.endpoint.name).collect();
+        assert_eq!(names, ["POST /rpc#order.read"]);
+        let knowledge = known[0].knowledge;
+        assert_eq!(knowledge.requests, 1);
+        assert!(knowledge.body.fields.contains_key("params.id"));
+        let answer = knowledge.answers_of(2).next().unwrap();
+        assert!(answer.schema.fields.contains_key("result.total"));
     }
 
     #[test]

@@ -42,13 +42,19 @@ impl Disclosed {
                 }
                 _ => continue,
             };
-            if self.before.contains(&hash) || !self.now.insert(hash) {
-                continue;
-            }
-            if self.now.len() >= WORDS_MAX {
-                self.before = core::mem::take(&mut self.now);
-            }
+            self.keep(hash);
         }
+    }
+
+    fn keep(&mut self, hash: u64) {
+        if !self.before.contains(&hash) && self.now.insert(hash) && self.now.len() >= WORDS_MAX {
+            self.before = core::mem::take(&mut self.now);
+        }
+    }
+
+    /// The word stood for a thing of a class in a path.
+    pub(crate) fn take(&mut self, class: &str, word: &str) {
+        self.keep(self.of_list(class, word));
     }
 
     /// A list of that name held the plain word: `{"classes":["7a","8b"]}`.

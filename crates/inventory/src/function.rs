@@ -94,7 +94,6 @@ fn last(path: &str) -> &str {
 }
 
 fn authentication(known: Known<'_>) -> Option<&'static str> {
-    let knowledge = known.knowledge;
     match known.endpoint.kind {
         EndpointKind::Login => return Some("takes a user and a secret and hands out a token"),
         EndpointKind::Signup => return Some("takes a user and a new secret"),
@@ -106,9 +105,17 @@ fn authentication(known: Known<'_>) -> Option<&'static str> {
     if changes(known) && asked(known).any(|(_, field)| holds(field, &secret)) {
         return Some("takes a password or code");
     }
+    hands_out(known)
+}
+
+fn hands_out(known: Known<'_>) -> Option<&'static str> {
     let tokens = [SecretKind::Token, SecretKind::Jwt];
+    let knowledge = known.knowledge;
+    // What describes an API gives examples, to all the same.
+    let describes = told(known).any(|(path, _)| matches!(path, "openapi" | "swagger"));
     let always_hands_out = knowledge.successes > 0
         && knowledge.issued.saturating_mul(2) >= knowledge.successes
+        && !describes
         && told(known).any(|(_, field)| holds(field, &tokens));
     always_hands_out.then_some("its answers hand out tokens")
 }
@@ -123,8 +130,17 @@ fn account(known: Known<'_>) -> Option<&'static str> {
             .any(|word| crate::words::PEOPLE.contains(&crate::words::singular(word).as_str()));
     let tells = told(known).any(|(path, field)| single(path) && holds(field, PERSONAL));
     let takes = changes(known) && asked(known).any(|(_, field)| holds(field, PERSONAL));
+    // Who signs in or up shows nothing but a name; who changes a password is signed in, gives the one
+    // before, or what a mail brought.
+    let passwords = asked(known).filter(|(_, field)| holds(field, &[SecretKind::Password])).count();
+    let proof = [SecretKind::Code, SecretKind::Token, SecretKind::Jwt, SecretKind::Secret];
+    let shown = passwords > 1
+        || known.knowledge.auth.level() != Level::None
+        || asked(known).any(|(_, field)| holds(field, &proof));
     let secret = changes(known)
-        && asked(known).any(|(_, field)| holds(field, &[SecretKind::Password]))
+        && passwords > 0
+        && shown
+        && hands_out(known).is_none()
         && known.endpoint.kind == EndpointKind::Other;
     if secret {
         Some("changes a password")
@@ -137,28 +153,58 @@ fn account(known: Known<'_>) -> Option<&'static str> {
     }
 }
 
+/// Words of amounts, and of where money goes or lies.
+const AMOUNT: &[&str] = &[
+    "amount", "amt", "sum", "total", "price", "value", "betrag", "summe", "montant", "importe",
+    "monto", "valor", "importo", "cents", "bedrag", "kwota", "cantidad",
+];
+const BALANCE: &[&str] = &["balance", "saldo", "solde", "kontostand"];
+const AROUND: &[&str] = &[
+    "currency",
+    "iban",
+    "account",
+    "recipient",
+    "beneficiary",
+    "payee",
+    "card",
+    "payment",
+    "payout",
+    "transfer",
+    "withdrawal",
+    "debtor",
+    "creditor",
+    "wallet",
+    "coupon",
+    "refund",
+    "reference",
+    "zahlung",
+    "auszahlung",
+    "ueberweisung",
+    "überweisung",
+    "empfaenger",
+    "empfänger",
+    "konto",
+    "paiement",
+    "virement",
+    "beneficiaire",
+    "bénéficiaire",
+    "compte",
+    "pago",
+    "transferencia",
+    "destinatario",
+    "beneficiario",
+    "cuenta",
+    "pagamento",
+    "pix",
+    "conta",
+    "bonifico",
+    "conto",
+    "betaling",
+    "rekening",
+    "overboeking",
+];
+
 fn payment(known: Known<'_>) -> Option<&'static str> {
-    const AMOUNT: &[&str] = &[
-        "amount", "sum", "total", "price", "value", "betrag", "summe", "montant", "importe",
-        "monto", "valor", "importo", "cents",
-    ];
-    const AROUND: &[&str] = &[
-        "currency",
-        "iban",
-        "account",
-        "recipient",
-        "beneficiary",
-        "payee",
-        "card",
-        "payment",
-        "transfer",
-        "debtor",
-        "creditor",
-        "wallet",
-        "coupon",
-        "refund",
-        "reference",
-    ];
     if !changes(known) {
         return None;
     }
@@ -173,11 +219,72 @@ fn payment(known: Known<'_>) -> Option<&'static str> {
             || field.texts_of(Class::Integer) > 0
     };
     let amount = asked(known).any(|(path, field)| number(field) && has_word(last(path), AMOUNT));
-    let around = asked(known).any(|(path, _)| has_word(last(path), AROUND))
-        || words(&known.endpoint.template)
-            .iter()
-            .any(|word| AROUND.contains(&crate::words::singular(word).as_str()));
-    (amount && around).then_some("takes an amount and where it goes")
+    let to = asked(known).any(|(path, _)| has_word(last(path), AROUND));
+    let around = to || words_of(known).iter().any(|word| AROUND.contains(&word.as_str()));
+    if amount && around {
+        return Some("takes an amount and where it goes");
+    }
+    // What an order made before holds is carried out, and leaves so much.
+    let left = |(path, field): (&str, &Field)| {
+        let name = last(path);
+        !path.contains("[]") && number(field) && (has_word(name, AMOUNT) || has_word(name, BALANCE))
+    };
+    (to && told(known).any(left)).then_some("takes where money goes and tells how much")
+}
+
+/// Words of the address, singular.
+fn words_of(known: Known<'_>) -> Vec<String> {
+    words(&known.endpoint.template).iter().map(|word| crate::words::singular(word)).collect()
+}
+
+/// Words for what people may do.
+const ROLE: &[&str] = &[
+    "role",
+    "roles",
+    "permission",
+    "permissions",
+    "privilege",
+    "privileges",
+    "rolle",
+    "rollen",
+    "recht",
+    "rechte",
+    "berechtigung",
+    "droit",
+    "droits",
+    "rol",
+    "permiso",
+    "permisos",
+    "papel",
+    "permissao",
+    "ruolo",
+    "permesso",
+];
+
+/// A signed-in caller says which role or right somebody has, by a field of that name or at an
+/// address of it.
+fn gives_rights(known: Known<'_>) -> bool {
+    let body = &known.knowledge.body;
+    let names = |path: &str| has_word(last(path), ROLE);
+    let says = body.fields.iter().any(|(path, field)| names(path) && field.text_count() > 0);
+    // Who, beside the role: a field, or a value of the address.
+    let whom = !known.endpoint.slots.is_empty()
+        || body.fields.iter().any(|(path, field)| {
+            !names(path)
+                && (field.text_count() > 0 || field.integers > 0)
+                && !matches!(last(path), "query" | "operationName" | "jsonrpc" | "method")
+        });
+    changes(known)
+        && known.knowledge.auth.level() == Level::Always
+        && known.endpoint.kind == EndpointKind::Other
+        && whom
+        && (says
+            || known
+                .endpoint
+                .template
+                .rsplit(['/', '#'])
+                .next()
+                .is_some_and(|word| ROLE.contains(&word.to_ascii_lowercase().as_str())))
 }
 
 fn admin(known: Known<'_>) -> Option<&'static str> {
@@ -197,9 +304,16 @@ fn admin(known: Known<'_>) -> Option<&'static str> {
     let named = words(&known.endpoint.template)
         .iter()
         .any(|word| matches!(word.as_str(), "admin" | "administration" | "backoffice"));
-    let guarded = known.knowledge.auth.level() == Level::Always
-        && known.knowledge.answers.iter().any(|answer| matches!(answer.status, 401 | 403));
-    (named && guarded).then_some("called so, and refuses callers")
+    if named && known.knowledge.auth.level() == Level::Always {
+        let refuses = |status: u16| matches!(status, 401 | 403);
+        let refuses = known.knowledge.answers.iter().any(|answer| refuses(answer.status));
+        return Some(match refuses {
+            true => "called so, and refuses callers",
+            false => "called so, and answers nobody who is not signed in",
+        });
+    }
+    // The roles of a conversation are none of people.
+    (gives_rights(known) && ai(known).is_none()).then_some("says who has which role or right")
 }
 
 fn export(known: Known<'_>) -> Option<&'static str> {

@@ -284,6 +284,7 @@ impl Inventory {
             confirms: own && outcome::confirms(tx.response.as_ref(), verdict),
             missing: !own || matches!(tx.status(), Some(404 | 405 | 501)),
         };
+        service.settle_in_time(&mut self.records);
         let mut filed = service.file(&mut self.records, &self.limits, asked, slots);
         if let Shows::Own(page) = shows
             && let Some(response) = &tx.response
@@ -302,7 +303,6 @@ impl Inventory {
         self.folded = self.folded.saturating_add(u64::from(filed.folded));
         let operation = (slots.is_empty() && !filed.folded).then(|| operation::of(request));
         let operation = operation.flatten();
-        service.settle_in_time(&mut self.records);
         if let Some(operation) = &operation {
             let max = self.limits.endpoints_max;
             let unknown = operation::is_unknown(tx.response.as_ref());
@@ -353,6 +353,22 @@ impl Inventory {
     /// Takes in what a transaction shows of its endpoint, after it was judged; `flagged`: it
     /// belongs to an attack, and is counted only.
     pub fn learn(&mut self, tx: &Transaction, sighting: &Sighting, who: Who<'_>, flagged: bool) {
+        if sighting.inside.is_empty() {
+            return self.learn_one(tx, sighting, who, flagged);
+        }
+        let calls = batch::calls(tx);
+        if calls.is_empty() {
+            return self.learn_one(tx, sighting, who, flagged);
+        }
+        // An array of calls is no endpoint of its own.
+        for (at, call) in calls {
+            if let Some(inside) = sighting.inside.iter().find(|inside| inside.record == at) {
+                self.learn_one(&call, &inside.sighting, who, flagged);
+            }
+        }
+    }
+
+    fn learn_one(&mut self, tx: &Transaction, sighting: &Sighting, who: Who<'_>, flagged: bool) {
         let Some((record, room)) = self.records.by_id_mut(sighting.endpoint) else { return };
         if record.bucket {
             return;

@@ -4,9 +4,12 @@
 mod batch;
 mod chosen;
 mod disclosed;
+mod drawn;
 mod envelope;
+mod evidence;
 mod fallback;
 mod function;
+mod graft;
 mod handed;
 mod hosts;
 mod inventory;
@@ -21,6 +24,7 @@ mod path;
 mod record;
 pub mod report;
 mod service;
+mod settle;
 pub mod sighting;
 mod template;
 #[cfg(any(test, feature = "test-support"))]

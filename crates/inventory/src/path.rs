@@ -1,5 +1,6 @@
 //! Paths cut into segments, and what each segment is by its own looks.
 
+use crate::drawn::is_drawn;
 use crate::sighting::SlotKind;
 use crate::words::is_version;
 
@@ -130,8 +131,11 @@ pub(crate) fn kind(segment: &str) -> Option<SlotKind> {
     if is_date(stem) {
         return Some(SlotKind::Date);
     }
-    if is_hash(bytes) {
+    if is_hash(bytes) || is_short_hash(bytes) || is_drawn(stem) {
         return Some(SlotKind::Hash);
+    }
+    if is_address(segment) {
+        return Some(SlotKind::Slug);
     }
     let strange = |c: char| !(c.is_ascii_alphanumeric() || "-_.~@+:$!".contains(c));
     if segment.len() > LITERAL_MAX
@@ -183,7 +187,34 @@ fn is_ulid(bytes: &[u8]) -> bool {
         })
 }
 
-/// `2024-01-31`, `2024-01`, `2024-01-31T10:00:00Z`.
+/// The first digits of a hash (`50336bc`, `a31b0f2`): hexadecimal, and begun with a digit, or digits
+/// and letters taking turns.
+fn is_short_hash(bytes: &[u8]) -> bool {
+    let digits = bytes.iter().filter(|b| b.is_ascii_digit()).count();
+    let turns = bytes
+        .windows(2)
+        .filter(|pair| matches!(pair, [one, two] if one.is_ascii_digit() != two.is_ascii_digit()));
+    (7..16).contains(&bytes.len())
+        && bytes.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+        && (2..bytes.len()).contains(&digits)
+        && (turns.count() >= 2 || bytes.first().is_some_and(u8::is_ascii_digit))
+}
+
+/// An address of a network: IPv4, IPv6, or of a device (EUI-48).
+fn is_address(text: &str) -> bool {
+    let device = |mark: char| {
+        text.len() == 17
+            && text.split(mark).count() == 6
+            && text
+                .split(mark)
+                .all(|part| part.len() == 2 && part.bytes().all(|b| b.is_ascii_hexdigit()))
+    };
+    device(':')
+        || device('-')
+        || text.contains(['.', ':']) && text.parse::<core::net::IpAddr>().is_ok()
+}
+
+/// `2024-01-31`, `2024-01`, `2024-W05`, `2024-01-31T10:00:00Z`.
 fn is_date(text: &str) -> bool {
     let bytes = text.as_bytes();
     let digits = |range: core::ops::Range<usize>| {
@@ -193,6 +224,7 @@ fn is_date(text: &str) -> bool {
     let year = matches!(bytes.first(), Some(b'1' | b'2'));
     match bytes.len() {
         7 => year && month,
+        8 => year && digits(0..4) && matches!(bytes.get(4..6), Some(b"-W" | b"-w")) && digits(6..8),
         10 => year && month && bytes.get(7) == Some(&b'-') && digits(8..10),
         16..=35 => {
             year && month
@@ -233,8 +265,14 @@ fn is_hash(bytes: &[u8]) -> bool {
     (digits >= 2 && changes >= 5) || (digits > 0 && upper && lower && changes >= 6)
 }
 
-/// Letters followed by a running number: `ORD-1001`, `inv_2024_017`, `SKU12345`.
+/// Letters followed by a running number: `ORD-1001`, `inv_2024_017`, `SKU12345`, `ORD-1001-A`.
 fn is_code(text: &str) -> bool {
+    // A part of it, or its check character.
+    let part = text.rsplit_once(['-', '_']).filter(|(head, tail)| {
+        let digits = head.bytes().filter(u8::is_ascii_digit).count();
+        digits >= 3 && tail.len() == 1 && tail.bytes().all(|b| b.is_ascii_uppercase())
+    });
+    let text = part.map_or(text, |(head, _)| head);
     let bytes = text.as_bytes();
     let letters = bytes.iter().take_while(|b| b.is_ascii_alphabetic()).count();
     let rest = bytes.get(letters..).unwrap_or_default();
@@ -267,6 +305,13 @@ mod tests {
         check("cjld2cjxh0000qzrmn831i7rn", Some(SlotKind::Hash));
         check("main.8f3a2b1c.js", Some(SlotKind::Hash));
         check("2024-01-31", Some(SlotKind::Date));
+        check("2024-W05", Some(SlotKind::Date));
+        check("50336bc", Some(SlotKind::Hash));
+        check("XHdaoRVWExkfeymK", Some(SlotKind::Hash));
+        check("10.1.2.3", Some(SlotKind::Slug));
+        check("fe80::1", Some(SlotKind::Slug));
+        check("00:1b:44:11:3a:b7", Some(SlotKind::Slug));
+        check("ORD-3300-A", Some(SlotKind::Slug));
         check("ORD-1001", Some(SlotKind::Slug));
         check("SKU12345", Some(SlotKind::Slug));
         check("<email:0123456789abcdef>", Some(SlotKind::Slug));
@@ -291,6 +336,11 @@ mod tests {
             "base64",
             ".env",
             "latest",
+            "facade",
+            "defaced1",
+            "face2face",
+            "10.1.2",
+            "plan-b",
         ] {
             check(name, None);
         }

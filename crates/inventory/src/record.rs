@@ -1,5 +1,6 @@
 //! What is kept of each endpoint, and the table of them.
 
+use crate::evidence::{Sketch, Sort};
 use crate::fallback::{MIXED, NO_PAGE};
 use crate::inventory::Endpoint;
 use crate::knowledge::Knowledge;
@@ -44,8 +45,14 @@ pub(crate) struct Record {
     pub(crate) about: About,
     /// The one sort of page that all its answers were, where there is one.
     pub(crate) page: u64,
-    /// Sorts of successful answers.
-    pub(crate) shapes: Vec<u64>,
+    /// Sorts of successful answers, those with the lowest hashes.
+    pub(crate) shapes: Vec<Sort>,
+    /// Names of the fields of all of them, as a sketch.
+    pub(crate) fields: Sketch,
+    /// Steps from the end of its path whose words answers gave back, a bit each.
+    pub(crate) echoes: u8,
+    /// It is a method of a gRPC service.
+    pub(crate) grpc: bool,
     /// Successful answers.
     pub(crate) successes: u64,
     /// Node of the tree of paths it stands at.
@@ -108,13 +115,23 @@ impl Record {
         self.page = if matches!(self.page, NO_PAGE) || self.page == page { page } else { MIXED };
     }
 
-    /// Adds a sort of successful answer; `true` where it is new.
-    pub(crate) fn learn_shape(&mut self, shape: u64) -> bool {
-        let new = !self.shapes.contains(&shape) && self.shapes.len() < SHAPES_MAX;
-        if new {
-            self.shapes.push(shape);
+    /// An answer of that sort came before.
+    pub(crate) fn knows(&self, shape: u64) -> bool {
+        self.shapes.iter().any(|known| known.shape == shape)
+    }
+
+    /// Adds a sort of successful answer; `true` where it is new. The lowest are kept, so that it
+    /// makes no difference which came first.
+    pub(crate) fn learn_shape(&mut self, sort: Sort) -> bool {
+        let Err(at) = self.shapes.binary_search_by_key(&sort.shape, |known| known.shape) else {
+            return false;
+        };
+        if at >= SHAPES_MAX {
+            return false;
         }
-        new
+        self.shapes.insert(at, sort);
+        self.shapes.truncate(SHAPES_MAX);
+        true
     }
 
     /// Takes over a new template; the id follows.
@@ -223,6 +240,9 @@ impl Records {
             about: About::default(),
             page: NO_PAGE,
             shapes: Vec::new(),
+            fields: Sketch::default(),
+            echoes: 0,
+            grpc: false,
             successes: 0,
             node: u32::MAX,
             sample: sample.into(),
@@ -302,9 +322,11 @@ impl Records {
         if gone.page != NO_PAGE {
             record.note_page(gone.page);
         }
-        for shape in &gone.shapes {
-            record.learn_shape(*shape);
+        for sort in &gone.shapes {
+            record.learn_shape(*sort);
         }
+        record.fields.join(&gone.fields);
+        record.echoes |= gone.echoes;
         if record.login.is_none() {
             record.login = gone.login;
         }

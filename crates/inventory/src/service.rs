@@ -2,6 +2,7 @@
 
 use crate::disclosed::Disclosed;
 use crate::envelope::Envelope;
+use crate::evidence::{Sketch, Sort, gives_back};
 use crate::fallback::Fallback;
 use crate::handed::Handed;
 use crate::inventory::Limits;
@@ -26,6 +27,8 @@ pub(crate) struct Service {
     pub(crate) name: Arc<str>,
     pub(crate) tree: Tree,
     pub(crate) disclosed: Disclosed,
+    /// Words that stood for things in paths, by the class of thing.
+    pub(crate) taken: Disclosed,
     pub(crate) cookies: Cookies,
     pub(crate) basic: Basic,
     pub(crate) handles: Handles,
@@ -75,6 +78,7 @@ impl Service {
             name,
             tree: Tree::default(),
             disclosed: Disclosed::default(),
+            taken: Disclosed::default(),
             cookies: Cookies::default(),
             basic: Basic::default(),
             handles: Handles::default(),
@@ -106,7 +110,8 @@ impl Service {
         if let Some(record) = self.tree.find(Query { path, method, soft: true }, slots) {
             return Filed { record, folded: false, soft: true };
         }
-        let parts = self.tree.plan(path, method, false);
+        let known = |class: &str, word: &str| self.stands_for(class, word);
+        let parts = self.tree.plan(path, method, false, &known);
         positions(&parts, slots);
         let template = Template::new(&parts);
         let key = key(method, &template.text);
@@ -145,7 +150,8 @@ impl Service {
         slots: &mut Vec<usize>,
     ) -> Filed {
         let method = request.method;
-        let parts = self.tree.plan(request.path, method, apart);
+        let known = |class: &str, word: &str| self.stands_for(class, word);
+        let parts = self.tree.plan(request.path, method, apart, &known);
         positions(&parts, slots);
         let template = Template::new(&parts);
         let key = key(method, &template.text);
@@ -186,6 +192,21 @@ impl Service {
             node.methods.push((method, record));
         }
         Filed::at(record)
+    }
+
+    /// The word is what something of a class is called by.
+    fn stands_for(&self, class: &str, word: &str) -> bool {
+        !class.is_empty() && (self.disclosed.contains(word) || self.taken.lists(class, word))
+    }
+
+    /// Remembers the words of a path that stood for things.
+    fn take_words(&mut self, records: &Records, record: u32, path: &Path, slots: &[usize]) {
+        let Some(record) = records.get(record) else { return };
+        for (class, at) in record.classes.iter().zip(slots) {
+            if path.kind(*at).is_none() {
+                self.taken.take(class, path.lower(*at));
+            }
+        }
     }
 
     /// The bucket of what does not fit.
@@ -260,32 +281,38 @@ impl Service {
         record.successes = record.successes.saturating_add(1);
         let scan = record.successes <= 256 || record.successes.is_multiple_of(8);
         let shape = response.shape;
-        if !record.shapes.contains(&shape)
-            && self.stands_apart(records, request, response, filed, slots)
-        {
+        if !record.knows(shape) && self.stands_apart(records, request, response, filed, slots) {
             filed = self.confirm(records, limits, request, true, slots);
         }
         if scan {
             self.disclosed.learn(&response.leaves);
             self.names.learn(&response.leaves);
         }
-        let new = records.get_mut(filed.record).is_some_and(|record| record.learn_shape(shape));
-        // Methods of a gRPC service answer alike and are names all the same.
-        let grpc = response.content_type.as_deref().is_some_and(|media| media.contains("grpc"));
-        if !new || filed.folded || grpc {
+        if !slots.is_empty() && !filed.folded {
+            self.take_words(records, filed.record, request.path, slots);
+        }
+        let Some(record) = records.get_mut(filed.record) else { return filed };
+        let leaves = distinct(response);
+        if !record.learn_shape(Sort { shape, leaves: u8::try_from(leaves).unwrap_or(u8::MAX) }) {
             return filed;
         }
-        let news = News {
-            record: filed.record,
-            method: request.method,
-            shape,
-            leaves: distinct(response),
-        };
+        record.fields.join(&Sketch::of(response));
+        let last = request.path.len().saturating_sub(1);
+        for level in 0..request.path.len().min(8) {
+            let word = request.path.segment(last.saturating_sub(level));
+            record.echoes |= u8::from(gives_back(&response.leaves, word)) << level;
+        }
+        // Methods of a gRPC service answer alike and are names all the same.
+        record.grpc |= response.content_type.as_deref().is_some_and(|media| media.contains("grpc"));
+        if filed.folded || record.grpc {
+            return filed;
+        }
+        let news = News { record: filed.record, method: request.method, shape, leaves };
+        let id = record.endpoint.id;
         if self.learn(records, news) {
             let query = Query { path: request.path, method: request.method, soft: false };
-            if let Some(record) = self.tree.find(query, slots) {
-                filed.record = record;
-            }
+            let found = self.tree.find(query, slots).or_else(|| records.place(id));
+            filed.record = found.unwrap_or(filed.record);
         }
         filed
     }
@@ -307,6 +334,7 @@ impl Service {
             && !record.shapes.is_empty()
             && record.shapes.len() <= MANY_SHAPES
             && !response.leaves.is_empty()
+            && !record.fields.is_a_form_of(&Sketch::of(response))
             && record.node != NONE
             && !self.disclosed.contains(request.path.segment(last))
             && !echoes(response, request.path.segment(last))

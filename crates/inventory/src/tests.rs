@@ -8,6 +8,7 @@ mod knowledge;
 mod learning;
 mod logins;
 mod objects;
+mod orders;
 mod routes;
 mod scanner;
 

@@ -1,10 +1,10 @@
 //! The tree of paths of one service: plain names and slots, learned as they are asked for.
 
 use crate::learn::News;
-use crate::path::Path;
+use crate::path::{Path, split_extension};
 use crate::sighting::SlotKind;
 use crate::template::{Part, Template};
-use crate::words::is_function;
+use crate::words::{is_function, is_version, singular};
 use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -14,6 +14,9 @@ const STEPS_MAX: u32 = 64;
 /// Sorts of answers remembered below one node, and children remembered for each.
 const FEATURES_MAX: usize = 512;
 const CHILDREN_MAX: usize = 64;
+
+/// Words of functions that one slot takes.
+const FUNCTIONS_MAX: usize = 64;
 
 /// No node, no record.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -79,6 +82,8 @@ pub(crate) struct Node {
     kinds: u8,
     /// It takes any text, not only what looks like a value.
     pub(crate) open: bool,
+    /// Words that name a function elsewhere, and are values here (`/envs/preview`).
+    pub(crate) functions: Vec<Box<str>>,
     pub(crate) children: HashMap<Box<str>, u32, RandomState>,
     /// The slot below it.
     pub(crate) slot: u32,
@@ -94,6 +99,7 @@ impl Node {
             slot_kind,
             kinds: slot_kind.map_or(0, |(kind, learned)| sort((!learned).then_some(kind))),
             open: false,
+            functions: Vec::new(),
             children: HashMap::default(),
             slot: NONE,
             methods: Vec::new(),
@@ -121,6 +127,24 @@ impl Node {
     /// The sorts of values that it took.
     pub(crate) fn sorts(&self) -> u8 {
         self.kinds
+    }
+
+    /// The slot takes this word, which does not look like a value.
+    pub(crate) fn takes(&self, path: &Path, at: usize) -> bool {
+        self.open
+            && (!is_function(path.segment(at))
+                || self.functions.iter().any(|word| **word == *path.lower(at)))
+    }
+
+    /// Takes words that name a function elsewhere.
+    pub(crate) fn take_functions<'a>(&mut self, words: impl Iterator<Item = &'a str>) {
+        for word in words.filter(|word| is_function(word)) {
+            if !self.functions.iter().any(|known| **known == *word)
+                && self.functions.len() < FUNCTIONS_MAX
+            {
+                self.functions.push(word.into());
+            }
+        }
     }
 
     pub(crate) fn record(&self, method: Method) -> Option<u32> {
@@ -193,16 +217,18 @@ impl Tree {
         if at >= query.path.len() {
             return node.record(query.method);
         }
-        if !node.children.is_empty()
-            && let Some(child) = node.children.get(query.path.lower(at))
+        let child = (!node.children.is_empty()).then(|| node.children.get(query.path.lower(at)));
+        let child = child.flatten();
+        if let Some(child) = child
             && let Some(found) = self.search(query, at + 1, *child, steps, slots)
         {
             return Some(found);
         }
         let slot = self.node(node.slot)?;
+        // A word that is a name here stays one, also for what was not asked of it before.
         let fits = query.soft
             || query.path.kind(at).is_some()
-            || (slot.open && !is_function(query.path.segment(at)));
+            || (child.is_none() && slot.takes(query.path, at));
         if !fits {
             return None;
         }
@@ -215,8 +241,15 @@ impl Tree {
     }
 
     /// How `path` would be filed: names and slots. `apart`: the last segment is a name of its own,
-    /// though a slot would take it.
-    pub(crate) fn plan<'a>(&'a self, path: &'a Path, method: Method, apart: bool) -> Vec<Part<'a>> {
+    /// though a slot would take it. `known`: the word is a value of a class.
+    pub(crate) fn plan<'a>(
+        &'a self,
+        path: &'a Path,
+        method: Method,
+        apart: bool,
+        known: &dyn Fn(&str, &str) -> bool,
+    ) -> Vec<Part<'a>> {
+        let mut class = String::new();
         let mut parts = Vec::with_capacity(path.len());
         let mut node = self.node(0);
         for at in 0..path.len() {
@@ -224,11 +257,19 @@ impl Tree {
             let kind = path.kind(at);
             if let Some(child) = node.and_then(|node| node.children.get(path.lower(at))) {
                 node = self.node(*child);
-                parts.push(Part::Name(node.map_or("", |node| &node.name)));
+                let name: &str = node.map_or("", |node| &node.name);
+                if !is_version(name) {
+                    class = singular(split_extension(name).0);
+                }
+                parts.push(Part::Name(name));
                 continue;
             }
             let slot = node.and_then(|node| self.node(node.slot));
-            let open = slot.is_some_and(|slot| slot.open)
+            let open = slot.is_some_and(|slot| {
+                let below = || self.goes_on(slot, path, at + 1, &mut STEPS_MAX.clone());
+                // A word that is new here, and leads where no value did, is a name as yet.
+                slot.open && kind.is_none() && (known(&class, path.lower(at)) || below())
+            })
                 && !is_function(path.segment(at))
                 && !(last && apart)
                 // What is posted to a word beside things is most often a function of its own.
@@ -247,6 +288,66 @@ impl Tree {
             }
         }
         parts
+    }
+
+    /// Something that answers lies below `node` on the way that `path` takes from `at` on.
+    fn goes_on(&self, node: &Node, path: &Path, at: usize, steps: &mut u32) -> bool {
+        let Some(left) = steps.checked_sub(1) else { return false };
+        *steps = left;
+        if at >= path.len() {
+            return !node.methods.is_empty();
+        }
+        let child = node.children.get(path.lower(at)).and_then(|child| self.node(*child));
+        if child.is_some_and(|child| self.goes_on(child, path, at + 1, steps)) {
+            return true;
+        }
+        let fits = |slot: &&Node| slot.takes(path, at) || path.kind(at).is_some();
+        let slot = self.node(node.slot).filter(fits);
+        slot.is_some_and(|slot| self.goes_on(slot, path, at + 1, steps))
+    }
+
+    /// What values below a node are values of: the last plain name, itself or above it.
+    pub(crate) fn class(&self, at: u32) -> Option<&str> {
+        let mut at = at;
+        while let Some(node) = self.node(at).filter(|node| node.parent != NONE) {
+            if node.slot_kind.is_none() && !is_version(&node.name) {
+                return Some(split_extension(&node.name).0);
+            }
+            at = node.parent;
+        }
+        None
+    }
+
+    /// The node at the end of a path below another; `{}` is a slot.
+    pub(crate) fn below(&self, at: u32, path: &str) -> Option<&Node> {
+        let mut node = self.node(at)?;
+        for name in path.split('/').filter(|name| !name.is_empty()) {
+            node = self.node(match name {
+                "{}" => node.slot,
+                name => *node.children.get(name.to_ascii_lowercase().as_str())?,
+            })?;
+        }
+        Some(node)
+    }
+
+    /// All nodes in use, the deepest first; those of one depth by their paths.
+    pub(crate) fn deepest_first(&self) -> Vec<u32> {
+        let mut all: Vec<(usize, String, u32)> = Vec::with_capacity(self.nodes.len());
+        for at in 0..self.size() {
+            if self.node(at).is_some_and(|node| node.parent != NONE || at == 0) {
+                let text = self.template(at).text;
+                all.push((text.matches('/').count(), text, at));
+            }
+        }
+        all.sort_unstable_by(|a, b| b.0.cmp(&a.0).then_with(|| (&a.1, a.2).cmp(&(&b.1, b.2))));
+        all.into_iter().map(|(.., at)| at).collect()
+    }
+
+    /// Forgets which children answered alike.
+    pub(crate) fn forget_notes(&mut self) {
+        for node in &mut self.nodes {
+            node.alike.clear();
+        }
     }
 
     /// Makes the nodes of a plan; the last one is given back.

@@ -116,11 +116,19 @@ pub(crate) fn is_function(segment: &str) -> bool {
         "api",
     ];
     let plain = |word: &str| WORDS.iter().any(|known| word.eq_ignore_ascii_case(known));
-    segment.starts_with(['_', '.', '$'])
+    let mark = segment.starts_with(['_', '.', '$']);
+    (mark && segment.bytes().skip(1).all(|b| b.is_ascii_lowercase() || b"-_.".contains(&b)))
         || plain(segment)
         || ["sign-in", "sign-out", "sign-up", "log-in", "log-out", "sign_in", "sign_out", "sign_up"]
             .iter()
             .any(|known| segment.eq_ignore_ascii_case(known))
+}
+
+/// Path words that stand for whoever asks, and never for a thing of that name.
+pub(crate) fn is_self(segment: &str) -> bool {
+    ["me", "self", "current", "mine", "whoami", "my"]
+        .iter()
+        .any(|known| segment.eq_ignore_ascii_case(known))
 }
 
 /// Any of `needles` is a word of `name`, or two neighbouring words joined.

@@ -7,7 +7,11 @@ use hashbrown::HashTable;
 const NONE: u32 = u32::MAX;
 
 /// Places in a chunk.
-const CHUNK: usize = 512;
+const CHUNK: usize = 128;
+/// A table of so many places gives room back,
+const SHRINKS_FROM: usize = 4 * CHUNK;
+/// where one in so many is taken. What is filled again is made anew seldom.
+const SPARSE: usize = 4;
 
 /// Places by number. What is full is never moved, so that a table of many grows without a stop and
 /// keeps no room to spare.
@@ -15,6 +19,12 @@ const CHUNK: usize = 512;
 struct Chunks<T>(Vec<Vec<T>>);
 
 impl<T> Chunks<T> {
+    /// Places there are.
+    fn len(&self) -> usize {
+        let full = self.0.len().saturating_sub(1).saturating_mul(CHUNK);
+        self.0.last().map_or(0, |last| full.saturating_add(last.len()))
+    }
+
     fn get(&self, at: u32) -> Option<&T> {
         self.0.get(at as usize / CHUNK)?.get(at as usize % CHUNK)
     }
@@ -185,7 +195,25 @@ impl<K: Hash + Eq, V> Recent<K, V> {
         }
         self.unlink(at);
         self.free.push(at);
+        self.shrink();
         Some(slot)
+    }
+
+    /// A table of which little is left gives its room back: it is made anew with what there is.
+    fn shrink(&mut self) {
+        let places = self.slots.len();
+        if places < SHRINKS_FROM || self.index.len() > places / SPARSE {
+            return;
+        }
+        let mut before = core::mem::take(self);
+        self.hasher = before.hasher.clone();
+        let mut next = before.oldest;
+        while let Some((_, after)) = before.links.get(next).copied() {
+            if let Some((key, value)) = before.slots.get_mut(next).and_then(Option::take) {
+                self.insert(key, value);
+            }
+            next = after;
+        }
     }
 
     /// Takes a value out.
@@ -247,5 +275,23 @@ mod tests {
         assert_eq!((table.len(), table.oldest()), (1_500, Some((&8_500, &8_501))));
         assert_eq!((table.get(&8_499), table.get(&9_999)), (None, Some(&10_000)));
         assert_eq!((table.slots.0.len(), table.slots.0[2].capacity()), (3, CHUNK));
+    }
+
+    #[test]
+    fn what_is_left_of_many_takes_little_room_and_keeps_its_order() {
+        let mut table = Recent::default();
+        for key in 0..20_000_u32 {
+            table.insert(key, key + 1);
+        }
+        table.touch(&19_000);
+        for key in (0..20_000).filter(|key| key % 100 != 0) {
+            assert_eq!(table.remove(&key), Some(key + 1));
+        }
+        assert!(table.slots.len() < SHRINKS_FROM, "{}", table.slots.len());
+        let left = (0..19_000).chain(19_100..20_000).step_by(100).chain([19_000]);
+        assert!(table.iter().map(|(key, _)| *key).eq(left));
+        assert_eq!((table.len(), table.get(&19_900)), (200, Some(&19_901)));
+        table.insert(7, 8);
+        assert_eq!(table.pop_oldest(), Some((0, 1)));
     }
 }

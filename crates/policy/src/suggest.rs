@@ -22,6 +22,10 @@ enum Who {
     Role(String),
     User(String),
     AnyUser,
+    /// One credential whose owner is not known.
+    Key(String),
+    /// Any such.
+    AnyKey,
     Client,
 }
 
@@ -32,7 +36,8 @@ impl Who {
             Self::Role(role) => format!("principal in Role::{}", quoted(role)),
             Self::User(name) => format!("principal == User::{}", quoted(name)),
             Self::AnyUser => "principal is User".to_owned(),
-            Self::Client => "principal is Client".to_owned(),
+            Self::Key(name) => format!("principal == Client::{}", quoted(name)),
+            Self::AnyKey | Self::Client => "principal is Client".to_owned(),
         }
     }
 
@@ -42,6 +47,8 @@ impl Who {
             Self::Role(role) => format!("role {role}"),
             Self::User(name) => format!("user {name}"),
             Self::AnyUser => "users without a role".to_owned(),
+            Self::Key(name) => format!("the credential {name}, whose owner is not known"),
+            Self::AnyKey => "credentials whose owners are not known".to_owned(),
             Self::Client => "callers without a name".to_owned(),
         }
     }
@@ -151,28 +158,41 @@ fn grants(usage: &Usage, names_users: bool) -> BTreeMap<Who, BTreeMap<String, Su
         let who = match explained.or_else(rarest) {
             Some(role) => Who::Role(role.clone()),
             None if person.kind == "User" => Who::AnyUser,
+            None if person.vouched => Who::AnyKey,
             None => Who::Client,
         };
         let support = grants.entry(who).or_default().entry(name.to_owned()).or_default();
         support.add(actor, used);
     }
     if names_users && roleless.len() >= ROLE_ACTORS_MIN {
-        name_singles(usage, &mut grants);
+        name_singles(usage, &mut grants, &Who::AnyUser, Who::User);
+    }
+    if names_users {
+        name_singles(usage, &mut grants, &Who::AnyKey, Who::Key);
     }
     join_everybody(&mut grants);
     grants
 }
 
-/// What one or two of many without a role do is a right of these.
-fn name_singles(usage: &Usage, grants: &mut BTreeMap<Who, BTreeMap<String, Support>>) {
-    let Some(functions) = grants.get_mut(&Who::AnyUser) else { return };
+/// What one or two of `all` do, many who have no role or a few keys, is a right of these.
+fn name_singles(
+    usage: &Usage,
+    grants: &mut BTreeMap<Who, BTreeMap<String, Support>>,
+    all: &Who,
+    single: impl Fn(String) -> Who,
+) {
+    let Some(functions) = grants.get_mut(all) else { return };
+    // Tokens and cookies are others tomorrow.
+    let lasts =
+        |actor: &ActorId| usage.people.get(actor).is_some_and(|one| one.name.starts_with("key:"));
     let rare: Vec<String> = functions
         .iter()
         .filter(|(_, support)| support.actors.len() <= SINGLE_MAX)
+        .filter(|(_, support)| *all != Who::AnyKey || support.actors.iter().all(lasts))
         .map(|(name, _)| name.clone())
         .collect();
     for name in rare {
-        let Some(support) = grants.get_mut(&Who::AnyUser).and_then(|of| of.remove(&name)) else {
+        let Some(support) = grants.get_mut(all).and_then(|of| of.remove(&name)) else {
             continue;
         };
         for actor in support.actors {
@@ -181,7 +201,7 @@ fn name_singles(usage: &Usage, grants: &mut BTreeMap<Who, BTreeMap<String, Suppo
             else {
                 continue;
             };
-            let who = Who::User(person.name.clone());
+            let who = single(person.name.clone());
             let support = grants.entry(who).or_default().entry(name.clone()).or_default();
             support.add(actor, used);
         }
@@ -246,6 +266,9 @@ fn rule(
     let _ = writeln!(out, "@id(\"suggested-{number}\")\npermit (\n  {},", who.scope());
     let _ = writeln!(out, "  action in [\n    {}\n  ],\n  resource\n)", groups.join(",\n    "));
     let mut conditions = Vec::new();
+    if *who == Who::AnyKey {
+        conditions.push("context.authenticated".to_owned());
+    }
     if demand.own {
         conditions.push("!resource.foreign".to_owned());
     }

@@ -154,6 +154,33 @@ fn a_suggested_policy_fits_what_it_came_from_and_nothing_else() {
 }
 
 #[test]
+fn what_a_key_without_an_owner_does_is_its_own_right() {
+    let mut town = Town::new("permit (principal, action, resource);");
+    let export = |key: &str| {
+        let rows = r#"{"rows":[{"id":1},{"id":2}]}"#;
+        let tx = get("/export/orders").answer(rows);
+        if key.is_empty() { tx } else { tx.header("X-Api-Key", key) }
+    };
+    for _ in 0..12 {
+        usual(&mut town);
+        town.see(export("k3y-of-the-nightly-job-8f3a11d09c"));
+    }
+    for names in [true, false] {
+        let text = suggest(&town.usage, names);
+        let mut town = Town { gate: Gate::new(policies(&text)), ..Town::new("") };
+        usual(&mut town);
+        let own = town.verdict(export("k3y-of-the-nightly-job-8f3a11d09c"));
+        assert_eq!(own, Some(Verdict::Permitted), "{text}");
+        assert_eq!(town.verdict(export("")), Some(Verdict::NotPermitted), "{text}");
+        let other = town.verdict(export("k3y-of-somebody-else-77aa01bc44de"));
+        let expected = if names { Verdict::NotPermitted } else { Verdict::Permitted };
+        assert_eq!(other, Some(expected), "{text}");
+        let news = town.verdict(get("/news").answer(r#"{"news":1}"#));
+        assert_eq!(news, Some(Verdict::Permitted), "{text}");
+    }
+}
+
+#[test]
 fn a_misspelt_function_is_found_where_a_capture_is_known() {
     let mut town = Town::new("permit (principal, action, resource);");
     usual(&mut town);

@@ -4,7 +4,7 @@ use crate::cases::{Scalar, amount, leaves, principal};
 use crate::functions;
 use std::collections::{BTreeMap, BTreeSet};
 use stilt_inventory::Sighting;
-use stilt_model::{ActorId, Finding, Outcome, Transaction};
+use stilt_model::{ActorId, ActorKind, Finding, Outcome, Transaction};
 use stilt_session::Seen;
 use stilt_session::objects::Objects;
 
@@ -38,6 +38,8 @@ pub(crate) struct Use {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Person {
     pub(crate) kind: &'static str,
+    /// It shows a credential: a key whose owner is not known, where it has no name.
+    pub(crate) vouched: bool,
     pub(crate) name: String,
     pub(crate) roles: Vec<String>,
 }
@@ -91,7 +93,8 @@ impl Usage {
             } else {
                 seen.best_roles().to_vec()
             };
-            *person = Person { kind, name: called.to_owned(), roles };
+            let vouched = seen.actor.kind != ActorKind::Client;
+            *person = Person { kind, vouched, name: called.to_owned(), roles };
         }
         if sighting.outcome != Outcome::Success {
             return;

@@ -337,6 +337,15 @@ impl Sequences {
         }
     }
 
+    /// Where fewer sessions than usual are followed, those idle longest go.
+    pub(crate) fn bound(&mut self, open_max: usize) {
+        while self.open.len() > open_max.max(1)
+            && let Some((_, session)) = self.idle.pop_first()
+        {
+            self.open.remove(&session);
+        }
+    }
+
     /// What can be saved.
     pub(crate) fn save(&self) -> SavedSequences {
         SavedSequences { model: self.model.save(), services: self.services.clone() }

@@ -51,11 +51,6 @@ impl Accounts {
         }
     }
 
-    /// The account has signed in before.
-    pub(in crate::ato) fn is_known(&self, account: u64) -> bool {
-        self.known.contains_key(&account)
-    }
-
     /// A refusal of a secret that was right before: no guess, whatever it is.
     pub(in crate::ato) fn is_own_secret(
         &mut self,
@@ -132,6 +127,6 @@ mod tests {
         accounts.succeeded(1, secret("new"), 10);
         assert!(accounts.is_own_secret(Timestamp::ZERO, 1, secret("old")));
         accounts.succeeded(2, secret("x"), 1);
-        assert!(!accounts.is_known(2), "bounded");
+        assert!(!accounts.known.contains_key(&2), "bounded");
     }
 }

@@ -37,6 +37,21 @@ impl Support {
     }
 }
 
+impl Support {
+    /// Takes in what bears out the same weakness.
+    fn join(&mut self, other: Self) {
+        self.count = self.count.saturating_add(other.count);
+        self.actors.extend(other.actors);
+        self.times.extend(other.times);
+        while self.actors.len() > ACTORS_MAX {
+            self.actors.pop_last();
+        }
+        while self.times.len() > TIMES_MAX {
+            self.times.pop_last();
+        }
+    }
+}
+
 /// A weakness of the application: nobody's act, told once per endpoint and `why`.
 fn weakness(
     context: &Context<'_>,

@@ -209,3 +209,32 @@ fn headers_that_matter_are_told_with_how_often_they_came() {
     let answer = &known.knowledge.answers[0].headers;
     assert_eq!(answer.usual()[0].name.as_ref(), "deprecation");
 }
+
+#[test]
+fn rights_passwords_and_money_by_other_names() {
+    let mut app = Watched::new();
+    for n in 0..6 {
+        let token = format!("token-of-some-length-{n}");
+        let signed = |tx: Tx| tx.bearer(&token);
+        let role = signed(put("/teams/7/members/9").json(r#"{"papel":"editor"}"#));
+        app.by(n, &[], role.answer(r#"{"done":1}"#));
+        let role = signed(post("/api/roles").json(r#"{"matricule":"M7","role":"chef"}"#));
+        app.by(n, &[], role.answer(r#"{"ok":true}"#));
+        app.by(n, &[], signed(get("/m/admin/users")).answer(r#"{"n":5}"#));
+        let run = signed(post("/transfer/run").json(r#"{"payee":"P7","qid":"q"}"#));
+        app.by(n, &[], run.answer(r#"{"txid":"t","balance":55}"#));
+        let login = r#"{"operationName":"In","query":"mutation In($i: I) { enter(input: $i) { key } }",
+            "variables":{"input":{"email":"a@b.example","password":"p7"}}}"#;
+        let told = r#"{"data":{"enter":{"key":"abcdefgh1234567890abc"}}}"#;
+        app.by(n, &[], post("/gql").json(login).answer(told));
+        let spec =
+            r#"{"openapi":"3.1.0","paths":{"/x":{"example":{"access_token":"abcdefgh12345678"}}}}"#;
+        app.by(n, &[], get("/openapi.json").answer(spec));
+    }
+    assert_eq!(app.functions("PUT /teams/{team_id}/members/{id}"), [Function::Admin]);
+    assert_eq!(app.functions("POST /api/roles"), [Function::Admin]);
+    assert_eq!(app.functions("GET /m/admin/users"), [Function::Admin]);
+    assert_eq!(app.functions("POST /transfer/run"), [Function::Payment]);
+    assert!(!app.functions("POST /gql#enter").contains(&Function::Account));
+    assert_eq!(app.functions("GET /openapi.json"), []);
+}

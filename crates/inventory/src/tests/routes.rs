@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use stilt_model::IdBuilder;
 
 /// A number from numbers, the same on each run.
-fn dice(parts: &[u64]) -> u64 {
+pub(super) fn dice(parts: &[u64]) -> u64 {
     parts.iter().fold(IdBuilder::new("routes"), |id, part| id.number(*part)).finish()
 }
 
@@ -135,7 +135,7 @@ const DESIGNS: &[Design] = &[
 ];
 
 /// One value of a sort, the `n`th thing of its kind.
-fn value(sort: &str, n: u64) -> String {
+pub(super) fn value(sort: &str, n: u64) -> String {
     const WORDS: [&str; 24] = [
         "amber", "birch", "cedar", "delta", "ember", "frost", "grove", "heron", "iris", "jasper",
         "kelp", "lotus", "maple", "north", "otter", "pearl", "quartz", "river", "stone", "thorn",
@@ -177,6 +177,14 @@ fn value(sort: &str, n: u64) -> String {
         "year" => (2020 + n % 7).to_string(),
         "month" => format!("{:02}", 1 + n % 12),
         "day" => format!("{:02}", 1 + n % 28),
+        "env" => ["prod", "staging", "dev", "qa", "preview", "canary"][(n % 6) as usize].to_owned(),
+        "span" => ["diario", "mensual", "anual"][(n % 3) as usize].to_owned(),
+        "city" => [
+            "berlin", "paris", "rome", "oslo", "lyon", "porto", "vienna", "madrid", "turin",
+            "bern", "zurich", "milan",
+        ][(n % 12) as usize]
+            .to_owned(),
+        "week" => format!("2026-W{:02}", 1 + n % 52),
         "cur" => ["EUR", "USD", "GBP", "JPY", "CHF", "SEK", "NOK", "PLN"][(n % 8) as usize].into(),
         "locale" => ["en", "de", "fr", "es", "it", "nl", "pl", "pt"][(n % 8) as usize].to_owned(),
         "email" => format!("{}.{n}@example.org", word(7)),
@@ -233,7 +241,7 @@ fn expected(design: &Design) -> BTreeSet<String> {
     design.routes.iter().map(|route| unnamed(route)).collect()
 }
 
-fn unnamed(route: &str) -> String {
+pub(super) fn unnamed(route: &str) -> String {
     let mut out = String::new();
     for (at, part) in route.split('/').enumerate() {
         if at > 0 {

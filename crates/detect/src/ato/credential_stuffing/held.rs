@@ -18,6 +18,9 @@ const SECRETS_MAX: usize = 32;
 /// So many refusals tell whether one secret is tried on all.
 const SECRETS_MIN: usize = 8;
 
+/// Letters of a name that a slip changes.
+const SLIP_MAX: usize = 2;
+
 /// One refusal.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Refusal {
@@ -69,6 +72,15 @@ impl Held {
     /// All that is held.
     pub(super) fn take(&mut self) -> VecDeque<Refusal> {
         core::mem::take(&mut self.refusals)
+    }
+
+    /// Somebody gets in with the password that was refused with nearly the same name: a slip.
+    pub(super) fn is_slip(&self, login: &Login) -> bool {
+        let Some(secret) = login.secret.map(tell::secret) else { return false };
+        let same = |account: u64| self.secrets.contains(&(account, secret));
+        self.refusals
+            .iter()
+            .any(|one| same(one.account) && strsim::levenshtein(&one.user, &login.user) <= SLIP_MAX)
     }
 
     /// One secret is tried on most of the accounts: that is spraying, and told as such.

@@ -9,6 +9,7 @@
 //! Pairs that an answer of this application showed before are told by where they come from
 //! (`leaked.rs`): nothing fails then.
 
+mod campaign;
 mod held;
 mod leaked;
 mod strangers;
@@ -23,6 +24,7 @@ use crate::spec::{Detector, NotEvaluated, Spec, Tuning};
 use crate::stats::{rate_lower, to_f64};
 use crate::tale::{Tale, counted, lasting};
 use crate::tell::signal;
+use campaign::Campaign;
 use core::hash::{BuildHasher, Hasher};
 use core::time::Duration;
 use foldhash::fast::RandomState;
@@ -33,8 +35,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use stilt_inventory::Login;
 use stilt_model::{
-    Actor, ActorId, ActorKind, Finding, IdBuilder, Outcome, Rule, Severity, SmolStr, Timestamp,
-    saved::Keyed,
+    Actor, ActorId, ActorKind, Finding, Outcome, Rule, Severity, SmolStr, Timestamp, saved::Keyed,
 };
 use strangers::{Strangers, Surge};
 use window::{Count, Window};
@@ -161,19 +162,6 @@ impl Client {
 enum Variant {
     Fast(Count),
     Slow(Count),
-}
-
-/// The distributed story that is running.
-#[derive(Serialize, Deserialize)]
-struct Campaign {
-    actor: Actor,
-    clients: BTreeSet<ActorId>,
-    tale: Tale,
-    outcome: Outcome,
-    surge: Surge,
-    last: Timestamp,
-    /// A finding about the latest transaction, to be filled when it is told.
-    finding: Finding,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -308,7 +296,6 @@ impl Service {
         let now = context.at();
         let id = context.seen.client;
         let failed = login.outcome == Outcome::Failure;
-        let known = self.accounts.is_known(account);
         if failed && self.accounts.is_own_secret(now, account, login.secret) {
             return;
         }
@@ -353,6 +340,9 @@ impl Service {
                 client.inside = client.inside.saturating_add(u64::from(new_here));
                 client.tale.add(context, note.clone(), true);
                 client.tale.user(&login.user);
+                if new_here {
+                    client.tale.news();
+                }
             }
             client.gather();
             self.strangers.forget(id);
@@ -370,7 +360,7 @@ impl Service {
             self.strangers.forget(id);
         }
         self.latest = Some(context.finding(SPEC.rule.id, Severity::Medium, client_actor(context)));
-        self.join_campaign(context, login, known, note, findings);
+        self.join_campaign(context, login, (new_here, note), findings);
     }
 
     /// Several clients of one make, each a stranger that fails on more than one account.
@@ -438,100 +428,6 @@ impl Service {
         let Some(latest) = self.latest.clone() else { return };
         let clients = self.strangers.take(now, surge.span).into_iter().map(|(id, _)| id).collect();
         self.open_campaign(clients, surge, latest, now, findings);
-    }
-
-    fn open_campaign(
-        &mut self,
-        mut clients: Vec<ActorId>,
-        surge: Surge,
-        latest: Finding,
-        now: Timestamp,
-        findings: &mut Vec<Finding>,
-    ) {
-        clients.sort_unstable();
-        let mut campaign = Campaign {
-            actor: latest.actor.clone(),
-            clients: BTreeSet::new(),
-            tale: Tale::default(),
-            outcome: Outcome::Failure,
-            surge,
-            last: now,
-            finding: latest,
-        };
-        for id in clients {
-            self.strangers.forget(id);
-            if let Some(client) = self.clients.get_mut(&id) {
-                client.gather();
-                campaign.tale.absorb(&client.tale);
-                if client.outcome == Outcome::Success {
-                    campaign.outcome = Outcome::Success;
-                }
-                campaign.clients.insert(id);
-            }
-        }
-        let mut name = IdBuilder::new("cluster").text(SPEC.rule.id).text(&campaign.finding.service);
-        name = name.number(campaign.tale.first_transaction());
-        let cluster = ActorId(name.finish());
-        campaign.actor = Actor {
-            id: cluster,
-            kind: ActorKind::Cluster,
-            name: format!("cluster:{cluster}"),
-            user: None,
-            roles: Vec::new(),
-            identified_by: SmolStr::new_static("clients that never signed in and fail alike"),
-        };
-        campaign.tell(now, findings);
-        self.campaign = Some(campaign);
-    }
-
-    /// One more client joins the running campaign.
-    fn enlist(&mut self, id: ActorId, now: Timestamp, findings: &mut Vec<Finding>) {
-        self.strangers.forget(id);
-        let (Some(campaign), Some(client)) = (&mut self.campaign, self.clients.get_mut(&id)) else {
-            return;
-        };
-        if campaign.clients.insert(id) {
-            client.gather();
-            campaign.last = now;
-            campaign.tale.absorb(&client.tale);
-            campaign.surge.clients = campaign.clients.len() as u64;
-            campaign.tell(now, findings);
-        }
-    }
-
-    /// A further attempt of a client that belongs to the campaign.
-    fn join_campaign(
-        &mut self,
-        context: &Context<'_>,
-        login: &Login,
-        known: bool,
-        note: String,
-        findings: &mut Vec<Finding>,
-    ) {
-        let id = context.seen.client;
-        let failed = login.outcome == Outcome::Failure;
-        if !failed
-            && let Some(client) = self.clients.get_mut(&id)
-            && !client.welcome
-            && client.slow.count().failing > 0
-        {
-            // It failed on others and now gets into this one.
-            client.outcome = Outcome::Success;
-        }
-        let _ = known;
-        let Some(campaign) = &mut self.campaign else { return };
-        if !campaign.clients.contains(&id) {
-            return;
-        }
-        campaign.last = context.at();
-        campaign.tale.add(context, note, !failed);
-        campaign.tale.user(&login.user);
-        if !failed {
-            campaign.outcome = Outcome::Success;
-            campaign.finding =
-                context.finding(SPEC.rule.id, Severity::Critical, campaign.actor.clone());
-        }
-        campaign.tell(context.at(), findings);
     }
 
     fn touch(&mut self, limits: &Limits, id: ActorId, cluster: ActorId, now: Timestamp) {
@@ -639,50 +535,6 @@ fn tell_client(context: &Context<'_>, client: &Client) -> Finding {
     ];
     finding.remediation = remediation(client.outcome, &finding.endpoint);
     finding
-}
-
-impl Campaign {
-    fn tell(&mut self, now: Timestamp, findings: &mut Vec<Finding>) {
-        if !self.tale.due(now, self.outcome) {
-            return;
-        }
-        let mut finding = self.finding.clone();
-        finding.actor = self.actor.clone();
-        finding.severity = severity(self.outcome);
-        finding.outcome = self.outcome;
-        finding.at = now;
-        finding.session = None;
-        self.tale.fill(&mut finding);
-        let attempts = self.tale.count;
-        let accounts = self.tale.users().max(self.surge.accounts);
-        finding.message = format!(
-            "{} tried from {} clients that never signed in, in {}{}",
-            counted(accounts, "account"),
-            self.clients.len(),
-            lasting(finding.end.since(finding.start)),
-            if self.outcome == Outcome::Success {
-                ", at least one let in"
-            } else {
-                ", none let in"
-            },
-        );
-        finding.confidence = 0.85;
-        finding.why = vec![
-            signal(
-                "clients_that_only_failed",
-                format!("{} within {}", self.surge.clients, lasting(self.surge.span)),
-                format!("about {:.1}", self.surge.expected),
-            ),
-            signal("distinct_accounts", accounts.to_string(), "few who forgot a password"),
-            signal(
-                "attempts_per_account",
-                format!("{:.1}", to_f64(attempts) / to_f64(accounts.max(1))),
-                "several on one's own account",
-            ),
-        ];
-        finding.remediation = remediation(self.outcome, &finding.endpoint);
-        findings.push(finding);
-    }
 }
 
 fn remediation(outcome: Outcome, endpoint: &str) -> String {

@@ -153,6 +153,62 @@ fn a_client_of_many_that_gets_into_another_account_makes_it_critical() {
     );
 }
 
+/// Forty clients of one make with two pairs each, the second half a minute later; the `lucky`th
+/// client gets in with its second.
+fn pairs(town: &mut Town, app: App, lucky: Option<u64>) {
+    for n in 0..40 {
+        let at = LATER + 45.0 * n as f64;
+        let client = |tx: Tx| tx.from(&elsewhere(n)).agent(browser(1));
+        town.at(at, client(app.sign_in(700 + n, "leaked-1", Answer::No)));
+        let (user, secret, answer) = match lucky == Some(n) {
+            true => (n % USERS, password(n % USERS), Answer::Yes),
+            false => (800 + n, format!("leaked-{n}"), Answer::No),
+        };
+        town.at(at + 30.0, client(app.sign_in(user, &secret, answer)));
+    }
+}
+
+#[test]
+fn a_client_that_joins_a_running_story_by_getting_in_makes_it_critical() {
+    for lucky in [2, 30, 39] {
+        check(|town, app| pairs(town, app, Some(lucky)), LET_IN);
+    }
+    // Somebody of that make who mistyped the name meanwhile is none of them.
+    check(
+        |town, app| {
+            pairs(town, app, None);
+            let own = |tx: Tx| tx.from(&home(901)).agent(browser(1));
+            let at = LATER + 1200.0;
+            let near = |other: &u64| strsim::levenshtein(&name(*other), &name(12)) <= 2;
+            let slip = (1000..9999).find(near).unwrap();
+            town.at(at, own(app.sign_in(slip, &password(12), Answer::No)));
+            town.at(at + 8.0, own(app.sign_in(12, &password(12), Answer::Yes)));
+        },
+        REFUSED,
+    );
+}
+
+#[test]
+fn each_further_account_that_gives_in_is_told() {
+    for app in APPS {
+        let mut town = Town::new(RULE);
+        usual(&mut town, app, 4);
+        for n in 0..40 {
+            let at = LATER + 2.0 * n as f64;
+            let client = |tx: Tx| tx.from(&elsewhere(1)).agent("curl");
+            let lets_in = n == 20 || n == 23;
+            let secret = if lets_in { password(n) } else { format!("leaked-{n}") };
+            let answer = if lets_in { Answer::Yes } else { Answer::No };
+            town.at(at, client(app.sign_in(if lets_in { n } else { 500 + n }, &secret, answer)));
+        }
+        town.run();
+        let told = |text: &str| town.findings().iter().any(|one| one.message.contains(text));
+        assert!(told("1 account let in"), "{app:?}");
+        let last = town.findings().last().unwrap();
+        assert!(last.message.contains("2 accounts let in"), "{app:?}: {}", last.message);
+    }
+}
+
 #[test]
 fn many_clients_over_hours_are_told() {
     check(

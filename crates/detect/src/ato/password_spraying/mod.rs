@@ -89,6 +89,9 @@ struct Spray {
     tale: Tale,
     story: Option<Actor>,
     outcome: Outcome,
+    /// Accounts that let the sprayers in.
+    #[serde(default)]
+    taken: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -144,12 +147,17 @@ impl PasswordSpraying {
                 return;
             }
             let spray = self.sprays.touch(now, secret, Spray::new);
+            let new = !spray.inside.holds(account);
             spray.inside.add(now, one);
             spray.inside.add(now, account);
             if spray.story.is_some() && spray.who.has(context.seen.client) {
                 spray.outcome = Outcome::Success;
                 spray.tale.add(context, format!("account {} let in", login.user), true);
                 spray.tale.user(&login.user);
+                if new {
+                    spray.taken = spray.taken.saturating_add(1);
+                    spray.tale.news();
+                }
                 spray.tell(context, findings);
             }
             return;
@@ -207,6 +215,7 @@ impl Spray {
             tale: Tale::default(),
             story: None,
             outcome: Outcome::Failure,
+            taken: 0,
         }
     }
 
@@ -255,7 +264,11 @@ impl Spray {
             counted(self.day.different().max(self.tale.users()), "account"),
             counted(self.who.clients(), "client"),
             lasting(finding.end.since(finding.start)),
-            if taken { "at least one let in" } else { "none let in" },
+            match self.taken {
+                0 if taken => "at least one let in".to_owned(),
+                0 => "none let in".to_owned(),
+                inside => format!("{} let in", counted(inside, "account")),
+            },
         );
         finding.why = vec![
             signal(

@@ -75,11 +75,8 @@ struct SessionFixation {
 impl SessionFixation {
     fn new(settings: &Settings) -> Result<Self, SettingsError> {
         let limits: Limits = settings.own()?;
-        Ok(Self {
-            early: Keep::new(limits.sessions_max),
-            fixed: Keep::new(limits.sessions_max),
-            doors: Guarded::default(),
-        })
+        let room = settings.room_of("sessions_max", limits.sessions_max);
+        Ok(Self { early: Keep::new(room), fixed: Keep::new(room), doors: Guarded::default() })
     }
 
     fn see(&mut self, context: &Context<'_>, findings: &mut Vec<Finding>) {
@@ -196,8 +193,9 @@ impl Fixed {
 impl Detector for SessionFixation {
     fn configure(&mut self, settings: &Settings) -> Result<bool, SettingsError> {
         let limits: Limits = settings.own()?;
-        self.early.resize(limits.sessions_max);
-        self.fixed.resize(limits.sessions_max);
+        let room = settings.room_of("sessions_max", limits.sessions_max);
+        self.early.resize(room);
+        self.fixed.resize(room);
         Ok(true)
     }
 

@@ -66,6 +66,9 @@ struct Ended {
     place: Place,
     /// It was exchanged for a newer one, not signed out.
     exchanged: bool,
+    /// It was handed out together with one that signed out: it renews nothing any more.
+    #[serde(default)]
+    renews: bool,
     user: Option<String>,
     replay: Option<(Actor, Tale, Outcome)>,
 }
@@ -77,7 +80,13 @@ struct TokenReplay {
     tokens: Tokens,
     doors: Guarded,
     ended: Keep<u64, Ended>,
+    /// Tokens that were handed out in one answer, by each of them: an access token and the one
+    /// that renews it (RFC 6749, 5.1).
+    kin: Keep<u64, Vec<u64>>,
 }
+
+/// Tokens of one answer that are kept together.
+const KIN_MAX: usize = 4;
 
 impl TokenReplay {
     fn new(settings: &Settings) -> Result<Self, SettingsError> {
@@ -86,6 +95,7 @@ impl TokenReplay {
             tokens: Tokens::new(limits.tokens_max),
             doors: Guarded::default(),
             ended: Keep::new(limits.tokens_max),
+            kin: Keep::new(limits.tokens_max),
             limits,
         })
     }
@@ -104,6 +114,7 @@ impl TokenReplay {
                     for own in &request.credentials {
                         self.ended.remove(&self.tokens.root(tell::secret(own.mark)));
                     }
+                    self.join(context, []);
                 }
             }
             _ => self.used(context, findings),
@@ -128,15 +139,41 @@ impl TokenReplay {
             own.kind == CredentialKind::Cookie && own.length >= 12 && cleared(&own.name)
         });
         let cookies: Vec<u64> = cookies.map(|own| tell::secret(own.mark)).collect();
-        for key in carried.into_iter().chain(cookies).chain(tokens_in(request)).take(8) {
-            self.end(context, key, false);
+        let all: Vec<u64> = carried.into_iter().chain(cookies).chain(tokens_in(request)).collect();
+        for key in all.iter().take(8) {
+            self.end(context, *key, false);
+        }
+        // What renews the session goes with it. Elsewhere than where tokens are renewed it may
+        // stand for something else.
+        for key in all.iter().take(8) {
+            for kin in self.kin.remove(key).into_iter().flatten() {
+                if !all.contains(&kin) {
+                    self.end(context, kin, false);
+                    if let Some(ended) = self.ended.get_mut(&kin) {
+                        ended.renews = true;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Notes the tokens of an answer, and those `shown` for them, as of one sign-in.
+    fn join(&mut self, context: &Context<'_>, shown: impl IntoIterator<Item = u64>) {
+        let Some(response) = &context.tx.response else { return };
+        let issued = response.issued.iter().filter(|issued| !issued.cleared);
+        let issued = issued.map(|issued| tell::secret(issued.mark));
+        let all: Vec<u64> = issued.chain(shown).take(KIN_MAX).collect();
+        for key in all.iter().filter(|_| all.len() > 1) {
+            let others = all.iter().filter(|other| *other != key).copied().collect();
+            // A token is of its latest answer.
+            *self.kin.touch(context.at(), *key, Vec::new) = others;
         }
     }
 
     fn end(&mut self, context: &Context<'_>, key: u64, exchanged: bool) {
         let place = Place::of(context);
         let user = self.tokens.get(key).and_then(|token| token.user.clone());
-        let ended = Ended { at: context.at(), place, exchanged, user, replay: None };
+        let ended = Ended { at: context.at(), place, exchanged, renews: false, user, replay: None };
         self.ended.touch(context.at(), key, || ended);
     }
 
@@ -153,7 +190,7 @@ impl TokenReplay {
         let [key] = carried.as_slice() else { return };
         let grace = Duration::from_secs(self.limits.grace_secs);
         let Some(ended) = self.ended.get_mut(key) else { return };
-        if ended.exchanged || context.at().since(ended.at) <= grace {
+        if ended.exchanged || ended.renews || context.at().since(ended.at) <= grace {
             return;
         }
         // Where nobody was ever turned away, only somebody else tells that it is no open page.
@@ -188,6 +225,7 @@ impl TokenReplay {
         let newer = response.issued.iter().any(|issued| {
             renews(&issued.name) && !issued.cleared && !shown.contains(&tell::secret(issued.mark))
         });
+        self.join(context, shown.iter().copied().filter(|_| !newer));
         if newer {
             for key in tokens_in(request) {
                 self.end(context, key, true);
@@ -256,10 +294,10 @@ impl Ended {
         finding.session = None;
         finding.outcome = *worst;
         finding.confidence = 0.9;
-        let (what, end) = if self.exchanged {
-            ("a refresh token", "it was exchanged for a newer one")
-        } else {
-            ("a token", "its owner signed out")
+        let (what, end) = match (self.exchanged, self.renews) {
+            (true, _) => ("a refresh token", "it was exchanged for a newer one"),
+            (false, true) => ("a refresh token", "its owner signed out"),
+            (false, false) => ("a token", "its owner signed out"),
         };
         let result = if *worst == Outcome::Success { "accepted" } else { "refused" };
         let by = if foreign { "by another client" } else { "by its own client" };
@@ -281,6 +319,7 @@ impl Detector for TokenReplay {
         self.limits = settings.own()?;
         self.tokens.resize(self.limits.tokens_max);
         self.ended.resize(self.limits.tokens_max);
+        self.kin.resize(self.limits.tokens_max);
         Ok(true)
     }
 

@@ -115,3 +115,42 @@ fn renewals_in_order_and_retries_are_silent() {
     town.run();
     assert!(town.stories().is_empty(), "{:#?}", town.stories());
 }
+
+/// A user of number `n` signs in and gets two tokens, and signs out with the first of them.
+fn in_and_out(town: &mut Town, n: u64, at: f64) {
+    let own = |tx: Tx| tx.from(&home(n)).agent(browser(n));
+    let tokens = format!(r#"{{"access_token":"{}","refresh_token":"{}"}}"#, key(n), key(n + 100));
+    let body = format!(r#"{{"username":"u{n}","password":"{}"}}"#, password(n));
+    town.at(at, own(post("/login").json(&body).answer(&tokens)));
+    let out = post("/auth/logout").bearer(&key(n)).status(204);
+    town.at(at + 600.0, own(out));
+}
+
+/// The second token is exchanged.
+fn exchange(n: u64) -> Tx {
+    post("/auth/token/refresh")
+        .json(&format!(r#"{{"refresh_token":"{}"}}"#, key(n + 100)))
+        .answer(&format!(r#"{{"access_token":"{}"}}"#, key(n + 200)))
+}
+
+#[test]
+fn a_refresh_token_used_by_another_after_its_owner_signed_out_is_told() {
+    let told = |tx: Option<Tx>| {
+        let mut town = Town::new(RULE);
+        (0..8).for_each(|n| in_and_out(&mut town, n, 30.0 * n as f64));
+        if let Some(tx) = tx {
+            town.at(2000.0, tx);
+        }
+        town.run();
+        let stories = town.stories();
+        stories.iter().map(|one| (one.severity, one.outcome)).collect::<Vec<_>>()
+    };
+    let thief = |tx: Tx| tx.from(&elsewhere(1)).agent("curl/8");
+    assert_eq!(told(Some(thief(exchange(3)))), [(Severity::High, Outcome::Success)]);
+    let refused = exchange(3).status(401).answer(r#"{"error":"ended"}"#);
+    assert_eq!(told(Some(thief(refused))), [(Severity::Medium, Outcome::Failure)]);
+    assert_eq!(told(Some(exchange(3).from(&home(3)).agent(browser(3)))), [], "its own client");
+    assert_eq!(told(None), []);
+    // Of somebody who did not sign out it is just a renewal.
+    assert_eq!(told(Some(thief(exchange(40)))), []);
+}

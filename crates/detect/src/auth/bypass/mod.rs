@@ -112,7 +112,7 @@ impl Bypass {
             doors: Guarded::default(),
             pickers: Keep::new(CLIENTS_MAX),
             without: Keep::new(CLIENTS_MAX),
-            good: Keep::new(200_000),
+            good: Keep::new(settings.room(200_000)),
             gateways: Keep::new(SERVICES_MAX),
             cut: 0,
         })

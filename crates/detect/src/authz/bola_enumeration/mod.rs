@@ -63,6 +63,8 @@ pub(crate) const SPEC: Spec = Spec {
 
 /// Endpoint slots remembered at most.
 const PLACES_MAX: usize = 20_000;
+/// Callers remembered over all of them.
+const WALKERS_MAX: usize = 200_000;
 /// A probability for which plain numbers speak already.
 const CHANCE_SLOW: f64 = 1e-3;
 /// Objects of one request that are looked at: in the path, and in query and body.
@@ -138,6 +140,11 @@ struct BolaEnumeration {
     hasher: Keyed,
     places: HashMap<(EndpointId, Slot), Place, RandomState>,
     lacking: BTreeMap<Lacks, BTreeSet<(EndpointId, ActorId)>>,
+    #[serde(skip)]
+    walkers_max: usize,
+    /// Callers there are at most, from the last count on.
+    #[serde(skip)]
+    walkers: usize,
 }
 
 /// What raised it.
@@ -157,7 +164,29 @@ impl BolaEnumeration {
             hasher: Keyed::default(),
             places: HashMap::default(),
             lacking: BTreeMap::new(),
+            walkers_max: settings.room(WALKERS_MAX),
+            walkers: 0,
         })
+    }
+
+    /// Where there are too many callers, the half of each place that came longest ago goes.
+    fn make_room(&mut self) {
+        if self.walkers < self.walkers_max {
+            return;
+        }
+        let count = |places: &HashMap<_, Place, _>| {
+            places.values().fold(0_usize, |sum, place| sum.saturating_add(place.walkers.len()))
+        };
+        // Some have gone since they were counted.
+        self.walkers = count(&self.places);
+        if self.walkers >= self.walkers_max {
+            for place in self.places.values_mut() {
+                let keep = place.walkers.len() / 2;
+                while place.walkers.len() > keep && place.leave_oldest() {}
+            }
+            self.places.retain(|_, place| !place.walkers.is_empty());
+            self.walkers = count(&self.places);
+        }
     }
 
     /// Looks at what one request asks for.
@@ -195,7 +224,9 @@ impl BolaEnumeration {
         let touch = touch(context, object, verdict, (hasher.finish(), &series));
         let group = Group::of(&self.hasher, context);
         let actor = context.seen.principal.unwrap_or(context.seen.actor.id);
+        self.make_room();
         let place = self.places.entry(place_key).or_default();
+        let before = place.walkers.len();
         let endpoint = context.sighting.endpoint;
         let alarm = match place.touch(&self.limits, actor, group, touch, verdict) {
             Ok(alarm) => alarm,
@@ -207,6 +238,7 @@ impl BolaEnumeration {
                 None
             }
         };
+        self.walkers = self.walkers.saturating_add(place.walkers.len().saturating_sub(before));
         let Some(walker) = place.walkers.get_mut(&actor) else { return };
         if touch.foreign {
             let note = note_of(object, verdict);
@@ -358,6 +390,18 @@ impl Place {
         Ok(None)
     }
 
+    /// The one who came longest ago is forgotten; `false` where there is none.
+    fn leave_oldest(&mut self) -> bool {
+        let Some((_, oldest)) = self.idle.pop_first() else { return false };
+        if let Some(gone) = self.walkers.remove(&oldest)
+            && !gone.flagged
+            && let Some(peers) = self.groups.get_mut(&gone.group)
+        {
+            peers.leave(gone.walk.day);
+        }
+        true
+    }
+
     fn arrive(&mut self, limits: &Limits, actor: ActorId, group: Group, now: Timestamp) {
         if let Some(walker) = self.walkers.get_mut(&actor) {
             self.idle.remove(&(walker.last, actor));
@@ -365,15 +409,11 @@ impl Place {
             self.idle.insert((now, actor));
             return;
         }
-        while let Some((last, oldest)) = self.idle.first().copied() {
+        while let Some((last, _)) = self.idle.first().copied() {
             if self.walkers.len() < limits.walks_max.max(1) && now.since(last) <= SLOW {
                 break;
             }
-            self.idle.remove(&(last, oldest));
-            let Some(gone) = self.walkers.remove(&oldest) else { continue };
-            if let (false, Some(peers)) = (gone.flagged, self.groups.get_mut(&gone.group)) {
-                peers.leave(gone.walk.day);
-            }
+            self.leave_oldest();
         }
         self.groups.entry(group).or_default().join(Tally::default());
         self.idle.insert((now, actor));
@@ -396,6 +436,7 @@ impl Place {
 impl Detector for BolaEnumeration {
     fn configure(&mut self, settings: &Settings) -> Result<bool, SettingsError> {
         self.limits = settings.own()?;
+        self.walkers_max = settings.room(WALKERS_MAX);
         Ok(true)
     }
 

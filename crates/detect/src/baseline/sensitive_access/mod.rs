@@ -100,9 +100,9 @@ impl SensitiveAccess {
             limits: settings.own()?,
             sensitive: Keep::new(CIRCLES_MAX),
             circles: Keep::new(CIRCLES_MAX),
-            habits: Keep::new(HABITS_MAX),
+            habits: Keep::new(settings.room(HABITS_MAX)),
             callers: BTreeMap::new(),
-            tales: Keep::new(HABITS_MAX),
+            tales: Keep::new(settings.room(HABITS_MAX)),
             learning: BTreeMap::new(),
         })
     }

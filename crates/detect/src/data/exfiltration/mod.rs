@@ -180,7 +180,7 @@ impl Exfiltration {
             hasher: Keyed::default(),
             places: BTreeMap::new(),
             drawers: 0,
-            lives: Keep::new(LIVES_MAX),
+            lives: Keep::new(settings.room(LIVES_MAX)),
         })
     }
 

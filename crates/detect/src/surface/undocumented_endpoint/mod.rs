@@ -30,7 +30,7 @@ pub(crate) const SPEC: Spec = Spec {
     },
     severity: Severity::Medium,
     looks_for: "Shadow: an endpoint that answers successfully, for at least two callers and at two \
-                times, and is in none of the OpenAPI documents given. Zombie: one that is marked \
+                times (or 20 times at four), and is in none of the OpenAPI documents given. Zombie: one that is marked \
                 as deprecated, is only in a superseded version of a document, or is an older \
                 version of a documented path, and still answers. Orphan: a documented operation \
                 that nobody asked for in 30 days while its service was watched.",
@@ -38,7 +38,7 @@ pub(crate) const SPEC: Spec = Spec {
             name, and about one that has answered three of its operations.",
     look_alikes: "A scanner whose guesses are refused or led to a catch-all page; pages and files \
                   where the document speaks of none; HEAD and OPTIONS beside documented methods; a \
-                  single caller, or one moment.",
+                  single caller's few requests, or one moment.",
     tuning: &[
         Tuning { key: "actors_min", meaning: "callers an endpoint must have answered" },
         Tuning { key: "times_min", meaning: "stretches of 5 minutes in which it did" },
@@ -49,6 +49,9 @@ pub(crate) const SPEC: Spec = Spec {
 
 /// Endpoints watched at most.
 const CASES_MAX: usize = 4096;
+/// Answers to one caller, and stretches of time, that show an endpoint as well as two callers do.
+const STEADY: u64 = 20;
+const STEADY_TIMES: usize = 4;
 const DAY_SECS: i64 = 86_400;
 
 #[derive(Clone, Debug, Deserialize)]
@@ -116,6 +119,7 @@ impl UndocumentedEndpoint {
         };
         let Some(document) = context.inventory.documents().get(found.document) else { return };
         self.orphans(context, found, document, findings);
+        self.join(context);
         if context.sighting.outcome != Outcome::Success
             || !context.inventory.exists(context.sighting.endpoint)
         {
@@ -129,11 +133,28 @@ impl UndocumentedEndpoint {
         }
         let case = self.cases.entry(key).or_default();
         case.support.add(context);
-        let enough = case.support.actors.len() >= self.limits.actors_min
-            && case.support.times.len() >= self.limits.times_min;
+        let (support, limits) = (&case.support, &self.limits);
+        let several = support.actors.len() >= limits.actors_min;
+        // One caller that goes on asking is a client of it: a machine, or all behind a gateway.
+        let steady =
+            support.count >= STEADY && support.times.len() >= limits.times_min.max(STEADY_TIMES);
+        let enough = several && support.times.len() >= limits.times_min || steady;
         if enough && !case.told {
             case.told = true;
             findings.push(tell(context, document, kind, &why, &case.support));
+        }
+    }
+
+    /// What was told of endpoints that turned out to be this one was told of it.
+    fn join(&mut self, context: &Context<'_>) {
+        for old in &context.sighting.merged {
+            for kind in [Kind::Shadow, Kind::Zombie] {
+                if let Some(case) = self.cases.remove(&(*old, kind)) {
+                    let own = self.cases.entry((context.sighting.endpoint, kind)).or_default();
+                    own.support.join(case.support);
+                    own.told |= case.told;
+                }
+            }
         }
     }
 

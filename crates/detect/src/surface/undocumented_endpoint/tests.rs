@@ -139,3 +139,33 @@ fn what_nobody_asks_for_in_a_month_is_an_orphan() {
     assert!(run(25).is_empty());
     assert_eq!(run(40), ["GET /carts"]);
 }
+
+#[test]
+fn one_caller_that_goes_on_asking_is_a_client() {
+    let mut town = town(&[SHOP]);
+    for n in 0..25 {
+        town.at(f64::from(n) * 100.0, json(post("/api/sync").json(r#"{"a":1}"#)));
+    }
+    town.run();
+    let told: Vec<&str> = town.notices().iter().map(|one| one.endpoint.as_str()).collect();
+    assert_eq!(told, ["POST /api/sync"]);
+}
+
+#[test]
+fn a_path_whose_words_are_learned_late_is_told_once() {
+    let mut town = town(&[SHOP]);
+    for (team, round) in ["acme", "globex", "initech", "umbrella", "hooli"].iter().zip(0..) {
+        for caller in 0..3 {
+            let from = format!("10.3.{round}.{}", 1 + caller);
+            let at = f64::from(round) * 5000.0 + f64::from(caller) * 400.0;
+            let answer = r#"{"items":[{"slug":"a","size":1}],"total":1}"#;
+            let tx = get(&format!("/api/teams/{team}/docs")).answer(answer);
+            town.at(at, tx.from(&from).agent(&from));
+        }
+    }
+    town.run();
+    // Each word until then looked like a path of its own; what they turn out to be was told.
+    let told: Vec<&str> = town.notices().iter().map(|one| one.endpoint.as_str()).collect();
+    let words = ["acme", "globex", "initech", "umbrella"];
+    assert_eq!(told, words.map(|word| format!("GET /api/teams/{word}/docs")));
+}
