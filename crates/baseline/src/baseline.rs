@@ -6,6 +6,7 @@ use crate::model::Model;
 use crate::profile::{EndpointProfile, Oddity, Profiles, combine};
 use crate::rates::{RateStatus, Rates, SavedRates};
 use crate::sequence::{SavedSequences, Sequences, Step};
+use crate::spans::Spans;
 use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 use std::collections::hash_map::Entry;
@@ -121,6 +122,8 @@ pub(crate) struct Saved {
     transitions: Vec<(u64, u64, u64)>,
     profiles: BTreeMap<u64, EndpointProfile>,
     sequences: SavedSequences,
+    /// Which packet time of which service it was learned from.
+    spans: Spans,
 }
 
 /// What was learned.
@@ -144,6 +147,16 @@ pub struct Baseline {
     transitions: HashMap<(u64, u64), u64, RandomState>,
     profiles: Profiles,
     sequences: Sequences,
+    /// The packet time that the loaded baseline was learned from, and that of this run.
+    #[serde(default)]
+    known: Spans,
+    #[serde(default)]
+    spans: Spans,
+    /// Rates of what is of known time: there they were counted already.
+    #[serde(default)]
+    again: Rates,
+    #[serde(default)]
+    repeated: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -172,6 +185,10 @@ impl Baseline {
             transitions: HashMap::default(),
             profiles: Profiles::new(config.endpoints_max),
             sequences: Sequences::default(),
+            known: Spans::default(),
+            spans: Spans::default(),
+            again: Rates::default(),
+            repeated: 0,
         }
     }
 
@@ -205,6 +222,7 @@ impl Baseline {
             saved.transitions.into_iter().map(|(from, to, count)| ((from, to), count)).collect();
         baseline.profiles = Profiles::load(config.endpoints_max, saved.profiles);
         baseline.sequences = Sequences::load(saved.sequences);
+        baseline.known = saved.spans;
         Ok(baseline)
     }
 
@@ -228,6 +246,8 @@ impl Baseline {
         }
         self.profiles.absorb(&other.profiles);
         self.sequences.absorb(other.sequences);
+        self.known.absorb(&other.known);
+        self.known.absorb(&other.spans);
         if self.windows_seen >= self.config.windows_min as u64 {
             self.fitted_at = self.windows_seen;
             self.model = Model::fit(&self.windows, self.config.seed).or(self.model.take());
@@ -262,6 +282,8 @@ impl Baseline {
         let mut transitions: Vec<(u64, u64, u64)> =
             self.transitions.iter().map(|((from, to), count)| (*from, *to, *count)).collect();
         transitions.sort_unstable();
+        let mut spans = self.known.clone();
+        spans.absorb(&self.spans);
         file::write(
             path,
             &Saved {
@@ -274,6 +296,7 @@ impl Baseline {
                 transitions,
                 profiles: self.profiles.saved(),
                 sequences: self.sequences.save(),
+                spans,
             },
         )
     }
@@ -290,9 +313,27 @@ impl Baseline {
         if sighting.login.is_some() || tx.request.is_none() {
             return None;
         }
-        let status = self.rates.count(sighting.endpoint, seen.actor.id, tx.start);
+        let (endpoint, actor) = (sighting.endpoint, seen.actor.id);
+        if self.is_known(tx, sighting) {
+            let rate = self.again.count(endpoint, actor, tx.start);
+            self.again.bound(self.config.tracks_max.max(1));
+            return rate.map(|rate| self.rates.compared(rate, endpoint, actor, tx.start));
+        }
+        let status = self.rates.count(endpoint, actor, tx.start);
         self.rates.bound(self.config.tracks_max.max(1));
         status
+    }
+
+    /// The loaded baseline was learned from that time of the service: it would count twice.
+    fn is_known(&self, tx: &Transaction, sighting: &Sighting) -> bool {
+        self.known.hold(service_of(sighting), tx.start)
+    }
+
+    /// Transactions of times that the loaded baseline was learned from: they were judged, and
+    /// taught nothing.
+    #[must_use]
+    pub fn repeated(&self) -> u64 {
+        self.repeated
     }
 
     /// How unusual the transaction and the session window it stands in are.
@@ -355,15 +396,15 @@ impl Baseline {
 
     /// Learns from the transaction, unless it was flagged: nothing flagged teaches.
     pub fn learn(&mut self, tx: &Transaction, sighting: &Sighting, seen: &Seen, flagged: bool) {
+        if self.is_known(tx, sighting) {
+            self.pass(sighting, seen, flagged);
+            return;
+        }
+        self.spans.add(service_of(sighting), tx.start);
         self.profiles.learn(tx, sighting, flagged);
         self.sequences.learn(seen.actor.id, flagged);
         let EndpointId(endpoint) = sighting.endpoint;
-        for merged in &sighting.merged {
-            if let Some(count) = self.counts.remove(&merged.0) {
-                let sum = self.counts.entry(endpoint).or_default();
-                *sum = sum.saturating_add(count);
-            }
-        }
+        self.merge_counts(sighting);
         if flagged {
             self.rates.flag(sighting.endpoint, seen.actor.id);
             if let Some(open) = self.open.get_mut(&seen.session.id) {
@@ -386,6 +427,30 @@ impl Baseline {
         }
     }
 
+    /// A transaction that the loaded baseline knows: nothing of it counts once more.
+    fn pass(&mut self, sighting: &Sighting, seen: &Seen, flagged: bool) {
+        self.repeated = self.repeated.saturating_add(1);
+        self.profiles.pass(sighting);
+        self.sequences.pass();
+        self.merge_counts(sighting);
+        if let Some(open) = self.open.get_mut(&seen.session.id) {
+            open.window.flagged = true;
+        }
+        if flagged {
+            self.again.flag(sighting.endpoint, seen.actor.id);
+            self.rates.flag(sighting.endpoint, seen.actor.id);
+        }
+    }
+
+    fn merge_counts(&mut self, sighting: &Sighting) {
+        for merged in &sighting.merged {
+            if let Some(count) = self.counts.remove(&merged.0) {
+                let sum = self.counts.entry(sighting.endpoint.0).or_default();
+                *sum = sum.saturating_add(count);
+            }
+        }
+    }
+
     fn keep_window(&mut self, features: Features) {
         self.windows_seen = self.windows_seen.saturating_add(1);
         let max = self.config.windows_max;
@@ -403,6 +468,7 @@ impl Baseline {
     /// Packet time moves on: windows close, and a model is fitted where one is due.
     pub fn tick(&mut self, now: Timestamp) {
         self.rates.tick(now);
+        self.again.tick(now);
         self.profiles.tick(now);
         self.sequences.tick(now);
         while let Some((end, session)) = self.ends.first().copied() {
@@ -433,6 +499,10 @@ impl Baseline {
     pub fn fitted(&self) -> Option<Timestamp> {
         self.fitted
     }
+}
+
+fn service_of(sighting: &Sighting) -> u64 {
+    crate::profile::hash(&[sighting.service.as_bytes()])
 }
 
 /// Minus the logarithm of how often something was seen, of `total`.

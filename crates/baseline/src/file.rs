@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use stilt_model::IdBuilder;
 
 const FORMAT: &str = "stilt-baseline";
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 const READ: &str = "read";
 const WRITE: &str = "write";
 

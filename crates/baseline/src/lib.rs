@@ -8,6 +8,7 @@ mod model;
 mod profile;
 pub mod rates;
 pub mod sequence;
+mod spans;
 
 pub use baseline::{Baseline, Config, Error, Reason, Score};
 pub use profile::{Deviation, Group, Oddity, combine};

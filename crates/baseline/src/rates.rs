@@ -14,6 +14,8 @@ pub struct RateStatus {
     /// Requests of this actor to this endpoint in the window that ends now.
     pub count: u64,
     /// Highest count this actor ever had in such a window before the present one, in up to 14 days.
+    /// What was more than three times as much as its busiest peer counts after 20 hours only, so
+    /// that nobody can raise it step by step.
     pub own_max: u64,
     /// Days of history of this actor on this endpoint.
     pub own_days: f64,
@@ -22,6 +24,9 @@ pub struct RateStatus {
     pub peer_max: u64,
     /// Actors that use the endpoint, this one left out.
     pub peers: u64,
+    /// Those of them that were there when the window began: of others it is not known yet what they
+    /// do in one.
+    pub settled: u64,
     /// 99.9th percentile of the count per actor and window over 14 days; `None` until there are
     /// 200 transactions and 10 principals.
     pub p999: Option<u64>,
@@ -41,6 +46,14 @@ const MINUTES: usize = 2 * WINDOW;
 const COUNT_MIN: u64 = 30;
 /// An actor that was quiet on an endpoint for so long is forgotten there.
 const FORGET: Duration = Duration::from_secs(14 * 86_400);
+/// Minutes that what stands apart from all peers waits before it is anybody's own measure.
+const WAITING: i64 = 20 * 60;
+/// Times above its busiest peer that stand apart.
+const APART: u64 = 3;
+/// Settled peers with whom there is something to stand apart from, or others among whom some have
+/// shown what is usual.
+const SETTLED_MIN: u64 = 3;
+const PEERS_FULL: u64 = 10;
 /// Gaps shorter than this are no polling.
 const POLL_GAP_MIN: f32 = 5.0;
 
@@ -53,9 +66,15 @@ struct Track {
     first: i64,
     last: i64,
     own_max: u32,
+    /// The highest count that waits to be the own measure, and since which minute.
+    #[serde(default)]
+    waiting: (u32, i64),
     best: u32,
     flagged: bool,
     surging: bool,
+    /// In the window there was nobody yet to be held against: it becomes the own measure.
+    #[serde(default)]
+    early: bool,
     gap_mean: f32,
     gap_spread: f32,
     gaps: u32,
@@ -72,6 +91,9 @@ struct Peers {
     requests: u64,
     /// Minutes in which an actor began to surge, the latest window only.
     surges: VecDeque<i64>,
+    /// Minutes of the latest window in which actors came for the first time, and how many.
+    #[serde(default)]
+    joined: VecDeque<(i64, u64)>,
 }
 
 /// Rates of all actors on all endpoints.
@@ -95,9 +117,11 @@ impl Track {
             first: now.secs(),
             last: now.nanos(),
             own_max: 0,
+            waiting: (0, 0),
             best: 0,
             flagged: false,
             surging: false,
+            early: false,
             gap_mean: 0.0,
             gap_spread: 0.0,
             gaps: 0,
@@ -108,26 +132,65 @@ impl Track {
         self.minutes.get(range).unwrap_or_default().iter().map(|count| u32::from(*count)).sum()
     }
 
+    /// Days since its first request.
+    fn days(&self, now: Timestamp) -> f64 {
+        let since = Timestamp::from_secs(now.secs()).since(Timestamp::from_secs(self.first));
+        since.as_secs_f64() / 86_400.0
+    }
+
     /// The minute that the latest count is of.
     fn minute(&self) -> i64 {
         Timestamp::from_nanos(self.last).secs().div_euclid(60)
     }
 
     /// Moves to the minute of `now`; the windows that ended become history.
-    fn roll(&mut self, now: Timestamp, windows: &mut BTreeMap<u64, u64>) {
+    fn roll(&mut self, now: Timestamp, peers: &mut Peers) {
         let minute = now.secs().div_euclid(60);
         let steps = usize::try_from(minute.saturating_sub(self.minute())).unwrap_or(0);
         for _ in 0..steps.min(MINUTES) {
             let ended = self.sum(0..WINDOW);
             if ended > 0 && !self.flagged {
-                let count = windows.entry(bucket(u64::from(ended))).or_default();
+                let count = peers.windows.entry(bucket(u64::from(ended))).or_default();
                 *count = count.saturating_add(1);
             }
             self.minutes.rotate_right(1);
             if let Some(newest) = self.minutes.first_mut() {
                 *newest = 0;
             }
-            self.own_max = self.own_max.max(self.sum(WINDOW..MINUTES));
+            self.take_measure(self.sum(WINDOW..MINUTES), minute, peers);
+        }
+        let (most, since) = self.waiting;
+        if most > 0 && minute.saturating_sub(since) >= WAITING {
+            (self.own_max, self.waiting) = (self.own_max.max(most), (0, 0));
+        }
+    }
+
+    /// A window of so many requests has become history: the own measure, or what waits to be it.
+    fn take_measure(&mut self, ended: u32, minute: i64, peers: &Peers) {
+        if ended <= self.own_max {
+            return;
+        }
+        let count = u64::from(ended);
+        let own = if self.flagged { u64::MAX } else { u64::from(self.best) };
+        let apart = count >= COUNT_MIN
+            && !self.early
+            && !self.steady()
+            && count > peers.busiest(own).saturating_mul(APART);
+        if !apart {
+            self.own_max = ended;
+        } else if ended > self.waiting.0 {
+            let since = if self.waiting.0 == 0 { minute } else { self.waiting.1 };
+            self.waiting = (ended, since);
+        }
+    }
+
+    /// Notes whether the window at hand, with so many requests, can be held against anybody.
+    fn judge_window(&mut self, count: u32, peers: &Peers, now: Timestamp) {
+        let early = u64::from(count) >= COUNT_MIN && !self.flagged && !peers.can_judge(self, now);
+        if early {
+            self.early = true;
+        } else if self.sum(WINDOW..MINUTES) == 0 || u64::from(count) >= COUNT_MIN {
+            self.early = false;
         }
     }
 
@@ -166,6 +229,33 @@ impl Peers {
                 self.best.remove(&best);
             }
         }
+    }
+
+    /// Notes that an actor comes for the first time.
+    fn join(&mut self, minute: i64) {
+        self.actors = self.actors.saturating_add(1);
+        self.enter(0);
+        match self.joined.back_mut() {
+            Some((last, count)) if *last >= minute => *count = count.saturating_add(1),
+            _ => self.joined.push_back((minute, 1)),
+        }
+        let over = minute.saturating_sub(WINDOW as i64);
+        while self.joined.front().is_some_and(|(minute, _)| *minute < over) {
+            self.joined.pop_front();
+        }
+    }
+
+    /// Actors beside one that were there when the window began.
+    fn settled(&self, track: &Track, now: Timestamp) -> u64 {
+        let over = now.secs().div_euclid(60).saturating_sub(WINDOW as i64);
+        let lately = self.joined.iter().filter(|(minute, _)| *minute >= over);
+        let lately = lately.fold(0_u64, |sum, (_, count)| sum.saturating_add(*count));
+        let own = u64::from(track.first.div_euclid(60) < over);
+        self.actors.saturating_sub(lately).saturating_sub(own)
+    }
+
+    fn can_judge(&self, track: &Track, now: Timestamp) -> bool {
+        self.settled(track, now) >= SETTLED_MIN || self.actors > PEERS_FULL
     }
 
     fn enter(&mut self, best: u64) {
@@ -248,8 +338,7 @@ impl Rates {
         let peers = self.peers.entry(endpoint).or_default();
         peers.requests = peers.requests.saturating_add(1);
         let track = self.tracks.entry(key).or_insert_with(|| {
-            peers.actors = peers.actors.saturating_add(1);
-            peers.enter(0);
+            peers.join(now.secs().div_euclid(60));
             self.idle.insert((now.secs(), endpoint, actor));
             Track::new(now)
         });
@@ -258,7 +347,7 @@ impl Rates {
             self.idle.remove(&(seen, endpoint, actor));
             self.idle.insert((now.secs().max(seen), endpoint, actor));
         }
-        track.roll(now, &mut peers.windows);
+        track.roll(now, peers);
         track.beat(now);
         if let Some(newest) = track.minutes.first_mut() {
             *newest = newest.saturating_add(1);
@@ -271,6 +360,7 @@ impl Rates {
             }
             track.best = count;
         }
+        track.judge_window(count, peers, now);
         let surging = count >= 5 && count > track.own_max.saturating_mul(3);
         if surging && !track.surging {
             peers.surges.push_back(track.minute());
@@ -289,16 +379,40 @@ impl Rates {
             window: Duration::from_secs(WINDOW as u64 * 60),
             count,
             own_max: u64::from(track.own_max),
-            own_days: Timestamp::from_secs(now.secs())
-                .since(Timestamp::from_secs(track.first))
-                .as_secs_f64()
-                / 86_400.0,
+            own_days: track.days(now),
             peer_max: peers.busiest(own),
             peers: peers.actors.saturating_sub(1),
+            settled: peers.settled(track, now),
             p999: peers.p999(),
             steady: track.steady(),
             surging: peers.surges.len() as u64,
         })
+    }
+
+    /// A rate that was counted elsewhere, held against what is known here of the same time: of the
+    /// peers, and of the actor itself.
+    #[must_use]
+    pub fn compared(
+        &self,
+        rate: RateStatus,
+        endpoint: EndpointId,
+        actor: ActorId,
+        now: Timestamp,
+    ) -> RateStatus {
+        let Some(peers) = self.peers.get(&endpoint) else { return rate };
+        let track = self.tracks.get(&(endpoint, actor));
+        let own = track.filter(|track| !track.flagged).map_or(u64::MAX, |track| track.best.into());
+        let known = track.map_or(0, |track| track.own_max);
+        let days = track.map_or(0.0, |track| track.days(now));
+        RateStatus {
+            own_max: rate.own_max.max(known.into()),
+            own_days: rate.own_days.max(days),
+            peer_max: peers.busiest(own).max(rate.peer_max),
+            peers: peers.actors.saturating_sub(u64::from(track.is_some())).max(rate.peers),
+            settled: peers.actors.saturating_sub(u64::from(track.is_some())).max(rate.settled),
+            p999: peers.p999().or(rate.p999),
+            ..rate
+        }
     }
 
     /// The actor was flagged on the endpoint: what it does there is nobody's measure.

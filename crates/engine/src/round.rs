@@ -479,6 +479,17 @@ impl Round {
         self.alerts.counts().alerts()
     }
 
+    /// Says so where traffic was played again that the baseline was learned from.
+    fn known_again(&self) -> Option<String> {
+        let again = self.baseline.repeated();
+        (again > 0).then(|| {
+            format!(
+                "{again} transactions are of times that the baseline was learned from: judged, \
+                 and not learned again (what another sensor saw is added by stilt baseline merge)"
+            )
+        })
+    }
+
     /// The capture has ended: closes sessions, saves what was learned, and fills the summary.
     pub(crate) fn finish(
         mut self,
@@ -502,6 +513,7 @@ impl Round {
         let lost = self.outputs.end(&mut notices);
         summary.packets_not_kept = self.end_evidence(last, &mut notices);
         kept?;
+        notices.extend(self.known_again());
         if let Some(path) = &options.save_baseline {
             self.baseline.tick(last);
             self.baseline.save(path)?;

@@ -66,18 +66,27 @@ class Behaviour:
         self.play, self.dice = simulation, simulation.dice
         self.sensitive, self.signing = re.compile(sensitive), re.compile(signing)
         self.pasts, self.used, self.answer = {}, set(), simulation.answer
+        self.scripts = set()
         simulation.answer = self.watched
 
     def begin(self, attacks):
         """Forgets the application's own episodes; starts what is benign, and the director."""
         self.play.episodes, self.play.attacking, self.play.attacks = {}, False, True
-        for client, script in ((Client("192.0.2.201", "go"), self.campaign()),
-                               (Client("192.0.2.203", "go"), self.newer())):
-            self.play.start(60, client, script)
+        self.start(60, Client("192.0.2.201", "go"), self.campaign())
+        self.start(60, Client("192.0.2.203", "go"), self.newer())
         if attacks:
-            self.play.start(60, Client("192.0.2.202", "go"), self.director())
+            self.start(60, Client("192.0.2.202", "go"), self.director())
         else:
             self.play.attacks = False
+
+    def start(self, at, client, script):
+        """Begins a script that is none of the application's."""
+        self.scripts.add(script)
+        self.play.start(at, client, script)
+
+    def over(self):
+        """The application's people have gone: who waits for one of them waits for ever."""
+        return all(entry[3] in self.scripts for entry in self.play.waiting)
 
     def watched(self, request):
         """Answers, and remembers; an application that falls over answers 500."""
@@ -110,8 +119,12 @@ class Behaviour:
         return [(key, fits) for *_, key, fits in sorted(found, key=lambda one: one[:3])[::-1]]
 
     def become(self, client, wanted, moved=False):
-        """Waits for somebody who fits, and takes over: their own day ends here."""
+        """Waits for somebody who fits, and takes over: their own day ends here. Without anybody the
+        episode does not take place."""
         while not (found := self.insiders(wanted)):
+            if self.over():
+                self.play.episodes.pop(client.episode, None)
+                return None, []
             yield 30
         key, fits = found[0]
         self.used.add(key)
@@ -133,28 +146,31 @@ class Behaviour:
         other.headers = list(past.headers)
         return other
 
+    def until(self, rows):
+        """Waits for so many transactions, or for the end of the day."""
+        while len(self.play.rows) < rows and not self.over():
+            yield 60
+
     # What is benign
 
     def campaign(self):
         """At once half of those who are there look at what they know, twice as much as usual."""
-        while len(self.play.rows) < 2 * FIRST:
-            yield 60
+        yield from self.until(2 * FIRST)
         for key, fits in self.insiders(lambda asked: asked.method == "GET")[::2]:
             client = copy.copy(self.pasts[key].client)
-            self.play.start(self.play.now + self.dice.uniform(0, 240), client,
-                            self.look(key, fits[-12:], []))
+            self.start(self.play.now + self.dice.uniform(0, 240), client,
+                       self.look(key, fits[-12:], []))
         yield 1
 
     def newer(self):
         """From some hour on a third of the visits come by a new app, which tells its version."""
-        while len(self.play.rows) < 1.5 * FIRST:
-            yield 60
+        yield from self.until(1.5 * FIRST)
         for _ in range(12):
             yield self.dice.uniform(60, 400)
             for key, fits in self.insiders(lambda asked: asked.method == "GET")[:1]:
                 client = copy.copy(self.pasts[key].client)
                 self.used.add(key)
-                self.play.start(self.play.now, client, self.look(key, fits[-8:], [("app", "7.2")]))
+                self.start(self.play.now, client, self.look(key, fits[-8:], [("app", "7.2")]))
 
     def look(self, key, asked, more):
         """Looks at these once more."""
@@ -169,20 +185,21 @@ class Behaviour:
 
     def director(self):
         """One episode after another."""
-        while len(self.play.rows) < FIRST:
-            yield 60
+        yield from self.until(FIRST)
         for number, (kind, volume) in enumerate(EPISODES):
             name = f"B{number + 1}"
             self.play.episode(name, kind, f"{kind}, {volume}, by one who is signed in",
                               volume=volume, shared=True)
             script = getattr(self, kind)
             client = Client("192.0.2.202", "go", name)
-            self.play.start(self.play.now, client, script(client, volume == "quiet"))
+            self.start(self.play.now, client, script(client, volume == "quiet"))
             yield BETWEEN
 
     def rate_abuse(self, client, quiet):
         """The same again and again: 400 in three minutes, or 240 in ten."""
         past, fits = yield from self.become(client, lambda asked: asked.method == "GET")
+        if past is None:
+            return
         places = [place(asked) for asked in fits]
         often = max(sorted(set(places)), key=places.count)
         chosen = [asked for asked in fits if place(asked) == often]
@@ -194,6 +211,8 @@ class Behaviour:
         """Odd values: 25 in some minutes, or three in half an hour."""
         valued = lambda asked: "?" in asked.target or asked.form or isinstance(asked.body, dict)
         past, fits = yield from self.become(client, valued)
+        if past is None:
+            return
         for number in range(3 if quiet else 25):
             unknown = ("debug", "admin", "_method", "fields")[number % 4]
             yield mutated(self.again(past, self.dice.choice(fits)), self.dice, unknown)
@@ -202,6 +221,8 @@ class Behaviour:
     def sequence(self, client, quiet):
         """All that one may do, in any order: 60 steps in six minutes, or 30 in most of an hour."""
         past, fits = yield from self.become(client, lambda asked: asked.method != "GET")
+        if past is None:
+            return
         ways = {place(asked): asked for asked in past.asked}
         changing = {place(asked): asked for asked in fits}
         for number in range(30 if quiet else 60):
@@ -213,6 +234,8 @@ class Behaviour:
         """Sensitive functions from another place and program: 20 in minutes, 12 in an hour."""
         wanted = lambda asked: self.sensitive.search(asked.target)
         past, fits = yield from self.become(client, wanted, moved=True)
+        if past is None:
+            return
         for _ in range(12 if quiet else 20):
             yield self.again(past, self.dice.choice(fits))
             yield self.dice.uniform(180, 300) if quiet else self.dice.uniform(3, 20)

@@ -111,6 +111,35 @@ fn saved_and_loaded_it_says_the_same_and_the_bytes_are_the_same() {
     assert!(same);
 }
 
+#[test]
+fn what_is_played_once_more_is_judged_and_counts_once() {
+    let folder = std::env::temp_dir().join(format!("stilt-baseline-again-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (one, two) = (folder.join("one"), folder.join("two"));
+    // Half of a window's burst, so that twice as much would be told.
+    let play = |baseline: Baseline, path: &Path| {
+        let mut town = Town::new(baseline);
+        let at = town.usual_days(10, false);
+        let burst: Vec<_> =
+            (0..40).map(|n| town.ask(3, "/items", at + f64::from(n), false).1).collect();
+        town.baseline.save(path).unwrap();
+        (town, burst.into_iter().flatten().map(|rate| rate.count).max(), at)
+    };
+    let (first, alone, _) = play(Baseline::new(&Config::default()), &one);
+    let loaded = Baseline::load(&Config::default(), &one).unwrap();
+    let (mut again, twice, at) = play(loaded, &two);
+    let same = std::fs::read(&one).unwrap() == std::fs::read(&two).unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!((first.baseline.repeated(), twice), (0, alone));
+    assert!(same, "the same was learned twice");
+    let repeated = again.baseline.repeated();
+    assert!(repeated > 800, "{repeated}");
+    // What comes after teaches.
+    again.ask(3, "/items", at + 5000.0, false);
+    assert_eq!(again.baseline.repeated(), repeated);
+    assert_ne!(again.baseline.spans, Spans::default());
+}
+
 #[cfg(unix)]
 #[test]
 fn only_files_are_replaced_and_links_stay() {

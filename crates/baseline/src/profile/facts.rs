@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use stilt_model::ActorId;
 
 /// Who did something, short: an equal one stands for the same actor, near enough for counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub(crate) struct By(u32);
 
 impl By {

@@ -15,6 +15,7 @@ mod tests;
 mod text;
 mod told;
 mod view;
+mod walks;
 
 pub use calibrate::combine;
 use endpoint::{Profile, Term, Texts, What};
@@ -25,6 +26,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use stilt_inventory::Sighting;
 use stilt_model::{ActorId, EndpointId, Timestamp, Transaction};
 use view::View;
+use walks::Walks;
 
 pub(crate) use calibrate::Recent;
 pub(crate) use endpoint::{Profile as EndpointProfile, about};
@@ -127,6 +129,8 @@ pub(crate) struct Profiles {
     #[serde(skip)]
     waiting: VecDeque<Waiting>,
     suspects: BTreeMap<ActorId, i64>,
+    #[serde(default)]
+    walks: Walks,
     spread: HashMap<u64, Spread, RandomState>,
     spread_order: BTreeSet<(i64, u64)>,
     max: usize,
@@ -204,6 +208,17 @@ fn pair(tx: &Transaction, view: &View, told: &mut [(Term, Deviation)]) {
     }
 }
 
+/// The size of a number that its caller has counted up to is nothing odd.
+fn counts_on(walks: &mut Walks, view: &View, term: &Term, now: i64) -> bool {
+    let number = term.item.and_then(|at| view.items.get(at)).and_then(|item| item.number);
+    match (term.what, number) {
+        (What::Value(Side::Number), Some(number)) => {
+            walks.step((view.endpoint.0, term.param, view.by), now, number)
+        }
+        _ => false,
+    }
+}
+
 /// A text where words are has other characters: form and freedom of one value are one way.
 fn same_value(term: &Term, known: &[(u64, Group)]) -> bool {
     let own = group(term);
@@ -230,6 +245,8 @@ impl Profiles {
         let profile = self.endpoints.get(&self.view.endpoint.0)?;
         let wider = self.endpoints.get(&self.view.service);
         profile.odd(&self.view, wider, &mut self.terms);
+        let (walks, view) = (&mut self.walks, &self.view);
+        self.terms.retain(|term| !counts_on(walks, view, term, tx.start.secs()));
         profile.compare(self.view.by, &mut self.terms);
         self.terms.sort_by(|a, b| {
             b.score.total_cmp(&a.score).then_with(|| (a.what, a.param).cmp(&(b.what, b.param)))
@@ -323,12 +340,17 @@ impl Profiles {
         (key, if marks.is_empty() { vec![key] } else { marks })
     }
 
-    /// Learns the request that was scored last.
-    pub(crate) fn learn(&mut self, tx: &Transaction, sighting: &Sighting, flagged: bool) {
-        let now = tx.start.secs();
+    /// The request that was scored last taught already.
+    pub(crate) fn pass(&mut self, sighting: &Sighting) {
         for merged in &sighting.merged {
             self.merge_endpoint(*merged, sighting);
         }
+    }
+
+    /// Learns the request that was scored last.
+    pub(crate) fn learn(&mut self, tx: &Transaction, sighting: &Sighting, flagged: bool) {
+        let now = tx.start.secs();
+        self.pass(sighting);
         if flagged {
             self.suspects.insert(self.view.actor, now);
             return;

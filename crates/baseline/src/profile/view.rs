@@ -144,6 +144,17 @@ impl Item {
     }
 }
 
+/// A member of the body, or of each of its parts.
+fn is_named(leaf: &Leaf, name: &str) -> bool {
+    let path = leaf.path.as_str();
+    leaf.place == Place::Json && (path == name || path.strip_prefix("[].") == Some(name))
+}
+
+/// What an envelope numbers its calls by (JSON-RPC 2.0, section 4; MCP's progress) is no parameter.
+fn numbers_a_call(leaf: &Leaf) -> bool {
+    is_named(leaf, "id") || is_named(leaf, "params._meta.progressToken")
+}
+
 /// The parameter a leaf is a value of.
 fn key(leaf: &Leaf) -> u64 {
     leaf.path.stable() ^ (leaf.place as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
@@ -163,8 +174,9 @@ impl View {
         let Some(request) = &tx.request else { return };
         self.whole &= !request.leaves_cut;
         let mut last = 0;
+        let calls = request.leaves.iter().any(|leaf| is_named(leaf, "jsonrpc"));
         for (at, leaf) in request.leaves.iter().enumerate().take(ITEMS_MAX) {
-            if leaf.place == Place::Header {
+            if leaf.place == Place::Header || (calls && numbers_a_call(leaf)) {
                 continue;
             }
             let key = key(leaf);

@@ -25,6 +25,8 @@ struct Node {
 pub struct Likelihood {
     /// From 0 to 1.
     pub p: f64,
+    /// The same at any time, after whatever.
+    pub anytime: f64,
     /// Turns of other actors after the same action, or more of them.
     pub support: u64,
     /// Turns of other actors that did this action, after whatever.
@@ -52,7 +54,7 @@ impl Markov {
     #[must_use]
     pub fn likelihood(&self, contexts: &[u64], action: u64, actor: ActorId) -> Likelihood {
         let by = By::of(actor);
-        let mut found = Likelihood { p: UNSEEN, ..Likelihood::default() };
+        let mut found = Likelihood { p: UNSEEN, anytime: UNSEEN, ..Likelihood::default() };
         for (at, context) in contexts.iter().enumerate() {
             let Some(node) = self.nodes.get(context) else { continue };
             let all: u32 = node
@@ -70,6 +72,9 @@ impl Markov {
                 found.known = u64::from(own);
             }
             found.p = (f64::from(own) + sorts * found.p) / (f64::from(all) + sorts);
+            if at == 0 {
+                found.anytime = found.p;
+            }
             if at > 0 || contexts.len() == 1 {
                 found.support = found.support.max(u64::from(all));
             }

@@ -4,6 +4,11 @@
 //! what follows after none, one and two actions, and within it one per make of client, so that an
 //! app that works otherwise than the pages is no surprise. A context takes about 100 bytes, and
 //! 24 for each action that follows.
+//!
+//! Beside single steps a session is judged as a whole: the odds that its actions come in no order
+//! (each as likely as it is at any time) against the order that others keep, summed from where
+//! they were even (Wald, 1945; Page, 1954). A situation that is thinly known adds little by itself,
+//! and one who does what few others do at all adds nothing.
 
 mod markov;
 #[cfg(test)]
@@ -15,8 +20,8 @@ use crate::profile::{By, Peak, Recent};
 use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use stilt_inventory::Sighting;
-use stilt_model::{ActorId, SessionId, Timestamp, Transaction};
+use stilt_inventory::{EndpointKind, Sighting};
+use stilt_model::{ActorId, ActorKind, Outcome, SessionId, Timestamp, Transaction};
 use stilt_session::Seen;
 
 /// Contexts remembered.
@@ -25,8 +30,6 @@ const CONTEXTS_MAX: usize = 100_000;
 const OPEN_MAX: usize = 100_000;
 /// Actions of the past that count.
 const LONGEST: usize = 2;
-/// Steps whose surprises are summed.
-const STEPS: usize = 6;
 /// A session is forgotten after so many seconds of quiet.
 const IDLE_SECS: i64 = 3600;
 /// Services with a calibration of their own.
@@ -37,6 +40,20 @@ const MANY: u64 = 20;
 const SUPPORT_MIN: u64 = 30;
 /// Steps less surprising than this (nats: one in thirty) are not told.
 const STEP_MIN: f32 = 3.4;
+/// What one step adds to the odds at most (nats), and how often the same step does: who goes round
+/// in one circle of its own has an order.
+const STEP_MAX: f32 = 5.0;
+const TIMES_MAX: u8 = 2;
+/// A step that adds so much is one that is taken elsewhere (twice as likely at any other time).
+const ELSEWHERE: f32 = 0.7;
+/// Odds of less than this (nats) are not told.
+const ODDS_MIN: f32 = 10.0;
+/// Odd steps of one session that are told apart.
+const WAYS_MAX: usize = 64;
+/// Other actors with the same make of client: one of its own kind has an order of its own.
+const KIND_MIN: u64 = 3;
+/// Makes of clients of one service whose actors are counted.
+const KINDS_MAX: usize = 64;
 
 /// A step that nobody would have expected.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -47,11 +64,16 @@ pub struct Step {
     pub surprise: f64,
     /// The highest of any other actor in the service; of twenty and more all but one.
     pub others: f64,
-    /// The sum over the latest six steps, this one left out.
-    pub before: f64,
-    /// The highest such sum of any other actor in the service.
-    pub before_others: f64,
-    /// The p-value of the step among recent ones, and how many those are.
+    /// ln of the odds that the session keeps no order, against the order of others.
+    pub odds: f64,
+    /// The highest such odds of any other actor in the service; of twenty and more all but one.
+    pub odds_others: f64,
+    /// Different steps that make these odds.
+    pub ways: usize,
+    /// This is one of them.
+    pub elsewhere: bool,
+    /// The p-value of the step among recent ones, and how many those are; `None` where too few
+    /// others were in the same situation.
     pub p: Option<f64>,
     /// Steps that `p` is calibrated on.
     pub calibrated: u64,
@@ -69,9 +91,41 @@ pub struct Step {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Service {
     step: Peak,
-    sum: Peak,
+    odds: Peak,
     actors: u64,
     recent: Recent,
+    /// Actors by make of client.
+    kinds: BTreeMap<ActorId, u64>,
+}
+
+impl Service {
+    /// The highest value of any other actor, of many actors of all but one.
+    fn highest(&self, peak: &Peak, by: By) -> f32 {
+        match crate::profile::about(self.actors) >= MANY {
+            true => peak.of_most_others(by),
+            false => peak.of_others(by),
+        }
+    }
+
+    /// Several others come with the same make of client.
+    fn has_peers(&self, kind: ActorId, by: By) -> bool {
+        let others = self.kinds.get(&kind).map_or(0, |bits| bits & !by.bit());
+        crate::profile::about(others) >= KIND_MIN
+    }
+
+    fn note(&mut self, kind: ActorId, by: By) {
+        self.actors |= by.bit();
+        if self.kinds.len() < KINDS_MAX || self.kinds.contains_key(&kind) {
+            *self.kinds.entry(kind).or_default() |= by.bit();
+        }
+    }
+}
+
+/// −ln of a probability.
+fn nats(p: f64) -> f32 {
+    #[expect(clippy::cast_possible_truncation, reason = "a score")]
+    let nats = -(p.max(f64::MIN_POSITIVE).ln() as f32);
+    nats
 }
 
 /// One session.
@@ -79,21 +133,44 @@ struct Service {
 struct Open {
     /// The latest actions, the last one last; 0 where there is none yet.
     before: [u64; LONGEST],
-    /// How surprising the latest steps were.
-    surprises: [f32; STEPS - 1],
+    /// ln of the odds that there is no order.
+    odds: f32,
+    /// Steps that made them, and how often each counted.
+    ways: Vec<(u64, u8)>,
     last: i64,
 }
 
 impl Open {
-    fn step(&mut self, action: u64, surprise: f32) {
+    /// One more action, which speaks so much against the order of others.
+    fn step(&mut self, action: u64, excess: f32) {
+        let way = crate::profile::hash(&[
+            &self.before.last().copied().unwrap_or(0).to_le_bytes(),
+            &action.to_le_bytes(),
+        ]);
+        if excess <= 0.0 || self.counts(way) {
+            self.odds = (self.odds + excess.min(STEP_MAX)).max(0.0);
+        }
+        if self.odds <= 0.0 {
+            self.ways = Vec::new();
+        }
         self.before.rotate_left(1);
-        self.surprises.rotate_left(1);
         if let Some(last) = self.before.last_mut() {
             *last = action.max(1);
         }
-        if let Some(last) = self.surprises.last_mut() {
-            *last = surprise;
+    }
+
+    /// Whether a step against the order still counts.
+    fn counts(&mut self, way: u64) -> bool {
+        if let Some((_, times)) = self.ways.iter_mut().find(|(known, _)| *known == way) {
+            let counts = *times < TIMES_MAX;
+            *times = times.saturating_add(1);
+            return counts;
         }
+        let room = self.ways.len() < WAYS_MAX;
+        if room {
+            self.ways.push((way, 1));
+        }
+        room
     }
 }
 
@@ -104,7 +181,9 @@ struct Now {
     contexts: Vec<u64>,
     action: u64,
     surprise: f32,
-    sum: f32,
+    /// The odds with this step, where they are judged.
+    odds: Option<f32>,
+    kind: ActorId,
     judged: bool,
 }
 
@@ -143,47 +222,54 @@ impl Sequences {
         self.now = None;
         tx.request.as_ref()?;
         let (action, now) = (sighting.endpoint.0, tx.start.secs());
+        // Signing in and out, and what is refused, may come at any time.
+        if sighting.kind != EndpointKind::Other
+            || sighting.step.is_some()
+            || sighting.outcome == Outcome::Failure
+        {
+            return None;
+        }
         let open = self.session(seen.session.id, now)?;
         if open.before.last() == Some(&action.max(1)) {
             return None;
         }
         let service = crate::profile::hash(&[sighting.service.as_bytes()]);
         let before: Vec<u64> = open.before.iter().copied().filter(|known| *known != 0).collect();
-        let sum: f32 = open.surprises.iter().sum();
         // The service's contexts, then those of the make of client where it has acted before.
         let mut contexts = contexts(service, &before, LONGEST);
         if !before.is_empty() {
             let own = service ^ seen.cluster.0.rotate_left(7);
             contexts.extend(markov::contexts(own, &before, LONGEST).into_iter().skip(1));
         }
-        let actor = seen.actor.id;
+        let (actor, kind) = (seen.actor.id, seen.cluster);
         let found = self.model.likelihood(&contexts, action, actor);
-        #[expect(clippy::cast_possible_truncation, reason = "a score")]
-        let surprise = -(found.p.max(f64::MIN_POSITIVE).ln() as f32);
+        let surprise = nats(found.p);
         // Who does what few others do at all has another task, and no odd order.
         let usual = found.known >= SUPPORT_MIN;
         let judged = usual && !before.is_empty() && found.support >= SUPPORT_MIN;
-        self.step(seen.session.id, action, if judged { surprise } else { 0.0 });
-        self.now = Some(Now { service, contexts, action, surprise, sum, judged });
-        let known = self.services.get(&service)?;
-        if !judged || surprise < STEP_MIN {
-            return None;
-        }
         let by = By::of(actor);
-        let actors = crate::profile::about(known.actors);
-        let of = |peak: &Peak| match actors >= MANY {
-            true => peak.of_most_others(by),
-            false => peak.of_others(by),
-        };
-        Some(Step {
+        let known = self.services.get(&service);
+        // An address may be many people, whose steps come in turns.
+        let whole = seen.actor.kind != ActorKind::Client
+            && !before.is_empty()
+            && known.is_some_and(|known| known.has_peers(kind, by));
+        let excess = if whole { surprise - nats(found.anytime) } else { 0.0 };
+        let (odds, ways) = self.step(seen.session.id, action, excess);
+        let odds_kept = whole.then_some(odds);
+        self.now = Some(Now { service, contexts, action, surprise, odds: odds_kept, kind, judged });
+        let known = self.services.get(&service)?;
+        let told = (judged && surprise >= STEP_MIN) || (whole && odds >= ODDS_MIN);
+        told.then(|| Step {
             likelihood: found.p,
             surprise: f64::from(surprise),
-            others: f64::from(of(&known.step)),
-            before: f64::from(sum),
-            before_others: f64::from(of(&known.sum)),
-            p: known.recent.p(surprise),
+            others: f64::from(known.highest(&known.step, by)),
+            odds: f64::from(odds),
+            odds_others: f64::from(known.highest(&known.odds, by)),
+            ways,
+            elsewhere: excess >= ELSEWHERE,
+            p: known.recent.p(surprise).filter(|_| judged),
             calibrated: known.recent.seen(),
-            actors,
+            actors: crate::profile::about(known.actors),
             support: found.support,
             after: before.last().copied().unwrap_or(0),
             expected: found.expected,
@@ -208,10 +294,16 @@ impl Sequences {
         Some(open)
     }
 
-    fn step(&mut self, id: SessionId, action: u64, surprise: f32) {
-        if let Some(open) = self.open.get_mut(&id) {
-            open.step(action, surprise);
-        }
+    /// One more step of a session: its odds, and how many steps made them.
+    fn step(&mut self, id: SessionId, action: u64, excess: f32) -> (f32, usize) {
+        let Some(open) = self.open.get_mut(&id) else { return (0.0, 0) };
+        open.step(action, excess);
+        (open.odds, open.ways.len())
+    }
+
+    /// The step that was scored last taught already.
+    pub(crate) fn pass(&mut self) {
+        self.now = None;
     }
 
     /// Learns the step that was scored last, unless it was flagged.
@@ -224,11 +316,13 @@ impl Sequences {
         }
         let by = By::of(actor);
         let service = self.services.entry(now.service).or_default();
-        service.actors |= by.bit();
+        service.note(now.kind, by);
         if now.judged {
             service.recent.add(now.surprise);
             service.step.see(now.surprise, by);
-            service.sum.see(now.sum, by);
+        }
+        if let Some(odds) = now.odds {
+            service.odds.see(odds, by);
         }
     }
 
@@ -272,8 +366,13 @@ impl Sequences {
         for (id, service) in other.services {
             let own = self.services.entry(id).or_default();
             own.step.absorb(&service.step);
-            own.sum.absorb(&service.sum);
+            own.odds.absorb(&service.odds);
             own.actors |= service.actors;
+            for (kind, bits) in service.kinds {
+                if own.kinds.len() < KINDS_MAX || own.kinds.contains_key(&kind) {
+                    *own.kinds.entry(kind).or_default() |= bits;
+                }
+            }
             own.recent.absorb(&service.recent);
         }
     }

@@ -71,6 +71,8 @@ const WATCHED_MAX: usize = 10_000;
 /// Targets told apart per watched pair.
 const TARGETS_MAX: usize = 2048;
 const DAYS_FULL: f64 = 14.0;
+/// So many peers have shown what is usual, though they have just come.
+const PEERS_FULL: u64 = 10;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -92,6 +94,9 @@ impl Default for Limits {
 #[derive(Debug, Serialize, Deserialize)]
 struct Watched {
     targets: BTreeSet<u64>,
+    /// What of its own it asked for.
+    #[serde(default)]
+    own_things: BTreeSet<u64>,
     requests: u64,
     own: u64,
     granted: u64,
@@ -135,7 +140,9 @@ impl Limits {
         if rate.own_days >= DAYS_FULL {
             return if beyond_own && beyond_all { Judgement::Beyond } else { Judgement::Usual };
         }
-        if rate.peers < self.peers_min {
+        // Few who have just come have not shown yet what is usual.
+        let settled = rate.settled >= self.peers_min || rate.peers >= PEERS_FULL;
+        if rate.peers < self.peers_min || !settled {
             return Judgement::NoPeers;
         }
         if !beyond_own {
@@ -149,6 +156,58 @@ impl Limits {
         let share = rate.surging as f64 / (rate.peers + 1) as f64;
         let many = rate.surging > self.peers_min && share >= self.shift_share;
         if many && rate.own_max > 0 { Judgement::Shift } else { Judgement::Usual }
+    }
+}
+
+impl Watched {
+    fn new(now: Timestamp) -> Self {
+        Self {
+            targets: BTreeSet::new(),
+            own_things: BTreeSet::new(),
+            requests: 0,
+            own: 0,
+            granted: 0,
+            refused: 0,
+            beat: Beat::default(),
+            tale: Tale::default(),
+            last: now,
+        }
+    }
+
+    fn add(&mut self, context: &Context<'_>, target: u64, own: Option<u64>) {
+        self.last = context.at();
+        self.requests = self.requests.saturating_add(1);
+        self.beat.add(context.tx.start);
+        self.own = self.own.saturating_add(u64::from(own.is_some()));
+        if self.own_things.len() < TARGETS_MAX {
+            self.own_things.extend(own);
+        }
+        if self.targets.len() < TARGETS_MAX {
+            self.targets.insert(target);
+        }
+        match context.sighting.outcome {
+            Outcome::Success => self.granted = self.granted.saturating_add(1),
+            Outcome::Failure => self.refused = self.refused.saturating_add(1),
+            // Told to slow down.
+            Outcome::Unknown if context.tx.status() == Some(429) => {
+                self.refused = self.refused.saturating_add(1);
+            }
+            Outcome::Unknown => {}
+        }
+    }
+
+    /// Each item once is a sweep.
+    fn sweeps(&self) -> bool {
+        self.requests >= 8
+            && (self.targets.len() as u64).saturating_mul(10) >= self.requests.saturating_mul(8)
+    }
+
+    /// A sweep of one's own items is one's own business, where it is they that differ from request
+    /// to request, and not what is asked of one of them.
+    fn syncs(&self) -> bool {
+        self.sweeps()
+            && self.own.saturating_mul(10) >= self.requests.saturating_mul(8)
+            && self.own_things.len().saturating_mul(10) >= self.targets.len().saturating_mul(8)
     }
 }
 
@@ -180,40 +239,12 @@ impl RequestRate {
         if rate.count < requests_min {
             return;
         }
-        let own = is_own(context);
-        let entry = self.watched.entry(key).or_insert_with(|| Watched {
-            targets: BTreeSet::new(),
-            requests: 0,
-            own: 0,
-            granted: 0,
-            refused: 0,
-            beat: Beat::default(),
-            tale: Tale::default(),
-            last: now,
-        });
+        let own = own_thing(&self.hasher, context);
+        let entry = self.watched.entry(key).or_insert_with(|| Watched::new(now));
         self.idle.remove(&(entry.last, key.0, key.1));
-        entry.last = now;
         self.idle.insert((now, key.0, key.1));
-        entry.requests = entry.requests.saturating_add(1);
-        entry.beat.add(context.tx.start);
-        entry.own = entry.own.saturating_add(u64::from(own));
-        if entry.targets.len() < TARGETS_MAX {
-            entry.targets.insert(target);
-        }
-        match context.sighting.outcome {
-            Outcome::Success => entry.granted = entry.granted.saturating_add(1),
-            Outcome::Failure => entry.refused = entry.refused.saturating_add(1),
-            // Told to slow down.
-            Outcome::Unknown if context.tx.status() == Some(429) => {
-                entry.refused = entry.refused.saturating_add(1);
-            }
-            Outcome::Unknown => {}
-        }
-        // Each item once is a sweep: one's own items are one's own business.
-        let sweep = entry.requests >= 8
-            && (entry.targets.len() as u64).saturating_mul(10) >= entry.requests.saturating_mul(8);
-        let sync = sweep && entry.own.saturating_mul(10) >= entry.requests.saturating_mul(8);
-        let factor = if sweep { self.limits.sweep_factor } else { self.limits.factor };
+        entry.add(context, target, own);
+        let factor = if entry.sweeps() { self.limits.sweep_factor } else { self.limits.factor };
         // What a poll or the wait for a broken server explains is no matter of rate.
         let explained = entry.beat.polls(rate.window).saturating_add(retried);
         let rest = RateStatus { count: rate.count.saturating_sub(explained), ..rate.clone() };
@@ -234,7 +265,7 @@ impl RequestRate {
                     findings.push(shift(context, rate));
                 }
             }
-            Judgement::Beyond if !sync => {
+            Judgement::Beyond if !entry.syncs() => {
                 entry.tale.add(context, String::new(), false);
                 if let Some(user) = &context.seen.actor.user {
                     entry.tale.user(user);
@@ -343,15 +374,26 @@ fn target_of(hasher: &Keyed, stamps: &mut PathMemo<bool>, context: &Context<'_>)
     state.finish()
 }
 
-/// The request asks for something that was shown to the actor as its own, or by right.
-fn is_own(context: &Context<'_>) -> bool {
+/// Tells apart what the request asks for, where that was shown to the actor as its own, or by
+/// right.
+fn own_thing(hasher: &Keyed, context: &Context<'_>) -> Option<u64> {
+    use core::hash::{BuildHasher, Hasher};
     let all = &context.sighting.objects;
-    // What stands in query or body beside an object of the path refers to something else.
+    // What stands in query or body beside an object of the path refers to something else: it
+    // makes a request no less one's own, but tells it from others.
     let in_path = all.iter().any(|object| object.in_path);
-    !all.is_empty()
-        && all.iter().filter(|object| object.in_path == in_path).all(|object| {
-            context.objects.judge(context.tx, context.sighting, context.seen, object).shown_loosely
-        })
+    let mut state = hasher.build_hasher();
+    for object in all {
+        let shown =
+            context.objects.judge(context.tx, context.sighting, context.seen, object).shown_loosely;
+        if shown {
+            state.write(object.class.as_bytes());
+            state.write(object.id.as_bytes());
+        } else if object.in_path == in_path {
+            return None;
+        }
+    }
+    (!all.is_empty()).then(|| state.finish())
 }
 
 fn outcome_of(watched: &Watched) -> Outcome {

@@ -94,6 +94,57 @@ fn one_who_asks_far_more_often_than_all_is_told() {
 }
 
 #[test]
+fn one_who_raises_it_step_by_step_is_told() {
+    let raise = |town: &mut Town, app: App, steps: &[u64]| {
+        for (at, requests) in steps.iter().enumerate() {
+            for n in 0..*requests {
+                let pause = 500.0 * (n as f64 + 0.8 * chance(&[n, 3])) / *requests as f64;
+                let at = LATER - 6000.0 + 1500.0 * at as f64 + pause;
+                town.at(at, app.by(MALLORY, ask(app, n % 3, Answer::Yes)));
+            }
+        }
+    };
+    // Never more than three times what it was before.
+    check(|town, app| raise(town, app, &[20, 50, 120, 300, 700]), SERVED);
+    check(|town, app| raise(town, app, &[20, 24, 22, 26, 28]), SILENT);
+}
+
+#[test]
+fn many_questions_about_one_own_thing_are_no_sync_of_own_things() {
+    for app in [App::Json, App::Calls, App::Form] {
+        let mut town = Town::new(RULE);
+        usual(&mut town, app, 4);
+        for n in 0..240 {
+            // Each time other words, below what is shown to each as the own.
+            let tx = match app {
+                App::Json => get(&format!("/api/v1/teams/7{MALLORY}/find?q=word{n}")),
+                _ => post(&format!("/teams/7{MALLORY}/find")).json(&format!(r#"{{"q":"w{n}"}}"#)),
+            };
+            let at = LATER + 1.1 * (n as f64 + 0.8 * chance(&[n, 71]));
+            town.at(at, app.by(MALLORY, tx.answer(r#"{"results":[{"title":"x"}]}"#)));
+        }
+        for user in 0..USERS {
+            let own = format!(r#"{{"teams":[{{"team_id":"7{user}","name":"of {user}"}}]}}"#);
+            let list = match app {
+                App::Json => get("/api/v1/teams"),
+                _ => post("/teams"),
+            };
+            town.at(200.0 + user as f64, app.by(user, list.answer(&own)));
+            for n in 0..4 {
+                let at = 400.0 + 900.0 * n as f64 + 7.0 * user as f64;
+                let tx = match app {
+                    App::Json => get(&format!("/api/v1/teams/7{user}/find?q=word{n}")),
+                    _ => post(&format!("/teams/7{user}/find")).json(&format!(r#"{{"q":"w{n}"}}"#)),
+                };
+                town.at(at, app.by(user, tx.answer(r#"{"results":[{"title":"x"}]}"#)));
+            }
+        }
+        town.run();
+        assert_eq!(town.stories().len(), 1, "{app:?}: {:?}", town.not_evaluated());
+    }
+}
+
+#[test]
 fn one_who_does_so_while_everybody_else_has_just_come_is_told() {
     for app in APPS {
         let mut town = Town::new(RULE);
@@ -109,6 +160,34 @@ fn one_who_does_so_while_everybody_else_has_just_come_is_told() {
         }
         town.run();
         assert_eq!(town.stories().len(), 1, "{app:?}");
+    }
+}
+
+#[test]
+fn a_job_of_the_first_minutes_that_comes_again_is_usual_and_one_that_goes_on_is_told() {
+    let few = |town: &mut Town, app: App| {
+        for user in 0..7 {
+            for n in 0..20 {
+                let at = 30.0 * user as f64 + 900.0 * n as f64 + 200.0 * chance(&[user, n]);
+                town.at(at, app.by(user, ask(app, n % 2, Answer::Yes)));
+            }
+        }
+    };
+    for app in [App::Json, App::Form, App::Pages] {
+        for (goes_on, expected) in [(false, 0), (true, 1)] {
+            let mut town = Town::new(RULE);
+            few(&mut town, app);
+            // Each hour alike, from before anybody was there for ten minutes; or all the time.
+            for n in 0..if goes_on { 1600 } else { 480 } {
+                let at = match goes_on {
+                    true => 300.0 + 1.1 * n as f64 + chance(&[n, 61]),
+                    false => 300.0 + HOUR * (n / 120) as f64 + 0.4 * (n % 120) as f64,
+                };
+                town.at(at, app.by(900, ask(app, n % 3, Answer::Yes)));
+            }
+            town.run();
+            assert_eq!(town.stories().len(), expected, "{app:?} {:#?}", town.stories());
+        }
     }
 }
 
@@ -328,6 +407,7 @@ fn rate(count: u64) -> RateStatus {
         own_days: 0.1,
         peer_max: 12,
         peers: 20,
+        settled: 20,
         p999: None,
         steady: false,
         surging: 1,
@@ -347,6 +427,10 @@ fn three_times_the_busiest_peer_and_ones_own_past_is_beyond() {
     check_judgement(|status| status.own_max = 34, Judgement::Usual);
     check_judgement(|status| status.p999 = Some(120), Judgement::Usual);
     check_judgement(|status| status.count = 29, Judgement::Usual);
+    // Many who have just come show what is usual, a few do not.
+    check_judgement(|status| status.settled = 0, Judgement::Beyond);
+    check_judgement(|status| (status.peers, status.settled) = (8, 2), Judgement::NoPeers);
+    check_judgement(|status| (status.peers, status.settled) = (8, 3), Judgement::Beyond);
 }
 
 #[test]

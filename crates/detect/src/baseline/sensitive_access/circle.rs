@@ -11,7 +11,8 @@ const CALLERS_MAX: usize = 256;
 const ROLES_MAX: usize = 32;
 /// Turns among which newcomers are counted.
 const LATEST: usize = 30;
-const HOUR: Duration = Duration::from_secs(3600);
+/// What is new stays new for so long.
+pub(super) const HOUR: Duration = Duration::from_secs(3600);
 /// Accesses of one caller within the hour that are counted.
 const HOURLY_MAX: usize = 512;
 /// Accesses, and days, until hours are known.
@@ -21,6 +22,8 @@ const DAYS_MIN: i64 = 3;
 /// What one caller did within the last hour, and the most it ever did.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Caller {
+    #[serde(default)]
+    first: Timestamp,
     recent: VecDeque<Timestamp>,
     most: u64,
 }
@@ -71,7 +74,8 @@ impl Circle {
             self.open = true;
             return;
         }
-        let caller = self.callers.entry(actor).or_default();
+        let caller =
+            self.callers.entry(actor).or_insert_with(|| Caller { first: now, ..Caller::default() });
         while caller.recent.front().is_some_and(|at| now.since(*at) > HOUR) {
             caller.recent.pop_front();
         }
@@ -85,8 +89,10 @@ impl Circle {
         self.turns
     }
 
-    pub(super) fn knows(&self, actor: ActorId) -> bool {
-        self.open || self.callers.contains_key(&actor)
+    /// The caller joins now, or did within the hour.
+    pub(super) fn is_joined_by(&self, actor: ActorId, now: Timestamp) -> bool {
+        let known = self.callers.get(&actor);
+        !self.open && known.is_none_or(|caller| now.since(caller.first) <= HOUR)
     }
 
     /// Callers beside one.

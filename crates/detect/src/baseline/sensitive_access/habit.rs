@@ -1,6 +1,6 @@
 //! What one caller usually does, whatever function it calls: when, and from where.
 
-use super::circle::odd_hour;
+use super::circle::{HOUR, odd_hour};
 use crate::context::Context;
 use core::net::IpAddr;
 use serde::{Deserialize, Serialize};
@@ -34,10 +34,16 @@ struct More {
     hours: [u32; 24],
     networks: BTreeSet<IpAddr>,
     makes: BTreeSet<u64>,
+    /// The network and make that were new together last.
+    #[serde(default)]
+    elsewhere: Option<First>,
 }
 
 impl More {
     fn see(&mut self, at: Timestamp, network: IpAddr, make: u64) {
+        if !self.makes.is_empty() && self.is_new(network, make) {
+            self.elsewhere = Some(First { at, network, make });
+        }
         let hour = usize::try_from(at.secs().rem_euclid(86_400) / 3600).unwrap_or(0);
         if let Some(count) = self.hours.get_mut(hour) {
             *count = count.saturating_add(1);
@@ -48,6 +54,13 @@ impl More {
         if self.makes.len() <= PLACES_MAX {
             self.makes.insert(make);
         }
+    }
+}
+
+impl More {
+    fn is_new(&self, network: IpAddr, make: u64) -> bool {
+        let rooted = self.networks.len() < PLACES_MAX && self.makes.len() < PLACES_MAX;
+        rooted && !self.networks.contains(&network) && !self.makes.contains(&make)
     }
 }
 
@@ -98,13 +111,16 @@ impl Habit {
         self.more.as_ref().is_some_and(|more| odd_hour(&more.hours, first, now, HOURS_MIN))
     }
 
-    /// It never came from this network, nor with this make of client.
+    /// Until an hour ago it never came from this network, nor with this make of client.
     pub(super) fn is_elsewhere(&self, context: &Context<'_>) -> bool {
         let (network, make) = (network(context.seen.client_ip), context.seen.cluster.0);
         match (&self.more, &self.first) {
             (Some(more), _) => {
-                let rooted = more.networks.len() < PLACES_MAX && more.makes.len() < PLACES_MAX;
-                rooted && !more.networks.contains(&network) && !more.makes.contains(&make)
+                let now = context.at();
+                let lately = more.elsewhere.as_ref().is_some_and(|new| {
+                    (new.network, new.make) == (network, make) && now.since(new.at) <= HOUR
+                });
+                lately || more.is_new(network, make)
             }
             (None, Some(first)) => first.network != network && first.make != make,
             (None, None) => true,

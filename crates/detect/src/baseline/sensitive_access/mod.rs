@@ -32,11 +32,11 @@ pub(crate) const SPEC: Spec = Spec {
     },
     severity: Severity::Medium,
     looks_for: "A granted access to a sensitive function (accounts, payments, administration, \
-                bulk lists) that is atypical in two ways: the first ever of an established caller \
-                to a function whose circle of callers is closed; a role that none of its callers \
-                has; an hour of the day at which neither the caller nor the others come; a new \
-                network together with another make of client; ten times in an hour, and three \
-                times as often as any other caller.",
+                bulk lists) that is atypical in two ways: the first hour of an established caller \
+                at a function whose circle of callers is closed; a role that none of its callers \
+                has; an hour of the day at which neither the caller nor the others come; for an \
+                hour a new network together with another make of client; ten times in an hour, \
+                and three times as often as any other caller.",
     needs: "Ten callers of the service; three callers and thirty turns of the function. Hours \
             are judged after three days.",
     look_alikes: "The first use of a function that newcomers find all the time, a new colleague \
@@ -180,7 +180,8 @@ fn ways(limits: &Limits, context: &Context<'_>, habit: &Habit, circle: &Circle) 
     if circle.others(actor) < limits.circle_min || turns < limits.turns_min {
         return ways;
     }
-    if habit.requests() >= limits.requests_min && !circle.knows(actor) && circle.is_closed() {
+    let joins = circle.is_joined_by(actor, now) && circle.is_closed();
+    if habit.requests() >= limits.requests_min && joins {
         ways.push(signal(
             "first_access",
             format!("after {} other requests", habit.requests()),

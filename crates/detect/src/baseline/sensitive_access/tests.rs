@@ -72,6 +72,34 @@ fn a_clerk_at_night_from_elsewhere_is_told() {
 }
 
 #[test]
+fn two_ways_may_come_one_after_the_other() {
+    // From a train, and far more often than anybody.
+    check(
+        4,
+        |town, end| {
+            for n in 0..20 {
+                let tx = by(2, "clerk", payout(n)).from(&elsewhere(7)).agent("curl/8.5");
+                town.at(end + 9.0 * HOUR + 100.0 * n as f64, tx);
+            }
+        },
+        1,
+    );
+    // A colleague who never did it, and then does hardly anything else.
+    check(
+        3,
+        |town, end| {
+            for n in 0..30 {
+                town.at(end + 8.0 * HOUR + 60.0 * n as f64, by(40, "clerk", read(n)));
+            }
+            for n in 0..20 {
+                town.at(end + 9.0 * HOUR + 100.0 * n as f64, by(40, "clerk", payout(n)));
+            }
+        },
+        1,
+    );
+}
+
+#[test]
 fn a_colleague_of_the_same_role_is_usual() {
     check(
         3,

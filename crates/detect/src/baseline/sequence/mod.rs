@@ -1,13 +1,12 @@
 //! Steps in an order that nobody takes (OWASP API6:2023, CWE-841).
 //!
-//! One step that was never seen is everyday life. Told is a step that changes something, that is
-//! less likely than any step of any other actor, and that comes after several unlikely ones.
+//! One step that was never seen is everyday life. Told is a session whose steps come in no order,
+//! as no other actor's do, once one of them changes something.
 
 #[cfg(test)]
 mod tests;
 
 use crate::baseline::budget::{Budget, is_rare};
-use crate::baseline::busiest::Busiest;
 use crate::baseline::several::Several;
 use crate::context::{Context, Observation};
 use crate::keep::Keep;
@@ -17,9 +16,8 @@ use crate::tale::{Tale, counted};
 use crate::tell::{self, signal};
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use stilt_baseline::Step;
-use stilt_inventory::EndpointKind;
 use stilt_model::{ActorId, EndpointId, Finding, Outcome, Rule, Severity, Timestamp};
 
 pub(crate) const SPEC: Spec = Spec {
@@ -31,18 +29,22 @@ pub(crate) const SPEC: Spec = Spec {
         references: &["CWE-841"],
     },
     severity: Severity::Medium,
-    looks_for: "A successful step that changes something, that others take as well, and that is \
-                less likely, after the actor's last two actions, than any step of any other \
-                actor, as one of eight unlikely steps in an hour, three times as many as any \
-                other actor's. Where enough is known, one step whose p-value is within the alert \
-                budget.",
-    needs: "Ten other actors of the service and 30 turns in the same situation.",
+    looks_for: "A session whose steps, one of which changes something, are as likely at any time \
+                as where they come: the odds against the order that others keep are e^40, and \
+                half as high again as any other actor's. Where enough is known, one step whose \
+                p-value is within the alert budget.",
+    needs: "Ten other actors of the service, three of them with the same make of client, and a \
+            credential: an address may be many people.",
     look_alikes: "One unusual step: a link, a resumed cart, the back button. What three actors do \
-                  is a new way through the application.",
+                  is a new way through the application. A job that goes round in a circle of its \
+                  own, and what it asks with a program that nobody else uses.",
     tuning: &[
         Tuning { key: "actors_min", meaning: "other actors of the service" },
-        Tuning { key: "support_min", meaning: "turns of others in the same situation" },
-        Tuning { key: "distinct_min", meaning: "different unlikely steps of one actor in an hour" },
+        Tuning {
+            key: "odds_min",
+            meaning: "natural logarithm of the odds that a session keeps no order",
+        },
+        Tuning { key: "distinct_min", meaning: "different steps that make these odds" },
         Tuning {
             key: "alerts_per_day",
             meaning: "alerts a day that chance may raise, of all steps that are judged by p-value \
@@ -56,32 +58,32 @@ pub(crate) const SPEC: Spec = Spec {
 const WALKERS_MAX: usize = 10_000;
 /// Twice as unlikely (nats).
 const MARGIN: f64 = 0.7;
+/// How much higher the odds are than any other actor's.
+const FACTOR: f64 = 1.5;
 /// Steps known of a service before any is judged.
 const STEPS_MIN: u64 = 200;
+/// A story is over after so long.
 const SPAN: Duration = Duration::from_secs(3600);
-const DISTINCT_MAX: usize = 32;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Limits {
     actors_min: u64,
-    support_min: u64,
-    distinct_min: u64,
+    odds_min: f64,
+    distinct_min: usize,
     alerts_per_day: f64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { actors_min: 10, support_min: 30, distinct_min: 8, alerts_per_day: 1.0 }
+        Self { actors_min: 10, odds_min: 40.0, distinct_min: 4, alerts_per_day: 1.0 }
     }
 }
 
 /// One actor's unlikely steps.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Walker {
-    distinct: BTreeSet<(u64, u64)>,
     place: Option<String>,
-    first: Timestamp,
     last: Timestamp,
     tale: Tale,
 }
@@ -91,7 +93,6 @@ struct Sequence {
     #[serde(skip)]
     limits: Limits,
     walkers: Keep<(u64, ActorId), Walker>,
-    busiest: BTreeMap<u64, Busiest>,
     shared: Several<(u64, u64)>,
     learning: BTreeSet<u64>,
     budget: Budget,
@@ -102,7 +103,6 @@ impl Sequence {
         Ok(Self {
             limits: settings.own()?,
             walkers: Keep::new(WALKERS_MAX),
-            busiest: BTreeMap::new(),
             shared: Several::default(),
             learning: BTreeSet::new(),
             budget: Budget::default(),
@@ -118,39 +118,26 @@ impl Sequence {
             return;
         }
         self.learning.remove(&service);
-        if step.support < self.limits.support_min || context.sighting.outcome != Outcome::Success {
-            return;
-        }
         let way = (step.after, context.sighting.endpoint.0);
-        if self.shared.join(now, way, actor) {
+        if step.elsewhere && self.shared.join(now, way, actor) {
             return;
         }
         let walker = self.walkers.touch(now, (service, actor), Walker::default);
         if now.since(walker.last) > SPAN {
-            *walker = Walker { first: now, ..Walker::default() };
-        } else if now.since(walker.first) > SPAN && !walker.tale.was_told() {
-            (walker.first, walker.distinct) = (now, BTreeSet::new());
+            *walker = Walker::default();
         }
         walker.last = now;
         walker.place.get_or_insert_with(|| context.sighting.name.to_string());
-        if walker.distinct.len() < DISTINCT_MAX {
-            walker.distinct.insert(way);
-        }
         walker.tale.add(context, format!("likelihood {:.2e}", step.likelihood), false);
         if let Some(user) = &context.seen.actor.user {
             walker.tale.user(user);
         }
-        let busiest = self.busiest.entry(service).or_default();
-        let most = busiest.of_others(actor);
-        let distinct = walker.distinct.len() as u64;
-        busiest.see(actor, distinct);
+        let changes = context.sighting.changes_state && step.elsewhere;
+        let told = changes
+            && step.odds >= self.limits.odds_min
+            && step.odds >= FACTOR * step.odds_others
+            && step.ways >= self.limits.distinct_min;
         let beyond = step.surprise >= step.others + MARGIN;
-        let many = distinct >= self.limits.distinct_min && distinct > most.saturating_mul(3);
-        // Signing in and out may come at any time.
-        let changes = context.sighting.changes_state
-            && context.sighting.kind == EndpointKind::Other
-            && context.sighting.step.is_none();
-        let told = beyond && many && changes;
         let alpha = self.budget.test(now, self.limits.alerts_per_day);
         let rare = is_rare(step.p, step.calibrated, alpha) && beyond && changes;
         let Some(walker) = self.walkers.get_mut(&(service, actor)) else { return };
@@ -159,7 +146,7 @@ impl Sequence {
             if begins {
                 self.budget.found(now);
             }
-            findings.push(tell(context, step, walker, most));
+            findings.push(tell(context, step, walker));
         }
     }
 }
@@ -192,7 +179,7 @@ impl Detector for Sequence {
     }
 }
 
-fn tell(context: &Context<'_>, step: &Step, walker: &Walker, most: u64) -> Finding {
+fn tell(context: &Context<'_>, step: &Step, walker: &Walker) -> Finding {
     let name = |endpoint: u64| {
         let known = context.inventory.endpoint(EndpointId(endpoint));
         known.map_or_else(|| "another action".to_owned(), |known| known.name.to_string())
@@ -228,14 +215,14 @@ fn tell(context: &Context<'_>, step: &Step, walker: &Walker, most: u64) -> Findi
             ),
         ),
         signal(
-            "surprise_of_the_steps_before",
-            format!("{:.1} nats", step.before),
-            format!("at most {:.1}, as any other actor", step.before_others),
+            "odds_that_there_is_no_order",
+            format!("e^{:.1}", step.odds),
+            format!("at most e^{:.1}, as any other actor", step.odds_others),
         ),
         signal(
-            "different_unlikely_steps_in_an_hour",
-            walker.distinct.len().to_string(),
-            format!("at most {most}, as any other actor"),
+            "different_steps_out_of_order",
+            step.ways.to_string(),
+            "steps that others take in their order",
         ),
     ];
     finding.remediation =
