@@ -30,10 +30,10 @@ pub(crate) const SPEC: Spec = Spec {
     },
     severity: Severity::Medium,
     looks_for: "Shadow: an endpoint that answers successfully, for at least two callers and at two \
-                times (or 20 times at four), and is in none of the OpenAPI documents given. Zombie: one that is marked \
-                as deprecated, is only in a superseded version of a document, or is an older \
-                version of a documented path, and still answers. Orphan: a documented operation \
-                that nobody asked for in 30 days while its service was watched.",
+                times (or 20 times at four), and is in no OpenAPI document given. Zombie: one \
+                that is marked as deprecated, is only in a superseded version of a document, or \
+                is an older version of a documented path, and still answers. Orphan: a documented \
+                operation that nobody asked for in 30 days while its service was watched.",
     needs: "Documents (--openapi FILE…). A document is about the service of a host its servers \
             name, and about one that has answered three of its operations.",
     look_alikes: "A scanner whose guesses are refused or led to a catch-all page; pages and files \
