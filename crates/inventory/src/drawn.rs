@@ -102,7 +102,8 @@ fn count(text: &str) -> Option<Counts> {
 }
 
 /// The text is of letters and digits as chance gives them. Of what was drawn from 62 characters 98
-/// in 100 are told at a length of 22, four in five at 12; of names of software packages one in 5,000.
+/// in 100 are told at a length of 22, four in five at 12; of names of software packages one in
+/// 5,000.
 pub(crate) fn is_drawn(text: &str) -> bool {
     let Some(counts) = LENGTHS.contains(&text.len()).then(|| count(text)).flatten() else {
         return false;

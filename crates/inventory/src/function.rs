@@ -130,7 +130,8 @@ fn account(known: Known<'_>) -> Option<&'static str> {
             .any(|word| crate::words::PEOPLE.contains(&crate::words::singular(word).as_str()));
     let tells = told(known).any(|(path, field)| single(path) && holds(field, PERSONAL));
     let takes = changes(known) && asked(known).any(|(_, field)| holds(field, PERSONAL));
-    // Who signs in or up shows nothing but a name; who changes a password is signed in, gives the one
+    // Who signs in or up shows nothing but a name; who changes a password is signed in, gives the
+    // one
     // before, or what a mail brought.
     let passwords = asked(known).filter(|(_, field)| holds(field, &[SecretKind::Password])).count();
     let proof = [SecretKind::Code, SecretKind::Token, SecretKind::Jwt, SecretKind::Secret];

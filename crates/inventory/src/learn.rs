@@ -116,7 +116,8 @@ impl Service {
         let Some(node) = self.tree.node(child) else { return false };
         let slot = self.tree.node(parent).map_or(NONE, |parent| parent.slot);
         let open = self.tree.node(slot).is_some_and(|slot| slot.open);
-        // At the top of all paths names stand beside values of all sorts: one word alone is no proof.
+        // At the top of all paths names stand beside values of all sorts: one word alone is no
+        // proof.
         if self.tree.class(parent).is_some() && self.was_taken(parent, &node.name) {
             let tally = self.tree.compare(records, child, slot);
             return tally.alike >= tally.differs && (open || slot == NONE);

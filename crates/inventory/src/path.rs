@@ -187,7 +187,8 @@ fn is_ulid(bytes: &[u8]) -> bool {
         })
 }
 
-/// The first digits of a hash (`50336bc`, `a31b0f2`): hexadecimal, and begun with a digit, or digits
+/// The first digits of a hash (`50336bc`, `a31b0f2`): hexadecimal, and begun with a digit, or
+/// digits
 /// and letters taking turns.
 fn is_short_hash(bytes: &[u8]) -> bool {
     let digits = bytes.iter().filter(|b| b.is_ascii_digit()).count();

@@ -123,6 +123,12 @@ impl Document {
         &self.operations
     }
 
+    /// Any documented path has that word as a name.
+    #[must_use]
+    pub fn has_name(&self, word: &str) -> bool {
+        self.operations.iter().any(|one| segments(&one.path).any(|name| name == word))
+    }
+
     /// Any documented answer is of that media type.
     #[must_use]
     pub fn speaks_of(&self, media: &str) -> bool {

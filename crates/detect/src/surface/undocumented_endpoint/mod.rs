@@ -30,10 +30,10 @@ pub(crate) const SPEC: Spec = Spec {
     },
     severity: Severity::Medium,
     looks_for: "Shadow: an endpoint that answers successfully, for at least two callers and at two \
-                times (or 20 times at four), and is in none of the OpenAPI documents given. Zombie: one that is marked \
-                as deprecated, is only in a superseded version of a document, or is an older \
-                version of a documented path, and still answers. Orphan: a documented operation \
-                that nobody asked for in 30 days while its service was watched.",
+                times (or 20 times at four), and is in no OpenAPI document given. Zombie: one \
+                that is marked as deprecated, is only in a superseded version of a document, or \
+                is an older version of a documented path, and still answers. Orphan: a documented \
+                operation that nobody asked for in 30 days while its service was watched.",
     needs: "Documents (--openapi FILE…). A document is about the service of a host its servers \
             name, and about one that has answered three of its operations.",
     look_alikes: "A scanner whose guesses are refused or led to a catch-all page; pages and files \
@@ -79,6 +79,8 @@ enum Kind {
 struct Case {
     support: Support,
     told: bool,
+    /// What the endpoint was called then.
+    name: String,
 }
 
 /// When the operations of a document were asked for.
@@ -139,9 +141,18 @@ impl UndocumentedEndpoint {
         let steady =
             support.count >= STEADY && support.times.len() >= limits.times_min.max(STEADY_TIMES);
         let enough = several && support.times.len() >= limits.times_min || steady;
-        if enough && !case.told {
-            case.told = true;
-            findings.push(tell(context, document, kind, &why, &case.support));
+        if !enough || case.told {
+            return;
+        }
+        case.told = true;
+        case.name = context.sighting.name.to_string();
+        let told = tell(context, document, kind, &why, &case.support);
+        let name = &context.sighting.name;
+        let same = |(at, other): (&(EndpointId, Kind), &Case)| {
+            *at != key && at.1 == kind && other.told && is_one_route(document, name, &other.name)
+        };
+        if !self.cases.iter().any(same) {
+            findings.push(told);
         }
     }
 
@@ -201,6 +212,17 @@ impl UndocumentedEndpoint {
             }
         }
     }
+}
+
+/// Two endpoints are one but for a word on the way that the document knows as no name: it will turn
+/// out to be a value (`/orgs/acme/projects`, `/orgs/globex/projects`).
+fn is_one_route(document: &Document, one: &str, other: &str) -> bool {
+    let (one, other): (Vec<&str>, Vec<&str>) =
+        (one.split('/').collect(), other.split('/').collect());
+    let mut apart = one.iter().zip(&other).enumerate().filter(|(_, (one, other))| one != other);
+    let (Some((at, (first, second))), None) = (apart.next(), apart.next()) else { return false };
+    let word = |word: &str| !word.starts_with('{') && !document.has_name(word);
+    one.len() == other.len() && at > 0 && at + 1 < one.len() && word(first) && word(second)
 }
 
 /// Whether an answered request is beside the document, and why.

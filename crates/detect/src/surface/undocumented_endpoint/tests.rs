@@ -164,8 +164,16 @@ fn a_path_whose_words_are_learned_late_is_told_once() {
         }
     }
     town.run();
-    // Each word until then looked like a path of its own; what they turn out to be was told.
     let told: Vec<&str> = town.notices().iter().map(|one| one.endpoint.as_str()).collect();
-    let words = ["acme", "globex", "initech", "umbrella"];
-    assert_eq!(told, words.map(|word| format!("GET /api/teams/{word}/docs")));
+    assert_eq!(told, ["GET /api/teams/acme/docs"]);
+}
+
+#[test]
+fn functions_of_documented_collections_are_told_apart() {
+    let mut town = town(&[SHOP]);
+    for path in ["/api/rates/audit", "/api/carts/audit"] {
+        often(&mut town, json(get(path)));
+    }
+    town.run();
+    assert_eq!(town.notices().len(), 2);
 }
