@@ -215,6 +215,10 @@ fn parts(
     let mut query = operation.query.departures(query, whole);
     query.retain(|departure| !is_key(departure.field()));
     found.push((Part::Query, query));
+    // A list of calls is no message of the one call that is documented.
+    if !context.sighting.inside.is_empty() {
+        return found;
+    }
     let body = &operation.body;
     if request.body_bytes > 0 && !body.is_empty() && body.is_for(request.content_type.as_deref()) {
         let leaves = leaves().filter(|leaf| matches!(leaf.place, Place::Json | Place::Form));

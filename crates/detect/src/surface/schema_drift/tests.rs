@@ -188,3 +188,47 @@ fn a_short_time_teaches_no_schema() {
     town.run();
     assert!(town.notices().is_empty());
 }
+
+const CALLS: &str = r##"
+openapi: 3.1.0
+info: {title: Calls, version: "1"}
+servers: [{url: "http://app.test"}]
+paths:
+  /graphql:
+    post:
+      requestBody:
+        content:
+          application/json:
+            schema:
+              type: object
+              required: [query]
+              properties: {query: {type: string}, operationName: {type: string}}
+      responses:
+        "200":
+          description: ok
+          content:
+            application/json:
+              schema: {type: object, required: [data], properties: {data: {type: object}}}
+"##;
+
+#[test]
+fn a_list_of_calls_is_not_compared_with_one_call() {
+    let one = r#"{"operationName":"A","query":"query A { orders { id } }"}"#;
+    let data = r#"{"data":{"orders":[{"id":1}]}}"#;
+    let told = |odd: Tx| {
+        let mut town = Town::new("surface.schema_drift");
+        town.document(&[CALLS]);
+        for n in 0..60_usize {
+            let from = format!("10.3.0.{}", 1 + n % 20);
+            let good = post("/graphql").json(one).answer(data);
+            let tx = if n % 3 == 0 { odd.clone() } else { good };
+            town.at(n as f64, tx.from(&from).agent(&from));
+        }
+        town.run();
+        town.notices().len()
+    };
+    let list = post("/graphql").json(&format!("[{one},{one}]"));
+    assert_eq!(told(list.answer(&format!("[{data},{data}]"))), 0);
+    let without = post("/graphql").json(r#"{"operationName":"A"}"#);
+    assert!(told(without.answer(data)) > 0, "one call that departs is told");
+}
