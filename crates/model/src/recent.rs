@@ -274,7 +274,7 @@ mod tests {
         }
         assert_eq!((table.len(), table.oldest()), (1_500, Some((&8_500, &8_501))));
         assert_eq!((table.get(&8_499), table.get(&9_999)), (None, Some(&10_000)));
-        assert_eq!((table.slots.0.len(), table.slots.0[2].capacity()), (3, CHUNK));
+        assert_eq!((table.slots.0.len(), table.slots.0[2].capacity()), (12, CHUNK));
     }
 
     #[test]

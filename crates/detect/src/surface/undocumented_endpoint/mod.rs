@@ -164,6 +164,9 @@ impl UndocumentedEndpoint {
                     let own = self.cases.entry((context.sighting.endpoint, kind)).or_default();
                     own.support.join(case.support);
                     own.told |= case.told;
+                    if own.name.is_empty() {
+                        own.name = case.name;
+                    }
                 }
             }
         }
