@@ -326,7 +326,7 @@ impl Baseline {
 
     /// The loaded baseline was learned from that time of the service: it would count twice.
     fn is_known(&self, tx: &Transaction, sighting: &Sighting) -> bool {
-        self.known.hold(service_of(sighting), tx.start)
+        !self.known.is_empty() && self.known.hold(service_of(sighting), tx.start)
     }
 
     /// Transactions of times that the loaded baseline was learned from: they were judged, and

@@ -66,6 +66,11 @@ impl Spans {
         }
     }
 
+    /// Nothing was learned.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether that time of a service was learned from.
     pub(crate) fn hold(&self, service: u64, at: Timestamp) -> bool {
         self.0.get(&service).is_some_and(|times| {

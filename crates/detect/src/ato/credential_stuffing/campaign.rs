@@ -171,12 +171,13 @@ impl Service {
         {
             // It failed on others and now gets into this one.
             client.outcome = Outcome::Success;
-            client.inside = client.inside.saturating_add(1);
-            client.gather();
-            client.tale.add(context, note, true);
-            client.tale.user(&login.user);
             let make = client.cluster;
-            if self.is_of_campaign(make) {
+            if self.is_of_campaign(make)
+                && let Some(client) = self.clients.get_mut(&id)
+            {
+                client.gather();
+                client.tale.add(context, note, true);
+                client.tale.user(&login.user);
                 self.point_at(context);
                 self.enlist(id, context.at(), findings);
             }

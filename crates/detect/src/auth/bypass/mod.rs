@@ -56,6 +56,8 @@ pub(crate) const SPEC: Spec = Spec {
 
 const SPAN: Duration = Duration::from_secs(600);
 const CLIENTS_MAX: usize = 20_000;
+/// Credentials that were good, remembered at most.
+const GOOD_MAX: usize = 200_000;
 const MANNERS_MAX: usize = 64;
 const SERVICES_MAX: usize = 1000;
 
@@ -112,7 +114,7 @@ impl Bypass {
             doors: Guarded::default(),
             pickers: Keep::new(CLIENTS_MAX),
             without: Keep::new(CLIENTS_MAX),
-            good: Keep::new(settings.room(200_000)),
+            good: Keep::new(settings.room(GOOD_MAX)),
             gateways: Keep::new(SERVICES_MAX),
             cut: 0,
         })
@@ -344,6 +346,7 @@ impl Picker {
 impl Detector for Bypass {
     fn configure(&mut self, settings: &Settings) -> Result<bool, SettingsError> {
         self.limits = settings.own()?;
+        self.good.resize(settings.room(GOOD_MAX));
         Ok(true)
     }
 

@@ -142,7 +142,7 @@ struct BolaEnumeration {
     lacking: BTreeMap<Lacks, BTreeSet<(EndpointId, ActorId)>>,
     #[serde(skip)]
     walkers_max: usize,
-    /// Callers there are at most, from the last count on.
+    /// Callers over all places.
     #[serde(skip)]
     walkers: usize,
 }
@@ -174,19 +174,16 @@ impl BolaEnumeration {
         if self.walkers < self.walkers_max {
             return;
         }
-        let count = |places: &HashMap<_, Place, _>| {
-            places.values().fold(0_usize, |sum, place| sum.saturating_add(place.walkers.len()))
-        };
-        // Some have gone since they were counted.
-        self.walkers = count(&self.places);
-        if self.walkers >= self.walkers_max {
-            for place in self.places.values_mut() {
-                let keep = place.walkers.len() / 2;
-                while place.walkers.len() > keep && place.leave_oldest() {}
-            }
-            self.places.retain(|_, place| !place.walkers.is_empty());
-            self.walkers = count(&self.places);
+        for place in self.places.values_mut() {
+            let keep = place.walkers.len() / 2;
+            while place.walkers.len() > keep && place.leave_oldest() {}
         }
+        self.places.retain(|_, place| !place.walkers.is_empty());
+        self.count();
+    }
+
+    fn count(&mut self) {
+        self.walkers = self.places.values().map(|place| place.walkers.len()).sum();
     }
 
     /// Looks at what one request asks for.
@@ -238,7 +235,7 @@ impl BolaEnumeration {
                 None
             }
         };
-        self.walkers = self.walkers.saturating_add(place.walkers.len().saturating_sub(before));
+        self.walkers = self.walkers.saturating_add(place.walkers.len()).saturating_sub(before);
         let Some(walker) = place.walkers.get_mut(&actor) else { return };
         if touch.foreign {
             let note = note_of(object, verdict);
@@ -437,6 +434,7 @@ impl Detector for BolaEnumeration {
     fn configure(&mut self, settings: &Settings) -> Result<bool, SettingsError> {
         self.limits = settings.own()?;
         self.walkers_max = settings.room(WALKERS_MAX);
+        self.count();
         Ok(true)
     }
 
@@ -445,6 +443,7 @@ impl Detector for BolaEnumeration {
         let merged = &context.sighting.merged;
         if !merged.is_empty() {
             self.places.retain(|(endpoint, _), _| !merged.contains(endpoint));
+            self.count();
         }
         if context.sighting.login.is_some() {
             return;

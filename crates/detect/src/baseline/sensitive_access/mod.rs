@@ -220,6 +220,8 @@ fn ways(limits: &Limits, context: &Context<'_>, habit: &Habit, circle: &Circle) 
 impl Detector for SensitiveAccess {
     fn configure(&mut self, settings: &Settings) -> Result<bool, SettingsError> {
         self.limits = settings.own()?;
+        self.habits.resize(settings.room(HABITS_MAX));
+        self.tales.resize(settings.room(HABITS_MAX));
         Ok(true)
     }
 

@@ -326,6 +326,7 @@ impl Drawer {
 impl Detector for Exfiltration {
     fn configure(&mut self, settings: &Settings) -> Result<bool, SettingsError> {
         self.limits = settings.own()?;
+        self.lives.resize(settings.room(LIVES_MAX));
         Ok(true)
     }
 
