@@ -38,10 +38,11 @@ need_iproute() {
   [ "$(id -u)" != 0 ] || { command -v ip && command -v tc; } >/dev/null 2>&1 || need_packages iproute2
 }
 
-# libpcap headers and a C compiler: what the pcap crate links against.
+# libpcap headers, which the pcap crate links against, and what builds C: a compiler, and make for the allocator.
 need_libpcap() {
   local missing=()
   [ -e /usr/include/pcap/pcap.h ] || [ -e /usr/local/include/pcap/pcap.h ] || missing+=(libpcap-dev)
   command -v cc >/dev/null 2>&1 || missing+=(gcc libc6-dev)
+  command -v make >/dev/null 2>&1 || missing+=(make)
   [ ${#missing[@]} = 0 ] || need_packages "${missing[@]}"
 }

@@ -25,9 +25,9 @@ use std::process::ExitCode;
 use talk::{FAILED, USAGE};
 
 /// Messages become many small values that live for one transaction: what the system's allocator
-/// does with them takes a quarter of the run.
+/// does with them takes a quarter of the run. How it is set is in `.cargo/config.toml`.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let args = match Args::try_parse_from(documents::spread(std::env::args_os())) {

@@ -47,10 +47,16 @@ pub(crate) fn queue(limits: &Limits, usual: usize) -> usize {
     if is_spared(limits) { usual.div_ceil(4) } else { usual }
 }
 
-/// Room for what is remembered of callers: they are as many as connections are.
+/// What no cap makes smaller (the program itself, what is on its way between threads) is about one
+/// part in so many of what a run without a cap may take.
+const FIXED: usize = 30;
+
+/// Room for what is remembered of callers: they are as many as connections are, less what is taken
+/// whatever the cap.
 pub(crate) fn for_callers(limits: &Limits) -> stilt_detect::Room {
     let usual = Limits::default().flows_max.max(1);
     let percent = limits.flows_max.saturating_mul(100).div_ceil(usual).clamp(1, 100);
+    let percent = percent.saturating_sub((100 - percent) / FIXED).max(1);
     u8::try_from(percent).map(stilt_detect::Room).unwrap_or_default()
 }
 
@@ -143,6 +149,15 @@ fn judge(used: u64, max: u64) -> Room {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn callers_shrink_with_connections_and_make_room_for_what_does_not() {
+        let room = |share: usize| {
+            let flows_max = Limits::default().flows_max * share / 100;
+            for_callers(&Limits { flows_max, ..Limits::default() }).0
+        };
+        assert_eq!([room(100), room(200), room(50), room(10), room(0)], [100, 100, 49, 7, 1]);
+    }
 
     #[test]
     fn what_is_used_is_known_and_judged() {
