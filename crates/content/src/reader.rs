@@ -289,8 +289,10 @@ impl Reader {
         let mut issued = self.issued_in_head(head, message.start.time);
         let mut sink = sink(&mut self.masker, &mut self.paths, &self.config, auth, true);
         read_body(message, self.config.depth_max, &mut sink, false);
+        let mut page = [0; 2];
         if media.as_deref().is_some_and(|media| media.contains("html")) && sink.leaves.is_empty() {
             html::read(&message.body.kept, path, &mut sink);
+            page = html::says(&message.body.kept, path);
         }
         let (leaves, leaves_cut, mut sensitive) = (sink.leaves, sink.cut, sink.tally.counts);
         issued.extend(sink.issued.unwrap_or_default());
@@ -327,6 +329,7 @@ impl Reader {
             issued,
             drawn,
             location,
+            page,
             form_again: false,
         }
     }

@@ -4,7 +4,7 @@
 use crate::record::{Record, Records};
 use crate::tree::{NONE, Tree};
 use serde::{Deserialize, Serialize};
-use stilt_model::{Leaf, Place, Response, Value};
+use stilt_model::{Leaf, Place, Request, Response, Value};
 
 /// Names of fields that are kept of one endpoint.
 const FIELDS_MAX: usize = 16;
@@ -36,6 +36,21 @@ impl Sketch {
             sketch.add(leaf.path.stable());
         }
         sketch
+    }
+
+    /// The fields of what is sent with a request.
+    pub(crate) fn asked(request: &Request) -> Self {
+        let mut sketch = Self::default();
+        let sent = |leaf: &&Leaf| matches!(leaf.place, Place::Form | Place::Json | Place::Xml);
+        for leaf in request.leaves.iter().take(LEAVES_MAX).filter(sent) {
+            sketch.add(leaf.path.stable());
+        }
+        sketch
+    }
+
+    /// Both have fields, and none in common.
+    fn is_apart_from(&self, other: &Self) -> bool {
+        !self.is_empty() && !other.is_empty() && self.common(other).0 == 0
     }
 
     fn add(&mut self, hash: u64) {
@@ -93,8 +108,11 @@ pub(crate) fn likeness(one: &Record, other: &Record) -> Likeness {
         return Likeness::Unknown;
     }
     let shared = one.shapes.iter().filter(|sort| other.knows(sort.shape)).map(|sort| sort.leaves);
+    // Of a short answer (`{"ok":true}`) what was asked says more.
+    let asked_apart = one.asks.is_apart_from(&other.asks);
     match (shared.max(), one.fields.is_empty(), other.fields.is_empty()) {
         (Some(2..), ..) => Likeness::Telling,
+        _ if asked_apart => Likeness::Differs,
         (Some(1), ..) => Likeness::Same,
         (Some(0), ..) => Likeness::Weak,
         (None, false, false) if one.fields.is_a_form_of(&other.fields) => Likeness::Same,

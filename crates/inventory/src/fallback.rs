@@ -16,15 +16,18 @@ const PAGE_MIN: u64 = 128;
 /// Answers that are watched.
 const ANSWERS_MAX: usize = 256;
 
+/// An answer's sort, as it stands and without the path that it repeats.
+pub(crate) type Page = [u64; 2];
 /// No answer yet, and answers of several sorts.
 pub(crate) const NO_PAGE: u64 = 0;
 pub(crate) const MIXED: u64 = 1;
+pub(crate) const MIXED_PAGE: Page = [MIXED; 2];
 
 /// What an answer shows of its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shows {
-    /// It may be the path's own; the number names its sort, or is [`MIXED`].
-    Own(u64),
+    /// It may be the path's own.
+    Own(Page),
     /// It is what any path gets; `true`: that has just become plain.
     Any(u64, bool),
 }
@@ -38,46 +41,50 @@ pub(crate) struct Fallback {
 impl Fallback {
     /// What the answer to a GET shows of the path.
     pub(crate) fn see(&mut self, path: &Path, request: &Request, response: &Response) -> Shows {
-        if path.len() == 0 {
-            return Shows::Own(MIXED);
-        }
-        let Some(sort) = sort(request, response) else { return Shows::Own(MIXED) };
-        if sort == MIXED {
+        let Some(page) = sorts(request, response).filter(|_| path.len() > 0) else {
+            return Shows::Own(MIXED_PAGE);
+        };
+        let [whole, bare] = page;
+        if whole == MIXED {
             return Shows::Any(MIXED, false);
         }
+        let as_it_stands = self.see_sort(path, whole);
+        let without = if whole == bare { None } else { self.see_sort(path, bare) };
+        let found = as_it_stands.into_iter().chain(without).max_by_key(|(_, new)| *new);
+        found.map_or(Shows::Own(page), |(sort, new)| Shows::Any(sort, new))
+    }
+
+    /// The sort where any path gets it, and whether that has just become plain.
+    fn see_sort(&mut self, path: &Path, sort: u64) -> Option<(u64, bool)> {
         if self.answers.len() >= ANSWERS_MAX && !self.answers.contains_key(&sort) {
-            return Shows::Own(sort);
+            return None;
         }
         let firsts = self.answers.entry(sort).or_default();
         let before = firsts.len();
         if before < FIRSTS {
             firsts.insert(IdBuilder::new("first").text(path.lower(0)).finish());
         }
-        if firsts.len() < FIRSTS {
-            return Shows::Own(sort);
-        }
-        Shows::Any(sort, before < FIRSTS)
+        (firsts.len() >= FIRSTS).then_some((sort, before < FIRSTS))
     }
 }
 
 /// The sort of an answer that could be a catch-all; [`MIXED`] for one that leads to the same path
 /// written otherwise, which shows nothing by itself.
-fn sort(request: &Request, response: &Response) -> Option<u64> {
-    let id = match response.status {
-        200 if response.content_type.as_deref() == Some("text/html")
-            && response.body_bytes >= PAGE_MIN =>
-        {
-            IdBuilder::new("page").number(response.body_bytes).number(response.leaves.len() as u64)
+fn sorts(request: &Request, response: &Response) -> Option<Page> {
+    let named = |id: IdBuilder| id.finish().max(2);
+    match response.status {
+        200 if response.page != [0; 2] && response.body_bytes >= PAGE_MIN => {
+            Some(response.page.map(|says| named(IdBuilder::new("page").number(says))))
         }
         301 | 302 | 303 | 307 | 308 => {
-            let location = response.location.as_deref()?;
             let bare = |path: &str| path.trim_end_matches('/').to_owned();
-            if bare(crate::outcome::path_of(location)) == bare(&request.path) {
-                return Some(MIXED);
+            let path = crate::outcome::path_of(response.location.as_deref()?);
+            if bare(path) == bare(&request.path) {
+                return Some(MIXED_PAGE);
             }
-            IdBuilder::new("elsewhere").text(location)
+            // Where one is to go on afterwards (`?next=`) is the path that was asked for.
+            Some([named(IdBuilder::new("elsewhere").text(path)); 2])
         }
-        _ => return None,
-    };
-    Some(id.finish().max(2))
+        _ => None,
+    }
 }

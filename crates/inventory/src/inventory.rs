@@ -1,7 +1,8 @@
 //! The table of services and endpoints.
 
 use crate::batch;
-use crate::fallback::{MIXED, Shows};
+use crate::evidence::Sketch;
+use crate::fallback::{MIXED_PAGE, Shows};
 use crate::hosts::Hosts;
 use crate::knowledge::{Knowledge, Who};
 use crate::login;
@@ -271,7 +272,7 @@ impl Inventory {
             Some(response) if method == Method::GET => {
                 service.fallback.see(path, request, response)
             }
-            _ => Shows::Own(MIXED),
+            _ => Shows::Own(MIXED_PAGE),
         };
         if let Shows::Any(page, true) = shows {
             service.demote(&mut self.records, page);
@@ -293,6 +294,9 @@ impl Inventory {
         {
             if let Some(record) = self.records.get_mut(filed.record) {
                 record.note_page(page);
+                if record.successes <= 64 || record.successes.is_multiple_of(16) {
+                    record.asks.join(&Sketch::asked(request));
+                }
             }
             filed =
                 service.succeeded(&mut self.records, &self.limits, asked, response, filed, slots);

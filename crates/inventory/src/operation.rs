@@ -106,6 +106,9 @@ pub(crate) fn of(request: &Request) -> Option<Operation> {
     {
         return Some(Operation::new('#', "", name, false));
     }
+    if let Some(name) = in_xml(request) {
+        return Some(Operation::new('#', "", name, false));
+    }
     if let Some(query) = text("query")
         && let Some(field) = root_field(query)
     {
@@ -124,6 +127,22 @@ pub(crate) fn of(request: &Request) -> Option<Operation> {
         match &leaf.value {
             Value::Text(value) if is_name(value) => Some(Operation::new('?', name, value, false)),
             _ => None,
+        }
+    })
+}
+
+/// The function that an XML body names: the first element of a SOAP body (document style, WSDL 1.1
+/// §3.5), where the header leaves it open (SOAP 1.1 §6.1.1: `SOAPAction: ""`), or the method of an
+/// XML-RPC call.
+fn in_xml(request: &Request) -> Option<&str> {
+    let leaves = request.leaves.iter().take(LEAVES_MAX).filter(|leaf| leaf.place == Place::Xml);
+    leaves.clone().find_map(|leaf| match &leaf.value {
+        Value::Text(name) if leaf.path == "methodCall.methodName" && is_name(name) => {
+            Some(name.as_str())
+        }
+        _ => {
+            let inside = leaf.path.as_str().strip_prefix("Envelope.Body.")?;
+            inside.split(['.', '[', '@']).next().filter(|name| is_name(name) && *name != "Fault")
         }
     })
 }
@@ -248,6 +267,21 @@ mod tests {
             "application/soap+xml; charset=utf-8; action=\"urn:ListItems\"",
         );
         check(soap, Some("#ListItems"), Some("item"));
+        let named = |body: &str| post("/ws").header("SOAPAction", "\"\"").asks_xml(body);
+        check(
+            named(
+                "<s:Envelope xmlns:s='http://schemas.xmlsoap.org/soap/envelope/'><s:Header><t>x</t>\
+                 </s:Header><s:Body><o:CancelOrder><o:id>7</o:id></o:CancelOrder></s:Body>\
+                 </s:Envelope>",
+            ),
+            Some("#CancelOrder"),
+            Some("order"),
+        );
+        check(
+            named("<methodCall><methodName>order.read</methodName><params/></methodCall>"),
+            Some("#order.read"),
+            Some("order"),
+        );
         check(get("/index.php?action=login&x=1"), Some("?action=login"), None);
         check(post("/ajax").json(r#"{"cmd":"listUsers"}"#), Some("?cmd=listUsers"), Some("user"));
     }

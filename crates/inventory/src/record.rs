@@ -1,7 +1,7 @@
 //! What is kept of each endpoint, and the table of them.
 
 use crate::evidence::{Sketch, Sort};
-use crate::fallback::{MIXED, NO_PAGE};
+use crate::fallback::{MIXED, NO_PAGE, Page};
 use crate::inventory::Endpoint;
 use crate::knowledge::Knowledge;
 use crate::login::stats::{self, LoginStats};
@@ -44,11 +44,15 @@ pub(crate) struct Record {
     /// What its words are about.
     pub(crate) about: About,
     /// The one sort of page that all its answers were, where there is one.
-    pub(crate) page: u64,
+    #[serde(default)]
+    pub(crate) pages: Page,
     /// Sorts of successful answers, those with the lowest hashes.
     pub(crate) shapes: Vec<Sort>,
     /// Names of the fields of all of them, as a sketch.
     pub(crate) fields: Sketch,
+    /// Names of the fields of what is sent to it, as a sketch.
+    #[serde(default)]
+    pub(crate) asks: Sketch,
     /// Steps from the end of its path whose words answers gave back, a bit each.
     pub(crate) echoes: u8,
     /// It is a method of a gRPC service.
@@ -111,8 +115,10 @@ impl Record {
     }
 
     /// Notes an answer of a sort.
-    pub(crate) fn note_page(&mut self, page: u64) {
-        self.page = if matches!(self.page, NO_PAGE) || self.page == page { page } else { MIXED };
+    pub(crate) fn note_page(&mut self, page: Page) {
+        for (own, new) in self.pages.iter_mut().zip(page) {
+            *own = if matches!(*own, NO_PAGE) || *own == new { new } else { MIXED };
+        }
     }
 
     /// An answer of that sort came before.
@@ -238,9 +244,10 @@ impl Records {
             resource: Arc::from(""),
             hint: Hint::None,
             about: About::default(),
-            page: NO_PAGE,
+            pages: [NO_PAGE; 2],
             shapes: Vec::new(),
             fields: Sketch::default(),
+            asks: Sketch::default(),
             echoes: 0,
             grpc: false,
             successes: 0,
@@ -319,13 +326,14 @@ impl Records {
         record.successes = record.successes.saturating_add(gone.successes);
         record.confirmed |= gone.confirmed;
         record.endpoint.kind = record.endpoint.kind.max(gone.endpoint.kind);
-        if gone.page != NO_PAGE {
-            record.note_page(gone.page);
+        if gone.pages != [NO_PAGE; 2] {
+            record.note_page(gone.pages);
         }
         for sort in &gone.shapes {
             record.learn_shape(*sort);
         }
         record.fields.join(&gone.fields);
+        record.asks.join(&gone.asks);
         record.echoes |= gone.echoes;
         if record.login.is_none() {
             record.login = gone.login;

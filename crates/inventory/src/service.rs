@@ -235,7 +235,7 @@ impl Service {
     /// Endpoints that only ever gave the answer that any path gets are none.
     pub(crate) fn demote(&mut self, records: &mut Records, page: u64) {
         for (node, method, record) in self.tree.records() {
-            if records.get(record).is_some_and(|record| record.page == page) {
+            if records.get(record).is_some_and(|record| record.pages.contains(&page)) {
                 let bucket = self.fold(records, method).record;
                 self.tree.forget(node, method);
                 records.absorb(bucket, record);

@@ -6,7 +6,7 @@ use crate::learn::{News, feature};
 use crate::record::Records;
 use crate::service::Service;
 use crate::tree::NONE;
-use crate::words::{is_function, is_self, is_version};
+use crate::words::{is_function, is_language, is_self, is_version};
 
 /// Rounds of settling: each may make slots that show more words to be values.
 const ROUNDS: usize = 8;
@@ -94,6 +94,13 @@ impl Service {
         if scopes.len() < SCOPES_FEW {
             return false;
         }
+        // Languages are values with the same pages below them, which say little of themselves.
+        let is_language = |child: &u32| {
+            self.tree.node(*child).is_some_and(|child| is_language(&child.name))
+        };
+        let languages: Vec<u32> = scopes.iter().copied().filter(is_language).collect();
+        let in_languages = languages.len() >= SCOPES_FEW;
+        let scopes = if in_languages { languages } else { scopes };
         // The one with most below it is what the others are compared with; the first of equals.
         let weight = |child: &u32| self.tree.weight(*child);
         let Some(model) = scopes.iter().rev().copied().max_by_key(weight) else { return false };
@@ -102,7 +109,7 @@ impl Service {
             let tally = self.tree.compare(records, *child, model);
             let same = *child == model
                 || tally.differs == 0
-                    && tally.telling > 0
+                    && (tally.telling > 0 || in_languages)
                     && tally.alike >= COMMON
                     && tally.alike >= 2 * tally.lacking;
             few &= *child == model || tally.alike >= COMMON_FEW;

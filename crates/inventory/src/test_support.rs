@@ -291,6 +291,13 @@ impl Tx {
         self.header("Content-Type", "application/json")
     }
 
+    /// An XML body.
+    #[must_use]
+    pub fn asks_xml(mut self, text: &str) -> Self {
+        self.body = text.as_bytes().to_vec();
+        self.header("Content-Type", "text/xml")
+    }
+
     /// A form body, already encoded (`user=ann&pass=x`).
     #[must_use]
     pub fn form(mut self, text: &str) -> Self {

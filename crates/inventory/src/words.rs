@@ -61,6 +61,16 @@ pub(crate) fn is_version(segment: &str) -> bool {
             }))
 }
 
+/// `de`, `pt-BR`, `zh_Hant`: has the look of a language tag (RFC 5646 §2.1).
+pub(crate) fn is_language(segment: &str) -> bool {
+    let (language, region) = segment.split_once(['-', '_']).unwrap_or((segment, "XX"));
+    let letters = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphabetic());
+    language.len() == 2
+        && language.bytes().all(|byte| byte.is_ascii_lowercase())
+        && matches!(region.len(), 2 | 4)
+        && letters(region)
+}
+
 /// Path words that name a function, never a thing: they stay apart from the values beside them.
 pub(crate) fn is_function(segment: &str) -> bool {
     const WORDS: &[&str] = &[

@@ -392,6 +392,10 @@ pub struct Response {
     pub location: Option<String>,
     /// Hash of the set of (leaf path, kind), array lengths left out: which sort of answer it was.
     pub shape: u64,
+    /// Hashes of what a page says, numbers and drawn texts left out, and of the same without the path
+    /// it was asked by; 0 where it is no page.
+    #[serde(skip)]
+    pub page: [u64; 2],
     /// A page that holds the form again that was sent.
     pub form_again: bool,
     /// What it gives away of the application behind it.

@@ -4,6 +4,7 @@
 
 use super::paths::ROOT;
 use super::{Scalar, Sink};
+use crate::bytes::{FNV_START, fnv};
 use std::borrow::Cow;
 use stilt_model::Place;
 
@@ -32,6 +33,37 @@ pub(crate) fn read(body: &[u8], path: &str, sink: &mut Sink<'_>) {
         }
         record = record.saturating_add(1);
     }
+}
+
+/// Bytes of a page that tell which page it is, and words of a path that are looked for in it.
+const SAYS_MAX: usize = 8192;
+const SEGMENTS_MAX: usize = 8;
+/// Shortest text of letters and digits that is drawn: a nonce, a mark against forgery.
+const DRAWN_MIN: usize = 16;
+
+/// Hashes of what a page says, numbers and drawn texts left out: as it stands, and without the words
+/// of the `path` it was asked by, which some pages repeat ("/x was not found").
+pub(crate) fn says(body: &[u8], path: &str) -> [u64; 2] {
+    let body = body.get(..body.len().min(SAYS_MAX)).unwrap_or_default();
+    let segments: Vec<&[u8]> = path
+        .split('/')
+        .filter(|segment| !segment.is_empty())
+        .take(SEGMENTS_MAX)
+        .map(str::as_bytes)
+        .collect();
+    let [mut whole, mut bare] = [FNV_START; 2];
+    let in_word = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.~%".contains(byte);
+    for part in body.chunk_by(|a, b| in_word(a) == in_word(b)) {
+        let digits = part.iter().filter(|byte| byte.is_ascii_digit()).count();
+        if digits == part.len() || part.len() >= DRAWN_MIN && digits > 0 {
+            continue;
+        }
+        whole = fnv(whole, part.iter().copied());
+        if !segments.contains(&part) {
+            bare = fnv(bare, part.iter().copied().filter(|byte| *byte != b'/'));
+        }
+    }
+    [whole.max(1), bare.max(1)]
 }
 
 /// Names of a form, sent with it for the machines, that are looked for in the answer.

@@ -349,3 +349,77 @@ fn a_client_that_makes_up_functions_fills_no_table() {
     }
     assert!(app.names().len() <= 258, "{}", app.names().len());
 }
+
+/// Words that are asked for as functions are.
+const VERBS: [&str; 16] = [
+    "like",
+    "follow",
+    "mute",
+    "block",
+    "share",
+    "report",
+    "pin",
+    "archive",
+    "subscribe",
+    "vote",
+    "hide",
+    "boost",
+    "repost",
+    "bookmark",
+    "rate",
+    "flag",
+];
+
+#[test]
+fn functions_that_take_fields_of_their_own_stay_apart_though_all_answer_ok() {
+    let mut app = Watched::new();
+    for round in 0..6 {
+        for verb in VERBS {
+            let body = format!(r#"{{"{verb}_id":{round},"{verb}_note":"x"}}"#);
+            app.see(post(&format!("/api/{verb}")).json(&body).answer(r#"{"ok":true}"#));
+        }
+    }
+    assert_eq!(app.names().len(), VERBS.len(), "{:?}", app.names());
+    // Rooms that take the same are values.
+    for room in VERBS {
+        app.see(post(&format!("/rooms/{room}")).json(r#"{"lit":true}"#).answer(r#"{"ok":true}"#));
+    }
+    assert!(app.names().contains(&"POST /rooms/{slug}".to_owned()), "{:?}", app.names());
+}
+
+#[test]
+fn pages_of_equal_length_are_pages_of_their_own() {
+    let mut app = Watched::new();
+    for verb in VERBS {
+        let text = verb.repeat(120).chars().take(300).collect::<String>();
+        app.see(get(&format!("/{verb}")).html(&format!("<html><p>{text}</p></html>")));
+    }
+    assert_eq!(app.names().len(), VERBS.len(), "{:?}", app.names());
+}
+
+/// A page with words of its own.
+fn prose(top: &str, page: &str) -> String {
+    let word = |n: usize| format!("{}{} ", &page[n % page.len()..], &top[n % 2..]);
+    format!("<html><p>{}</p></html>", (0..30).map(word).collect::<String>())
+}
+
+#[test]
+fn languages_are_values_above_pages_and_collections_are_none() {
+    let mut app = Watched::new();
+    for round in 0..40 {
+        for top in ["de", "pt-BR", "fr", "en-GB"] {
+            for page in ["help", "prices", "about"] {
+                app.see(get(&format!("/{top}/{page}")).html(&prose(top, page)));
+            }
+        }
+        for top in ["orders", "invoices", "parcels", "returns"] {
+            for page in ["list", "latest", "totals"] {
+                let text = format!("{}{round}", prose(top, page));
+                app.see(get(&format!("/{top}/{page}")).html(&text));
+            }
+        }
+    }
+    let names = app.names();
+    assert_eq!(names.iter().filter(|name| name.contains("{slug}")).count(), 3, "{names:?}");
+    assert_eq!(names.len(), 15, "{names:?}");
+}

@@ -109,4 +109,12 @@ fn catch_all_answers_fill_no_memory_and_add_no_endpoint() {
     };
     check("one page", &|tx, _, _| tx.html(&page));
     check("to the sign-in", &|tx, _, _| tx.status(302).location("/login"));
+    check("to the sign-in and back", &|tx, path, _| {
+        tx.status(302).location(&format!("/login?next={path}"))
+    });
+    check("a page that names the path", &|tx, path, n| {
+        let told =
+            format!("<html><body><h1>Sorry</h1>{path} is not here ({n}).{page}</body></html>");
+        tx.html(&told)
+    });
 }
