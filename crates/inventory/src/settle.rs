@@ -95,9 +95,8 @@ impl Service {
             return false;
         }
         // Languages are values with the same pages below them, which say little of themselves.
-        let is_language = |child: &u32| {
-            self.tree.node(*child).is_some_and(|child| is_language(&child.name))
-        };
+        let is_language =
+            |child: &u32| self.tree.node(*child).is_some_and(|child| is_language(&child.name));
         let languages: Vec<u32> = scopes.iter().copied().filter(is_language).collect();
         let in_languages = languages.len() >= SCOPES_FEW;
         let scopes = if in_languages { languages } else { scopes };

@@ -85,6 +85,13 @@ const LENGTHS: &[(&[u8; 2], usize)] = &[
     (b"XK", 20),
 ];
 
+/// Countries whose numbers have no letter after the first two (SWIFT, IBAN Registry).
+const DIGITS: &[&[u8; 2]] = &[
+    b"AE", b"AT", b"BA", b"BE", b"CR", b"CZ", b"DE", b"DK", b"EE", b"EG", b"ES", b"FI", b"FO",
+    b"GL", b"HR", b"HU", b"IL", b"IS", b"LT", b"LY", b"ME", b"MR", b"NO", b"PL", b"PT", b"RS",
+    b"SE", b"SI", b"SK", b"TL", b"TN", b"VA", b"XK",
+];
+
 /// Finds account numbers in `text`, in one piece or in groups parted by a space, dash or dot.
 pub(super) fn find(text: &str, spans: &mut Spans) {
     let bytes = text.as_bytes();
@@ -125,7 +132,9 @@ fn matches(rest: &[u8], wanted: usize) -> Option<usize> {
         end = end.saturating_add(1);
     }
     let ends = !byte(rest, end).is_ascii_alphanumeric();
-    (ends && checks(&number)).then_some(end)
+    let digits = DIGITS.iter().any(|country| number.starts_with(*country));
+    let plain = number.iter().skip(2).all(u8::is_ascii_digit);
+    (ends && (plain || !digits) && checks(&number)).then_some(end)
 }
 
 /// Whether a field of such a name holds one.

@@ -98,6 +98,14 @@ fn flat(text: &str) -> bool {
     all.all(|digit| Some(digit) == first)
 }
 
+/// `$password`: where the value goes, in GraphQL documents and templates.
+fn is_variable(text: &str) -> bool {
+    text.strip_prefix('$').is_some_and(|name| {
+        name.starts_with(|first: char| first.is_ascii_lowercase() || first == '_')
+            && name.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_')
+    })
+}
+
 /// A value that was hidden before, or stands for one.
 fn stands_for(text: &str) -> bool {
     let text = text.trim();
@@ -106,6 +114,7 @@ fn stands_for(text: &str) -> bool {
     hidden >= 3
         || text.starts_with(['<', '{', '['])
         || text.starts_with("${")
+        || is_variable(text)
         || lower.bytes().all(|byte| matches!(byte, b'x' | b'-' | b'.'))
         || lower.starts_with("xxx")
         || matches!(
@@ -171,6 +180,8 @@ mod tests {
         };
         check(NameClass::Password, "hunter2", Some(Sensitive::Password));
         check(NameClass::Password, "********", None);
+        check(NameClass::Password, "$newPassword", None);
+        check(NameClass::Password, "$ecret1", Some(Sensitive::Password));
         check(NameClass::Password, "is too short (8 is the least)", None);
         check(NameClass::Card, "4929 1234 5678 9019", None);
         check(NameClass::Card, "4539578763621486", Some(Sensitive::Card));

@@ -21,6 +21,8 @@ pub struct Operation {
     pub method: String,
     /// Path as documented (`/orders/{id}`).
     pub path: String,
+    /// Parameters of the path that are whole numbers.
+    pub numbers: BTreeSet<Box<str>>,
     /// It is marked as deprecated.
     pub deprecated: bool,
     /// Parameters of the query.
@@ -46,8 +48,8 @@ impl Operation {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Segment {
     Name(Box<str>),
-    /// `{id}`, with what stands around it (`{name}.json`).
-    Parameter(Box<str>, Box<str>),
+    /// `{id}`, with what stands around it (`{name}.json`); `true`: it is a whole number.
+    Parameter(Box<str>, Box<str>, bool),
 }
 
 #[derive(Clone, Debug, Default)]
@@ -155,7 +157,7 @@ impl Document {
             if is_version(part) {
                 self.versions.insert(part.into());
             }
-            step = step.below.entry(Segment::of(part)).or_default();
+            step = step.below.entry(Segment::of(part, &operation.numbers)).or_default();
         }
         step.operations.push((operation.method.as_str().into(), self.operations.len()));
         for shape in operation.answers.values() {
@@ -236,11 +238,12 @@ fn search(step: &Step, method: &str, path: &[String], steps: &mut u32) -> (Optio
 }
 
 impl Segment {
-    fn of(part: &str) -> Self {
+    fn of(part: &str, numbers: &BTreeSet<Box<str>>) -> Self {
         match (part.find('{'), part.rfind('}')) {
             (Some(from), Some(to)) if from < to => Self::Parameter(
                 part.get(..from).unwrap_or_default().into(),
                 part.get(to.saturating_add(1)..).unwrap_or_default().into(),
+                numbers.contains(part.get(from.saturating_add(1)..to).unwrap_or_default()),
             ),
             _ => Self::Name(decoded(part).into()),
         }
@@ -249,10 +252,16 @@ impl Segment {
     fn takes(&self, part: &str) -> bool {
         match self {
             Self::Name(name) => **name == *part,
-            Self::Parameter(before, after) => {
-                part.len() > before.len().saturating_add(after.len())
-                    && part.starts_with(&**before)
-                    && part.ends_with(&**after)
+            Self::Parameter(before, after, number) => {
+                let value = part
+                    .strip_prefix(&**before)
+                    .and_then(|rest| rest.strip_suffix(&**after))
+                    .filter(|value| !value.is_empty());
+                let whole = |value: &str| {
+                    let digits = value.strip_prefix('-').unwrap_or(value);
+                    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+                };
+                value.is_some_and(|value| !number || whole(value))
             }
         }
     }

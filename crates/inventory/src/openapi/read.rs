@@ -5,7 +5,7 @@
 use super::matching::{Document, Operation};
 use super::shape::{FIELDS_MAX, Shape, Types, Want};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Longest document, in bytes.
 const BYTES_MAX: usize = 32 << 20;
@@ -146,12 +146,23 @@ impl<'a> Reader<'a> {
         query.add("", Want { types: Types(Types::OBJECT), ..Want::default() });
         let own = list(operation.get("parameters"));
         let mut named: BTreeMap<&str, (&Value, bool)> = BTreeMap::new();
+        let mut numbers = BTreeSet::new();
         for parameter in shared.iter().chain(own) {
             let parameter = self.follow(parameter);
             let name = parameter.get("name").and_then(Value::as_str).unwrap_or_default();
-            if parameter.get("in").and_then(Value::as_str) == Some("query") {
-                let required = parameter.get("required").and_then(Value::as_bool) == Some(true);
-                named.insert(name, (parameter, required));
+            match parameter.get("in").and_then(Value::as_str) {
+                Some("query") => {
+                    let required = parameter.get("required").and_then(Value::as_bool) == Some(true);
+                    named.insert(name, (parameter, required));
+                }
+                Some("path") => {
+                    let schema = parameter.get("schema").map(|schema| self.follow(schema));
+                    let kind = schema.and_then(|schema| schema.get("type")).and_then(Value::as_str);
+                    if kind == Some("integer") {
+                        numbers.insert(name.into());
+                    }
+                }
+                _ => {}
             }
         }
         for (name, (parameter, required)) in named {
@@ -175,6 +186,7 @@ impl<'a> Reader<'a> {
         Operation {
             method: method.to_ascii_uppercase(),
             path: path.to_owned(),
+            numbers,
             deprecated: operation.get("deprecated").and_then(Value::as_bool) == Some(true),
             query,
             body: request.unwrap_or_default(),

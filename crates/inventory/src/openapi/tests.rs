@@ -274,3 +274,13 @@ proptest::proptest! {
         let _ = Documents::read(&[("x".to_owned(), text)]);
     }
 }
+
+#[test]
+fn a_word_is_no_value_of_a_parameter_that_is_a_whole_number() {
+    let mut numbers = document();
+    let word = || vec![get("/api/orders/latest").answer(r#"{"newest":{"id":1}}"#)];
+    assert_eq!(departs(&numbers.to_string(), word()), ["GET /api/orders/latest"]);
+    let schema = &mut numbers["paths"]["/api/orders/{id}"]["get"]["parameters"][0]["schema"];
+    *schema = json!({"type": "string"});
+    assert!(!departs(&numbers.to_string(), word()).contains(&"GET /api/orders/latest".to_owned()));
+}
