@@ -3,7 +3,7 @@
 use crate::bytes::{FNV_START, fnv, prefix};
 use crate::header_names::HeaderNames;
 use core::net::IpAddr;
-use stilt_model::Head;
+use stilt_model::{Head, Message};
 
 /// Headers in which a gateway or backend names the user it asks for, in order of preference.
 const ON_BEHALF: &[&str] = &[
@@ -147,6 +147,17 @@ pub(crate) fn text<'a>(head: &'a Head, name: &str) -> Option<std::borrow::Cow<'a
 }
 
 /// What a SOAP request asks for: `SOAPAction` (SOAP 1.1), or `action` of the media type (SOAP 1.2).
+/// The outcome of a gRPC call (gRPC over HTTP/2, "Responses"): in a trailer, or in the head of an
+/// answer without messages.
+pub(crate) fn grpc_status(message: &Message) -> Option<u8> {
+    let trailer = message
+        .trailers
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(b"grpc-status"))
+        .map(|(_, value)| crate::bytes::lossy(value));
+    trailer.or_else(|| text(&message.head, "grpc-status"))?.trim().parse().ok()
+}
+
 pub(crate) fn soap_action(head: &Head) -> Option<String> {
     let media = head.header("content-type")?;
     memchr::memmem::find(media, b"xml")?;

@@ -329,6 +329,7 @@ impl Reader {
             issued,
             drawn,
             location,
+            grpc_status: headers::grpc_status(message),
             page,
             form_again: false,
         }

@@ -69,10 +69,12 @@ fn changes(known: Known<'_>) -> bool {
     matches!(known.endpoint.method.as_str(), "POST" | "PUT" | "PATCH" | "DELETE")
 }
 
-/// Fields of requests: query and body.
+/// Fields of requests: query and body. What stands in the header of a SOAP envelope says who asks
+/// (WS-Security), not what for.
 fn asked(known: Known<'_>) -> impl Iterator<Item = (&str, &Field)> {
     let (query, body) = (&known.knowledge.query, &known.knowledge.body);
-    query.fields.iter().chain(&body.fields).map(|(path, field)| (&**path, field))
+    let all = query.fields.iter().chain(&body.fields).map(|(path, field)| (&**path, field));
+    all.filter(|(path, _)| !path.starts_with("Envelope.Header."))
 }
 
 /// Fields of answers that tell success.
@@ -128,6 +130,9 @@ fn account(known: Known<'_>) -> Option<&'static str> {
         || words(&known.endpoint.template)
             .iter()
             .any(|word| crate::words::PEOPLE.contains(&crate::words::singular(word).as_str()));
+    // `/me` is a person whatever it is called.
+    let people = people
+        || known.endpoint.template.rsplit(['/', '#']).next().is_some_and(crate::words::is_self);
     let tells = told(known).any(|(path, field)| single(path) && holds(field, PERSONAL));
     let takes = changes(known) && asked(known).any(|(_, field)| holds(field, PERSONAL));
     // Who signs in or up shows nothing but a name; who changes a password is signed in, gives the
@@ -358,8 +363,15 @@ fn messaging(known: Known<'_>) -> Option<&'static str> {
     let says = body
         .fields
         .iter()
-        .any(|(path, field)| has_word(last(path), SAYS) && field.text_count() > 0);
-    (to && says).then_some("takes a recipient and a text")
+        .filter(|(path, field)| has_word(last(path), SAYS) && field.text_count() > 0)
+        .count();
+    // One named by a number is a recipient where no money goes there.
+    const WHOM: &[&str] = &["to", "recipient", "recipients", "receiver", "addressee"];
+    let numbered = body.fields.iter().any(|(path, field)| {
+        has_word(last(path), WHOM) && (field.integers > 0 || field.text_count() > 0 && says > 1)
+    });
+    let amount = body.fields.keys().any(|path| has_word(last(path), AMOUNT));
+    (says > 0 && (to || numbered && !amount)).then_some("takes a recipient and a text")
 }
 
 fn ai(known: Known<'_>) -> Option<&'static str> {

@@ -31,6 +31,9 @@ impl Verdict {
 pub(crate) fn judge(tx: &Transaction) -> Verdict {
     let Some(response) = &tx.response else { return Verdict::default() };
     let outcome = |outcome, refused| Verdict { outcome: Some(outcome), refused, body_error: false };
+    if let Some(code) = response.grpc_status.filter(|code| *code != 0) {
+        return grpc(code);
+    }
     let fault = soap_fault(&response.leaves);
     match response.status {
         200..=299 | 500 if fault == Some(true) => outcome(Outcome::Failure, false),
@@ -58,6 +61,18 @@ pub(crate) fn judge(tx: &Transaction) -> Verdict {
         500 if blames_input(&response.leaves) => outcome(Outcome::Failure, false),
         _ => Verdict::default(),
     }
+}
+
+/// What the status of a gRPC call means (gRPC, "Status codes and their use"): some say that the
+/// request was at fault, others that the service was, or that it was too busy.
+fn grpc(code: u8) -> Verdict {
+    const AT_FAULT: [u8; 8] = [3, 5, 6, 7, 9, 11, 12, 16];
+    const REFUSED: [u8; 3] = [5, 7, 16];
+    if !AT_FAULT.contains(&code) {
+        return Verdict::default();
+    }
+    let refused = REFUSED.contains(&code);
+    Verdict { outcome: Some(Outcome::Failure), refused, body_error: false }
 }
 
 /// Whether the fault that a body is blames who asked: SOAP 1.1 answers every fault with 500 (§6.2),

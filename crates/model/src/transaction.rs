@@ -392,6 +392,9 @@ pub struct Response {
     pub location: Option<String>,
     /// Hash of the set of (leaf path, kind), array lengths left out: which sort of answer it was.
     pub shape: u64,
+    /// Outcome of a gRPC call (`grpc-status`, in the head or a trailer): 0 is success.
+    #[serde(skip)]
+    pub grpc_status: Option<u8>,
     /// Hashes of what a page says, numbers and drawn texts left out, and of the same without the path
     /// it was asked by; 0 where it is no page.
     #[serde(skip)]

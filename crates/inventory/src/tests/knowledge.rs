@@ -238,3 +238,46 @@ fn rights_passwords_and_money_by_other_names() {
     assert!(!app.functions("POST /gql#enter").contains(&Function::Account));
     assert_eq!(app.functions("GET /openapi.json"), []);
 }
+
+#[test]
+fn messages_to_people_by_number_and_ones_own_record() {
+    let mut app = Watched::new();
+    for n in 0..6 {
+        let token = format!("token-of-some-length-{n}");
+        let signed = |tx: Tx| tx.bearer(&token);
+        let write = signed(post("/inbox").json(r#"{"to":1234,"subject":"Hi","body":"a text"}"#));
+        app.by(n, &[], write.answer(r#"{"id":7}"#));
+        let pay = signed(post("/pay").json(r#"{"to":1234,"amount":5.5,"message":"rent"}"#));
+        app.by(n, &[], pay.answer(r#"{"id":7}"#));
+        let into = signed(post("/translate").json(r#"{"to":"de","text":"a text"}"#));
+        app.by(n, &[], into.answer(r#"{"text":"ein Text"}"#));
+        let me = signed(get("/v1/me"));
+        app.by(n, &[], me.answer(r#"{"name":"Ann","email":"ann@b.example"}"#));
+    }
+    for n in 0..6 {
+        let body = "<e:Envelope xmlns:e='http://schemas.xmlsoap.org/soap/envelope/'><e:Header>\
+                    <w:Security xmlns:w='urn:w'><w:UsernameToken><w:Username>ann</w:Username>\
+                    <w:Password>s3cretpw</w:Password></w:UsernameToken></w:Security></e:Header>\
+                    <e:Body><ListItems><shop>7</shop></ListItems></e:Body></e:Envelope>";
+        app.by(n, &[], post("/ws").asks_xml(body).xml("<r><n>1</n></r>"));
+    }
+    assert_eq!(app.functions("POST /ws#ListItems"), []);
+    assert_eq!(app.functions("POST /inbox"), [Function::Messaging]);
+    assert!(!app.functions("POST /pay").contains(&Function::Messaging));
+    assert!(!app.functions("POST /translate").contains(&Function::Messaging));
+    assert_eq!(app.functions("GET /v1/me"), [Function::Account]);
+}
+
+#[test]
+fn the_status_of_a_grpc_call_tells_what_came_of_it() {
+    let mut app = Watched::new();
+    let mut call = |status: &str| {
+        let tx = post("/shop.Orders/Cancel").answer_header("Content-Type", "application/grpc-web");
+        let seen = app.see(tx.answer_header("Grpc-Status", status));
+        (seen.outcome, seen.refused)
+    };
+    assert_eq!(call("0"), (Outcome::Success, false));
+    assert_eq!(call("7"), (Outcome::Failure, true));
+    assert_eq!(call("3"), (Outcome::Failure, false));
+    assert_eq!(call("14"), (Outcome::Unknown, false));
+}
