@@ -49,7 +49,7 @@ pub(crate) fn queue(limits: &Limits, usual: usize) -> usize {
 
 /// What no cap makes smaller (the program itself, what is on its way between threads) is about one
 /// part in so many of what a run without a cap may take.
-const FIXED: usize = 30;
+const FIXED: usize = 18;
 
 /// Room for what is remembered of callers: they are as many as connections are, less what is taken
 /// whatever the cap.
@@ -156,7 +156,7 @@ mod tests {
             let flows_max = Limits::default().flows_max * share / 100;
             for_callers(&Limits { flows_max, ..Limits::default() }).0
         };
-        assert_eq!([room(100), room(200), room(50), room(10), room(0)], [100, 100, 49, 7, 1]);
+        assert_eq!([room(100), room(200), room(50), room(10), room(0)], [100, 100, 48, 5, 1]);
     }
 
     #[test]
