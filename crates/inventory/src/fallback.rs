@@ -11,8 +11,8 @@ use stilt_model::{IdBuilder, Request, Response};
 
 /// First segments under which one answer must have come before it is called the catch-all.
 const FIRSTS: usize = 8;
-/// Shorter pages than this say too little to be told apart by their length.
-const PAGE_MIN: u64 = 128;
+/// Shorter pages than this say too little: many places say `OK`.
+const PAGE_MIN: u64 = 48;
 /// Answers that are watched.
 const ANSWERS_MAX: usize = 256;
 

@@ -108,8 +108,9 @@ impl Learned {
                 _ => format!("in none of {} messages before", usual.looked),
             };
             let of = usual.messages.count;
-            let told = (part, departure.field(), observed, before);
-            findings.push(super::drift(context, told, support, of, MEND));
+            let field = departure.field().to_owned();
+            let told = super::Told { field, observed, expected: before, support };
+            findings.extend(super::drift(context, part, &[told], of, MEND));
             // It is told once: that is how messages are from now on.
             usual.messages.departures.remove(&departure);
             usual.shape.adopt(&departure);

@@ -55,6 +55,8 @@ const MEND: &str = "bring the document and the application together again";
 const OPERATIONS_MAX: usize = 4096;
 const DEPARTURES_MAX: usize = 64;
 const TOLD_MAX: usize = 16;
+/// Fields shown in one finding.
+const FIELDS_SHOWN: usize = 8;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -128,14 +130,16 @@ impl SchemaDrift {
             }
             let messages = self.seen.entry(key).or_default();
             messages.count = messages.count.saturating_add(1);
+            let mut told = Vec::new();
             for departure in departures {
                 let guards = (self.limits.actors_min, self.limits.share_min, 1);
                 if let Some(support) = messages.borne_out(context, &departure, guards) {
-                    let (observed, wanted) = departure.told();
-                    let told = (part, departure.field(), observed, wanted);
-                    findings.push(drift(context, told, support, messages.count, MEND));
+                    let (observed, expected) = departure.told();
+                    let field = departure.field().to_owned();
+                    told.push(Told { field, observed, expected, support });
                 }
             }
+            findings.extend(drift(context, part, &told, messages.count, MEND));
         }
     }
 }
@@ -170,30 +174,40 @@ impl Messages {
     }
 }
 
-/// What is told: the part, the field, what was seen and what should be; in how many messages, by
-/// how many callers, of how many messages.
-fn drift(
-    context: &Context<'_>,
-    (part, field, observed, expected): (Part, &str, String, String),
-    (count, actors): (u64, usize),
-    of: u64,
-    mend: &str,
-) -> Finding {
-    let signals = vec![
-        signal(format!("{} {field}", part.name()), observed.clone(), expected),
-        signal("messages", count.to_string(), format!("0 of {of}")),
-        signal("actors", actors.to_string(), "none"),
-    ];
+/// One departure that is told.
+struct Told {
+    field: String,
+    observed: String,
+    expected: String,
+    /// Messages that showed it, and callers.
+    support: (u64, usize),
+}
+
+/// What is told of a part of which `of` messages were seen; all that has become plain with one
+/// message is one finding: where much departs at once, it is another thing that answers.
+fn drift(context: &Context<'_>, part: Part, told: &[Told], of: u64, mend: &str) -> Option<Finding> {
+    let first = told.first()?;
+    let (count, actors) = told.iter().map(|one| one.support).max()?;
+    let name = part.name();
+    let fields = told.iter().take(FIELDS_SHOWN).map(|one| {
+        signal(format!("{name} {}", one.field), one.observed.clone(), one.expected.clone())
+    });
+    let mut signals: Vec<_> = fields.collect();
+    signals.push(signal("messages", count.to_string(), format!("0 of {of}")));
+    signals.push(signal("actors", actors.to_string(), "none"));
     let mut finding = weakness(context, SPEC.rule.id, SPEC.severity, signals);
+    let more = match told.len() - 1 {
+        0 => String::new(),
+        more => format!(", and {more} more fields depart"),
+    };
     finding.message = format!(
-        "{}: {observed} in {count} of {of} {} messages",
-        context.sighting.name,
-        part.name()
+        "{}: {} in {count} of {of} {name} messages{more}",
+        context.sighting.name, first.observed
     );
     finding.count = count;
-    finding.evidence = vec![context.evidence(observed)];
+    finding.evidence = vec![context.evidence(first.observed.clone())];
     finding.remediation = mend.to_owned();
-    finding
+    Some(finding)
 }
 
 /// Each part of an exchange that is documented, with its departures.

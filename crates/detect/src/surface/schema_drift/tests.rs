@@ -73,6 +73,22 @@ fn answers_that_depart_are_told_by_field() {
 }
 
 #[test]
+fn another_thing_at_the_path_is_told_once() {
+    let mut town = Town::new("surface.schema_drift");
+    town.document(&[SHOP]);
+    for n in 0..60_usize {
+        let from = format!("10.3.0.{}", 1 + n % 20);
+        let other = r#"{"latest":[{"ean":"4"}],"until":"x","by":{"name":"n","shop":3}}"#;
+        let tx = if n % 20 < 8 { get("/orders/latest").answer(other) } else { answers(GOOD) };
+        town.at(n as f64, tx.from(&from).agent(&from));
+    }
+    town.run();
+    let told = town.notices();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].message.contains("more fields depart"), "{}", told[0].message);
+}
+
+#[test]
 fn answers_as_documented_are_silent() {
     for body in [GOOD, r#"{"id":1,"state":"paid"}"#, r#"{"id":1,"state":"paid","lines":[]}"#] {
         check(body, &[]);
