@@ -109,7 +109,13 @@ impl CostBudget {
         agent: &AgentSeen,
         out: &mut Vec<Finding>,
     ) {
-        let Some(usage) = talk.usage.filter(|_| talk.dialect.is_model()) else { return };
+        if !talk.dialect.is_model() {
+            return;
+        }
+        // A stream that broke off says nothing of its cost.
+        let Some(usage) = talk.usage else {
+            return self.hourly(context, talk, agent, 0, out);
+        };
         let ai = agent.ai.clone();
         for (number, budget) in ai.budgets.iter().enumerate() {
             let who = agent.name.rsplit_once(':').map_or(agent.name.as_str(), |(name, _)| name);

@@ -24,6 +24,8 @@ const PROSE_WORDS: usize = 5;
 const LEAVES_MAX: usize = 4_096;
 /// Shortest value that is looked for.
 const VALUE_MIN: usize = 4;
+/// Words of a value: an address, a name.
+const VALUE_WORDS: usize = 12;
 /// Words of a text that may be a copy.
 const COPY_WORDS: usize = 8;
 /// Words of a longer text that must come from one place, and the share of them.
@@ -53,6 +55,17 @@ pub(super) struct Origins {
     meant: [u16; 2],
 }
 
+/// Hashes of the words of a text, two by two.
+fn pairs(text: &str, seed: u64) -> impl Iterator<Item = u64> {
+    let words = tokens(text).map(move |word| hash(seed, word));
+    let mut before = None;
+    words.filter_map(move |word| {
+        let pair = before.map(|last: u64| last.rotate_left(21) ^ word);
+        before = Some(word);
+        pair
+    })
+}
+
 fn hash(seed: u64, word: &str) -> u64 {
     let mut hasher = FixedState::with_seed(seed).build_hasher();
     for char in word.chars().flat_map(char::to_lowercase) {
@@ -78,6 +91,26 @@ fn pieces(text: &str) -> Vec<(String, bool)> {
         }
     }
     out
+}
+
+/// The passages of prose in what a tool gave.
+pub(crate) fn passages(text: &str) -> Vec<String> {
+    let all = pieces(beginning(text, TURN_MAX));
+    all.into_iter().filter_map(|(passage, prose)| prose.then_some(passage)).collect()
+}
+
+/// A passage names that tool: a name that is no word of a language, or one that is called.
+pub(crate) fn prose_names(passage: &str, name: &str) -> bool {
+    let telling = name.contains(['_', '-', '.'])
+        || name.chars().skip(1).any(char::is_uppercase) && name.chars().any(char::is_lowercase);
+    passage.match_indices(name).any(|(at, _)| {
+        let inside = |char: char| char.is_alphanumeric() || char == '_';
+        let before = passage.get(..at).and_then(|text| text.chars().next_back());
+        let after = passage.get(at.saturating_add(name.len())..);
+        let after = after.and_then(|text| text.chars().next());
+        let whole = !before.is_some_and(inside) && !after.is_some_and(inside);
+        whole && (telling || after == Some('(')) && name.len() >= 3
+    })
 }
 
 /// The strings of a text of JSON with their escapes undone, and what stands between them.
@@ -153,8 +186,8 @@ impl Origins {
             && own.count() * 2 < words.len()
     }
 
-    /// Takes the words of a new turn.
-    pub(super) fn learn(&mut self, turn: &Turn, seed: u64) {
+    /// Takes the words of a new turn; of what a tool gave, with the tool's name.
+    pub(super) fn learn(&mut self, turn: &Turn, tool: &str, seed: u64) {
         let text = beginning(&turn.text.shown, TURN_MAX);
         match turn.role {
             TrustRole::System => {
@@ -169,14 +202,16 @@ impl Origins {
                 self.trusted.extend(said.into_iter().take(room));
             }
             TrustRole::Assistant => self.trust(text, seed),
-            TrustRole::ToolResult => self.take(turn, text, seed),
+            TrustRole::ToolResult => self.take(tool, text, seed),
             TrustRole::ToolDefinition => {}
         }
     }
 
     fn trust(&mut self, text: &str, seed: u64) {
+        let room = (2 * WORDS_MAX).saturating_sub(self.trusted.len());
+        self.trusted.extend(pairs(text, seed).take(room));
         for word in tokens(text) {
-            if self.trusted.len() >= WORDS_MAX {
+            if self.trusted.len() >= 3 * WORDS_MAX {
                 return;
             }
             self.trusted.insert(hash(seed, word));
@@ -188,12 +223,11 @@ impl Origins {
         }
     }
 
-    fn take(&mut self, turn: &Turn, text: &str, seed: u64) {
-        let tool = turn.tool.clone().unwrap_or_default();
-        let known = self.sources.iter().position(|source| *source == tool);
+    fn take(&mut self, tool: &str, text: &str, seed: u64) {
+        let known = self.sources.iter().position(|source| source == tool);
         let source = known.unwrap_or_else(|| {
             if self.sources.len() < SOURCES_MAX {
-                self.sources.push(tool);
+                self.sources.push(tool.into());
             }
             self.sources.len().saturating_sub(1)
         });
@@ -201,14 +235,16 @@ impl Origins {
         for (segment, prose) in pieces(text) {
             let segment = segment.as_str();
             if prose {
-                for word in tokens(segment) {
-                    if self.prose.len() < WORDS_MAX {
-                        self.prose.entry(hash(seed, word)).or_insert(source);
+                for word in tokens(segment).map(|word| hash(seed, word)).chain(pairs(segment, seed))
+                {
+                    if self.prose.len() < 2 * WORDS_MAX {
+                        self.prose.entry(word).or_insert(source);
                     }
                 }
             } else if self.fields.len() < WORDS_MAX {
                 self.fields.insert(hash(seed, segment.trim()));
                 self.fields.extend(tokens(segment).take(16).map(|word| hash(seed, word)));
+                self.fields.extend(pairs(segment, seed).take(16));
             }
         }
     }
@@ -229,7 +265,7 @@ impl Origins {
             _ => return Origin::Fine,
         };
         let words: Vec<&str> = tokens(text).take(512).collect();
-        let [word] = words.as_slice() else { return self.of_text(&words, seed) };
+        let [word] = words.as_slice() else { return self.of_text(text, &words, seed) };
         if word.len() < VALUE_MIN || is_common(word) {
             return Origin::Fine;
         }
@@ -243,8 +279,12 @@ impl Origins {
         self.prose.get(&own).map_or(Origin::Fine, |source| self.prose_of(*source))
     }
 
-    /// A text that is nearly all from one prose, and not from a user: only its telling words count.
-    fn of_text(&self, words: &[&str], seed: u64) -> Origin {
+    /// A text that is nearly all from one prose, and not from a user: an address as it is written
+    /// there, word by word; of any other only its telling words count.
+    fn of_text(&self, text: &str, words: &[&str], seed: u64) -> Origin {
+        if let Some(source) = self.whole(text, words, seed) {
+            return self.prose_of(source);
+        }
         let telling = words.iter().filter(|word| {
             word.starts_with('<')
                 || word.contains(['@', '/'])
@@ -259,6 +299,32 @@ impl Origins {
             }
         }
         Origin::Fine
+    }
+
+    /// The prose that holds a value of several words in just this order, where nothing else does.
+    /// It has a number in it: a phrase without one is anybody's.
+    fn whole(&self, text: &str, words: &[&str], seed: u64) -> Option<u8> {
+        let number = |word: &&&str| word.bytes().any(|byte| byte.is_ascii_digit());
+        let few = (2..=VALUE_WORDS).contains(&words.len());
+        let signs = text.matches(['.', '!', '?', '\n']).count();
+        if !few || signs > 1 || text.len() < 2 * VALUE_MIN || !words.iter().any(|w| number(&w)) {
+            return None;
+        }
+        if self.fields.contains(&hash(seed, text.trim())) {
+            return None;
+        }
+        let pairs: Vec<u64> = pairs(text, seed).collect();
+        let (mut given, mut own) = (0_usize, 0_usize);
+        let mut source = None;
+        for pair in &pairs {
+            let from = self.prose.get(pair);
+            given = given.saturating_add(usize::from(from.is_some()));
+            let fine = self.trusted.contains(pair) || self.fields.contains(pair);
+            own = own.saturating_add(usize::from(fine));
+            source = source.or(from.copied());
+        }
+        let most = given.saturating_add(usize::from(pairs.len() > 4)) >= pairs.len();
+        source.filter(|_| most && own * 3 < pairs.len())
     }
 
     fn prose_of(&self, source: u8) -> Origin {
