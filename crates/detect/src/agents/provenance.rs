@@ -26,6 +26,8 @@ const LEAVES_MAX: usize = 4_096;
 const VALUE_MIN: usize = 4;
 /// Words of a value: an address, a name.
 const VALUE_WORDS: usize = 12;
+/// Groups of a number.
+const GROUPS_MAX: usize = 10;
 /// Words of a text that may be a copy.
 const COPY_WORDS: usize = 8;
 /// Words of a longer text that must come from one place, and the share of them.
@@ -53,6 +55,31 @@ pub(super) struct Origins {
     said: BTreeSet<u64>,
     /// What users speak of doing, and what makers do.
     meant: [u16; 2],
+}
+
+/// Numbers written in groups, as they are without blanks: `GB11 LOYD 3096 3412 3456 78`.
+fn grouped(text: &str) -> Vec<String> {
+    let is_group = |word: &str| {
+        let plain = word.chars().all(|c| c.is_ascii_digit() || c.is_ascii_uppercase());
+        plain && (1..=6).contains(&word.len())
+    };
+    let (mut out, mut now, mut groups) = (Vec::new(), String::new(), 0_usize);
+    for word in text.split_whitespace().chain([""]) {
+        let bare = word.trim_matches(|c: char| c.is_ascii_punctuation());
+        if is_group(bare) && groups < GROUPS_MAX {
+            now.push_str(bare);
+            groups = groups.saturating_add(1);
+        }
+        if !is_group(bare) || bare.len() < word.trim_start_matches(['(', '"', '\'']).len() {
+            let digits = now.bytes().filter(u8::is_ascii_digit).count();
+            if groups >= 3 && digits >= 2 * VALUE_MIN && out.len() < SOURCES_MAX {
+                out.push(core::mem::take(&mut now));
+            }
+            now.clear();
+            groups = 0;
+        }
+    }
+    out
 }
 
 /// Hashes of the words of a text, two by two.
@@ -210,6 +237,7 @@ impl Origins {
     fn trust(&mut self, text: &str, seed: u64) {
         let room = (2 * WORDS_MAX).saturating_sub(self.trusted.len());
         self.trusted.extend(pairs(text, seed).take(room));
+        self.trusted.extend(grouped(text).iter().map(|number| hash(seed, number)));
         for word in tokens(text) {
             if self.trusted.len() >= 3 * WORDS_MAX {
                 return;
@@ -235,8 +263,9 @@ impl Origins {
         for (segment, prose) in pieces(text) {
             let segment = segment.as_str();
             if prose {
-                for word in tokens(segment).map(|word| hash(seed, word)).chain(pairs(segment, seed))
-                {
+                let numbers = grouped(segment).into_iter().map(|number| hash(seed, &number));
+                let words = tokens(segment).map(|word| hash(seed, word));
+                for word in words.chain(pairs(segment, seed)).chain(numbers) {
                     if self.prose.len() < 2 * WORDS_MAX {
                         self.prose.entry(word).or_insert(source);
                     }
@@ -245,6 +274,7 @@ impl Origins {
                 self.fields.insert(hash(seed, segment.trim()));
                 self.fields.extend(tokens(segment).take(16).map(|word| hash(seed, word)));
                 self.fields.extend(pairs(segment, seed).take(16));
+                self.fields.extend(grouped(segment).iter().map(|number| hash(seed, number)));
             }
         }
     }
@@ -252,7 +282,7 @@ impl Origins {
     /// Where the value of an argument comes from.
     pub(super) fn of(&self, leaf: &Leaf, seed: u64) -> Origin {
         let shown;
-        let text = match &leaf.value {
+        let own = match &leaf.value {
             Value::Text(text) => text.as_str(),
             Value::Masked { mark, .. } => {
                 shown = mark.to_string();
@@ -264,6 +294,11 @@ impl Origins {
             }
             _ => return Origin::Fine,
         };
+        // A number is one value, however it is grouped.
+        let number = grouped(own);
+        let text =
+            number.first().filter(|number| number.len().saturating_add(GROUPS_MAX) >= own.len());
+        let text = text.map_or(own, String::as_str);
         let words: Vec<&str> = tokens(text).take(512).collect();
         let [word] = words.as_slice() else { return self.of_text(text, &words, seed) };
         if word.len() < VALUE_MIN || is_common(word) {
@@ -304,10 +339,10 @@ impl Origins {
     /// The prose that holds a value of several words in just this order, where nothing else does.
     /// It has a number in it: a phrase without one is anybody's.
     fn whole(&self, text: &str, words: &[&str], seed: u64) -> Option<u8> {
-        let number = |word: &&&str| word.bytes().any(|byte| byte.is_ascii_digit());
+        let number = text.bytes().any(|byte| byte.is_ascii_digit());
         let few = (2..=VALUE_WORDS).contains(&words.len());
         let signs = text.matches(['.', '!', '?', '\n']).count();
-        if !few || signs > 1 || text.len() < 2 * VALUE_MIN || !words.iter().any(|w| number(&w)) {
+        if !few || signs > 1 || text.len() < 2 * VALUE_MIN || !number {
             return None;
         }
         if self.fields.contains(&hash(seed, text.trim())) {
