@@ -1,5 +1,5 @@
-//! Many-shot jailbreaks: a long dialogue that never was, in which a model always does as it is told,
-//! and then one question more (Anil et al., 2024).
+//! Many-shot jailbreaks: a long dialogue that never was, in which a model always does as it is
+//! told, and then one question more (Anil et al., 2024).
 
 /// A dialogue written into one text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -187,8 +187,8 @@ impl Habits {
     }
 }
 
-/// Passages that tools bring again and again: what comes back in conversations of different users is
-/// the house's own text (a handbook, terms, a help page), however it reads.
+/// Passages that tools bring again and again: what comes back in conversations of different users
+/// is the house's own text (a handbook, terms, a help page), however it reads.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct House(Keep<u64, Passage>);
 

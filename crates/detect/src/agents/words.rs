@@ -53,7 +53,8 @@ impl Deed {
         match self {
             Money => {
                 "pay transfer refund purchas buy withdraw donat charg deposit settle reimburs zahl \
-                 bezahl überweis ueberweis kauf bestell payer paie vire achet pagar paga compra betal \
+                 bezahl überweis ueberweis kauf bestell payer paie vire achet pagar paga compra \
+                 betal \
                  bonific ordina przelew zapłac zaplac оплат перевод 支付 转账"
             }
             Send => {
