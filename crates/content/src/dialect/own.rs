@@ -150,8 +150,8 @@ fn called(node: &Node<'_>, names: &BTreeSet<&str>) -> Option<RawCall> {
 }
 
 fn named<'n>(node: &'n Node<'_>, names: &BTreeSet<&str>) -> Option<&'n str> {
-    let texts = node.members().iter().filter_map(|(_, value)| value.text());
-    texts.filter(|text| names.contains(text)).next()
+    let mut texts = node.members().iter().filter_map(|(_, value)| value.text());
+    texts.find(|text| names.contains(text))
 }
 
 /// The id that stands beside the name of a tool.

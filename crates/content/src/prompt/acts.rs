@@ -260,8 +260,8 @@ fn part(near: &Near<'_>, has: Set, tally: &mut Tally) {
         let will = near.after(1).iter().any(|token| WILL.contains(&token.word));
         let now = near.next(3) & NOW != 0 || near.last(4) & NOW != 0;
         // "You are now my hero", "you are now talking to his mother": nobody becomes another one.
-        let after = near.after(4).iter().skip_while(|token| token.class & NOW == 0);
-        let next = after.skip(1).next();
+        let mut after = near.after(4).iter().skip_while(|token| token.class & NOW == 0);
+        let next = after.nth(1);
         let mine = next.is_some_and(|token| token.class & MY != 0 || TALKING.contains(&token.word));
         if (are || will) && now && !mine || near.next_word(3, LONGER) {
             tally.add(Act::Reassign);
@@ -384,7 +384,7 @@ fn orders(near: &Near<'_>, has: Set, tally: &mut Tally) {
         let if_you = near.last(5) & IF != 0 && near.last(5) & (YOU | ALL) != 0;
         let for_it = near.last(4) & (ALARM | TOLD | NOW) != 0 && has & (MUST | PLEASE) != 0;
         let spoken_to = called || to_it || headed || if_you || for_it;
-        let act = if spoken_to && !(staff && !called) { Act::Addressed } else { Act::Mentioned };
+        let act = if spoken_to && (called || !staff) { Act::Addressed } else { Act::Mentioned };
         tally.add(act);
     }
     let user_wants = near.is(USER) && near.next(3) & WANT != 0 && near.next(5) & YOU != 0;
