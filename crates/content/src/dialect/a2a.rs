@@ -1,7 +1,7 @@
 //! Agent2Agent: messages and tasks over JSON-RPC, and the card by which an agent names itself.
 
 use super::draft::{Draft, RawTurn, word};
-use super::gemini::texts_in;
+use super::gemini::given;
 use super::mcp::{id, named};
 use super::{Said, Spec};
 use crate::tree::Node;
@@ -103,7 +103,7 @@ fn parts(draft: &mut Draft<'_>, message: &Node<'_>, role: TrustRole, answered: b
         if let Some(text) = part.str("text") {
             turn.say(text);
         } else if part.has("data") {
-            texts_in(&mut turn, part.get("data"), 0);
+            given(&mut turn, part.get("data"));
         } else {
             turn.show();
         }

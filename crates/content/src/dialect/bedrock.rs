@@ -1,7 +1,7 @@
 //! Bedrock converse, whole or as a binary stream of events.
 
 use super::draft::{Draft, RawCall, RawTool, RawTurn, json, word};
-use super::gemini::texts_in;
+use super::gemini::given;
 use super::{Said, Spec};
 use crate::tree::Node;
 use std::collections::BTreeMap;
@@ -96,7 +96,10 @@ fn parts(draft: &mut Draft<'_>, role: TrustRole, content: &Node<'_>, answered: b
             });
         } else if result.is_object() {
             let mut turn = RawTurn::new(TrustRole::ToolResult, answered);
-            texts_in(&mut turn, result.get("content"), 0);
+            for block in result.get("content").each() {
+                let json = block.get("json");
+                given(&mut turn, if json.is_object() || json.is_list() { json } else { block });
+            }
             turn.call_id = result.str("toolUseId").map(str::to_owned);
             turn.failed = result.str("status") == Some("error");
             draft.turn(turn);

@@ -10,7 +10,7 @@ use crate::mask::Masker;
 use crate::prompt::Judged;
 use crate::tree::Node;
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use stilt_model::talk::{Hints, Operation, Usage};
 use stilt_model::{Dialect, Place, SmolStr, Talk, ToolCall, TrustRole, Turn};
 
@@ -19,6 +19,8 @@ const TURNS_MAX: usize = 512;
 const TURNS_FIRST: usize = 16;
 /// Calls kept of one turn.
 const CALLS_MAX: usize = 64;
+/// Calls without an id that wait for what their tools gave.
+const OPEN_MAX: usize = 512;
 /// Tools kept of one talk.
 const TOOLS_MAX: usize = 1024;
 /// Arguments kept of one call, and bytes of one.
@@ -169,6 +171,7 @@ impl<'a> Draft<'a> {
     ) -> Talk {
         self.talk.provider = provider::of(said, self.talk.dialect);
         self.talk.turns_cut |= said.asked_odd.cut;
+        self.pair();
         self.name_tools();
         if self.turns.len() > TURNS_MAX {
             let excess = self.turns.len().saturating_sub(TURNS_MAX);
@@ -206,6 +209,31 @@ impl<'a> Draft<'a> {
             }
         }
         talk
+    }
+
+    /// Pairs what tools gave with calls where the dialect knows no ids: they come in the order of
+    /// the calls.
+    fn pair(&mut self) {
+        if !self.talk.dialect.is_model() {
+            return;
+        }
+        let mut open: VecDeque<(String, String)> = VecDeque::new();
+        let mut number = 0_usize;
+        for turn in &mut self.turns {
+            for call in turn.calls.iter_mut().filter(|call| call.id.is_none() && !call.hosted) {
+                number = number.saturating_add(1);
+                let id = format!("#{number}");
+                if open.len() < OPEN_MAX {
+                    open.push_back((call.name.clone(), id.clone()));
+                }
+                call.id = Some(id);
+            }
+            if turn.role == TrustRole::ToolResult && turn.call_id.is_none() {
+                let named = |name: &str| turn.tool.as_deref().is_none_or(|tool| tool == name);
+                let at = open.iter().position(|(name, _)| named(name));
+                turn.call_id = at.and_then(|at| open.remove(at)).map(|(_, id)| id);
+            }
+        }
     }
 
     /// Gives answers of tools the names of the tools, from the calls they answer.

@@ -107,7 +107,7 @@ fn parts<'n, 'a: 'n>(
             let mut turn = RawTurn::new(TrustRole::ToolResult, answered);
             turn.tool = result.str("name").map(str::to_owned);
             turn.call_id = result.str("id").map(str::to_owned);
-            texts_in(&mut turn, result.get("response"), 0);
+            given(&mut turn, result.get("response"));
             turn.failed = result.get("response").has("error");
             draft.turn(turn);
         } else if part.bool("thought") == Some(true) {
@@ -124,23 +124,30 @@ fn parts<'n, 'a: 'n>(
     }
 }
 
-/// Every text in a tool's answer, each on a line.
-pub(super) fn texts_in(turn: &mut RawTurn, node: &Node<'_>, depth: usize) {
-    if depth > 16 {
-        return;
+/// What a tool gave: the text, where it is no more than one, else its JSON, so that what were
+/// fields of their own stay told from what stands in a text.
+pub(super) fn given(turn: &mut RawTurn, node: &Node<'_>) {
+    match only_text(node, 0) {
+        Some(text) => turn.say(text),
+        None if *node == Node::Null => {}
+        None => turn.say(&json(node)),
     }
+}
+
+/// The text that is all of a value.
+fn only_text<'n>(node: &'n Node<'_>, depth: usize) -> Option<&'n str> {
     match node {
-        Node::Text(text) => turn.say(text),
-        Node::Number(text) => turn.say(text),
-        Node::List(items) => {
-            items.iter().for_each(|item| texts_in(turn, item, depth.saturating_add(1)));
-        }
-        Node::Object(members) => {
-            for (_, value) in members {
-                texts_in(turn, value, depth.saturating_add(1));
-            }
-        }
-        _ => {}
+        Node::Text(text) => Some(text),
+        Node::Number(text) => Some(text),
+        Node::List(items) if depth < 16 => match items.as_slice() {
+            [one] => only_text(one, depth.saturating_add(1)),
+            _ => None,
+        },
+        Node::Object(members) if depth < 16 => match members.as_slice() {
+            [(_, one)] => only_text(one, depth.saturating_add(1)),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

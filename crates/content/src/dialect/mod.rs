@@ -18,6 +18,7 @@ mod openai_chat;
 mod openai_completion;
 mod openai_embeddings;
 mod openai_responses;
+mod own;
 mod provider;
 mod schema;
 #[cfg(test)]
@@ -56,6 +57,7 @@ const DIALECTS: &[&Spec] = &[
     &openai_completion::SPEC,
     &text_generation::SPEC,
     &openai_chat::SPEC,
+    &own::SPEC,
 ];
 
 /// Names of members that some dialect's request has at the top.
@@ -153,6 +155,9 @@ fn may_be(exchange: &Exchange) -> bool {
         if crate::leaves::json::looks_like(kept)
             && tree::names(kept).iter().any(|name| ASKS.contains(name))
         {
+            return true;
+        }
+        if crate::leaves::json::looks_like(kept) && own::may_be(kept, exchange.response.as_ref()) {
             return true;
         }
         // A stream of an MCP server that is only listened to.

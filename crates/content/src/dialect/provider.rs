@@ -61,6 +61,7 @@ pub(super) fn of(said: &Said<'_>, dialect: Dialect) -> Option<SmolStr> {
         Dialect::Gemini => "gcp.gemini",
         Dialect::Bedrock => "aws.bedrock",
         Dialect::Ollama => "ollama",
+        Dialect::Own => return None,
         Dialect::TextGeneration => return by_answer().map(SmolStr::new_static),
         _ if said.path.contains("/openai/deployments/") => "azure.ai.openai",
         _ => "openai",

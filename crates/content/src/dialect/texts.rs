@@ -30,7 +30,13 @@ impl<'a> Texts<'a> {
     /// A text that `role` says, judged, and at most `max` bytes of it shown.
     pub(super) fn said(&mut self, raw: &str, role: TrustRole, max: usize) -> Text {
         let mut text = self.text(raw, max);
-        text.suspicion = self.judged.of(raw, text.digest, role);
+        text.suspicion = match role {
+            TrustRole::ToolResult => {
+                let masker = &*self.masker;
+                self.judged.given(raw, text.digest, |piece| masker.hash("piece", piece.as_bytes()))
+            }
+            _ => self.judged.of(raw, text.digest, role),
+        };
         text
     }
 

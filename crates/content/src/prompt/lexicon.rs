@@ -32,7 +32,7 @@ classes! {
         ignorisi zignoruj zapomnij zapomen ignoruj забудь забудьте игнорируй игнорируйте \
         проигнорируй \
         ξεχνα ξεχασε αγνοησε αγνοηστε unut yoksay glem 忽略 忘记 无视 忽視 無視 忘れ 忘掉 무시 잊어 \
-        تجاهل انس अनदेखा";
+        تجاهل انس अनदेखा ignorera strunta bortse ignorer zanemari zanemarite abaikan lupakan ohita";
     /// The same as something told, not ordered.
     OVERRIDDEN = "ignoring ignored ignores disregarding disregarded forgetting forgot forgotten forgets \
         overriding overridden overrides bypassing bypassed bypasses discarding discarded dismissed \
@@ -55,7 +55,9 @@ classes! {
         instructies \
         opdrachten instrukcije instrukcje polecenia pokyny инструкции инструкций указания \
         правила οδηγιες \
-        εντολες talimatlari talimatlar 指令 指示 提示 规则 プロンプト 說明 说明 命令 지시 명령 تعليمات निर्देश";
+        εντολες regels regler instruktioner instruktionerna instruksjoner instruksjonene \
+        instrukser anvisningar \
+        ohjeet upute uputa instructiunile instruksi निर्देशों talimatlari talimatlar 指令 指示 提示 规则 プロンプト 說明 说明 命令 지시 명령 تعليمات निर्देश";
     /// One task or order, which may be an ordinary word too.
     TASK = "task rule order command context request query question conversation aufgabe tarea tache mission \
         objective goal goals persona assignment statement input inputs training";
@@ -65,10 +67,11 @@ classes! {
         precedente precedents anteriores anterior previas previo precedenti prethodne \
         poprzednie predchozi \
         предыдущие предыдущих прежние προηγουμενες προηγουμενα onceki 之前 先前 以前 以上 上述 上面 前の 이전 \
-        السابقة पिछले";
+        السابقة पिछले tidigare tidligere foregaende aiemmat anterioare sebelumnya";
     /// Everything.
     ALL = "all any every everything anything entire whatever alle alles allem tout toutes tous todo todas \
-        todos tutto tutte tutti sve wszystkie все всё всех ολες ολα 所有 全部 一切 すべて 全て 모든 جميع सभी";
+        todos tutto tutte tutti sve alla samtliga kaikki toate semua \
+        wszystkie все всё всех ολες ολα 所有 全部 一切 すべて 全て 모든 جميع सभी";
     /// The system, in front of its prompt or message.
     SYSTEM = "system systems hidden internal secret developer root base core underlying";
     /// Showing.
@@ -113,6 +116,7 @@ classes! {
         apology apologies deny denied refuses sorry cannot unable ablehnen censor hesitate";
     /// A model, as the one spoken to or of.
     MODEL = "ai assistant model llm llms gpt chatgpt gpt4 claude gemini bot chatbot agent agents copilot \
+        assistants bots chatbots copilots assistenten \
         openai anthropic bard llama mistral ki assistent ia chatgpts gpt3 人工智能 助手 ais";
     /// The one spoken to.
     YOU = "you u du sie tu vous usted ihr youre youll youve yourself dir dich ты вы ti 你 您 あなた thou";
@@ -187,7 +191,7 @@ classes! {
     CIPHER = "base64 encode encoded decode decoded rot13 hex cipher backwards reversed binary encoding \
         morse spelled letters leetspeak caesar encrypted";
     /// Wanting.
-    WANT = "want need ask instruct order would like urge beg expect require ordered instructed told asked \
+    WANT = "want wants need ask instruct order would like urge beg expect require ordered instructed told asked \
         going possche demand supposed";
     /// Freed of.
     FREE = "free freed broken beyond break longer outside released liberated removed lifted disabled off";

@@ -14,6 +14,7 @@ mod lexicon;
 mod marks;
 mod model;
 mod mood;
+mod pieces;
 mod plain;
 mod prior;
 mod spelled;

@@ -7,13 +7,13 @@
 
 use super::{Stories, Word, detector, hash, text_key};
 use crate::agents::AgentSeen;
-use crate::agents::words::{Deed, deed_of, holds};
+use crate::agents::words::{Deed, deed_of_call, holds};
 use crate::context::Context;
 use crate::keep::Keep;
 use crate::spec::{Spec, Tuning};
 use crate::tell::signal;
 use serde::{Deserialize, Serialize};
-use stilt_model::{Finding, Outcome, Rule, Severity, Talk};
+use stilt_model::{Finding, Outcome, Rule, Severity, Talk, ToolCall, ToolDef};
 
 pub(crate) const SPEC: Spec = Spec {
     rule: Rule {
@@ -105,7 +105,7 @@ impl ConfusedDeputy {
         }
         self.follow(context, talk, agent, out);
         for (at, call) in talk.calls().enumerate().take(64) {
-            let Some(deed) = sensitive(&call.name) else { continue };
+            let Some(deed) = sensitive(call, &talk.tools) else { continue };
             let from = agent.borrowed.iter().find(|one| one.call == at);
             let argument = from.map(|one| one.argument.as_str()).unwrap_or_default();
             let key = hash(&[agent.agent, text_key(&call.name)]);
@@ -192,8 +192,8 @@ impl ConfusedDeputy {
 }
 
 /// What a tool does, where that can do harm.
-fn sensitive(tool: &str) -> Option<Deed> {
-    deed_of(tool).filter(|deed| !matches!(deed, Deed::Change | Deed::Whatever))
+fn sensitive(call: &ToolCall, tools: &[ToolDef]) -> Option<Deed> {
+    deed_of_call(call, tools).filter(|deed| !matches!(deed, Deed::Change | Deed::Whatever))
 }
 
 detector!(ConfusedDeputy);

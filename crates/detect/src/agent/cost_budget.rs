@@ -76,6 +76,8 @@ struct Hours {
     streams: u64,
     broken: u64,
     told: bool,
+    #[serde(default)]
+    told_broken: bool,
     /// Hours before, and the most of one.
     before: u64,
     most: u64,
@@ -109,7 +111,13 @@ impl CostBudget {
         agent: &AgentSeen,
         out: &mut Vec<Finding>,
     ) {
-        let Some(usage) = talk.usage.filter(|_| talk.dialect.is_model()) else { return };
+        if !talk.dialect.is_model() {
+            return;
+        }
+        // A stream that broke off says nothing of its cost.
+        let Some(usage) = talk.usage else {
+            return self.hourly(context, talk, agent, 0, out);
+        };
         let ai = agent.ai.clone();
         for (number, budget) in ai.budgets.iter().enumerate() {
             let who = agent.name.rsplit_once(':').map_or(agent.name.as_str(), |(name, _)| name);
@@ -189,17 +197,21 @@ impl CostBudget {
         }
         hours.tokens = hours.tokens.saturating_add(tokens);
         hours.streams = hours.streams.saturating_add(u64::from(talk.streamed));
-        let lost = context.tx.flags.gap || context.tx.flags.snaplen || context.tx.flags.body_cut;
+        let flags = context.tx.flags;
+        // More than is kept of a stream may hold its end, but for one that was never sent to it.
+        let lost = flags.gap || flags.snaplen || (flags.body_cut && !flags.incomplete);
         hours.broken = hours.broken.saturating_add(u64::from(talk.broken_off && !lost));
         let much = hours.before >= 3
             && hours.tokens >= self.limits.tokens_min
             && hours.tokens as f64 > self.limits.times * hours.most as f64;
         let broken = hours.broken >= self.limits.broken_min
             && rate_lower(hours.broken, hours.streams, 0.05) >= 0.2;
-        if hours.told || !(much || broken) {
+        let (much, broken) = (much && !hours.told, broken && !hours.told_broken);
+        if !(much || broken) {
             return;
         }
-        hours.told = true;
+        hours.told |= much;
+        hours.told_broken |= broken && !much;
         let (what, observed, expected) = if much {
             (
                 "tokens_of_the_hour",

@@ -5,7 +5,7 @@
 
 use super::{Stories, Word, detector, hash, text_key};
 use crate::agents::AgentSeen;
-use crate::agents::words::{Deed, deed_of, holds};
+use crate::agents::words::{Deed, deed_of_call, holds};
 use crate::context::Context;
 use crate::keep::Keep;
 use crate::spec::{Spec, Tuning};
@@ -14,7 +14,9 @@ use crate::tell::signal;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use stilt_model::{Finding, Outcome, Rule, Severity, Talk, Timestamp, TrustRole};
+use stilt_model::{
+    Finding, Outcome, Rule, Severity, Talk, Timestamp, ToolCall, ToolDef, TrustRole,
+};
 
 pub(crate) const SPEC: Spec = Spec {
     rule: Rule {
@@ -49,6 +51,10 @@ pub(crate) const SPEC: Spec = Spec {
 const AGENTS_MAX: usize = 10_000;
 const TASKS_MAX: usize = 20_000;
 const TOOLS_MAX: usize = 512;
+/// Deeds of a task that are counted.
+const DEEDS_MAX: usize = 512;
+/// All kinds of deeds together.
+const ANY: &str = "does harm";
 /// Deeds long after the word that asked for them are another task.
 const TASK: Duration = Duration::from_secs(3600);
 
@@ -69,9 +75,35 @@ impl Default for Limits {
 struct Agent {
     conversations: u64,
     tools: BTreeSet<u64>,
-    /// Finished tasks, and the most deeds of one, by kind.
+    /// Tasks begun, and how many came to one deed, to two and so on, by kind. The task at hand is
+    /// among them: most agents get one word of a user a conversation, and no end of it is seen.
     tasks: u64,
-    most: BTreeMap<String, u64>,
+    #[serde(default)]
+    reached: BTreeMap<String, Vec<u64>>,
+}
+
+impl Agent {
+    /// A task came to so many deeds of a kind.
+    fn reach(&mut self, kind: &str, count: u64) {
+        let known = self.reached.entry(kind.to_owned()).or_default();
+        let place = usize::try_from(count).unwrap_or(usize::MAX).saturating_sub(1);
+        if place < DEEDS_MAX {
+            known.resize(known.len().max(place.saturating_add(1)), 0);
+            if let Some(tasks) = known.get_mut(place) {
+                *tasks = tasks.saturating_add(1);
+            }
+        }
+    }
+
+    /// The most deeds of a kind that a task did, apart from one that did so many.
+    fn most(&self, kind: &str, own: u64) -> u64 {
+        let Some(known) = self.reached.get(kind) else { return 0 };
+        let others = (1_u64..).zip(known).filter(|(count, tasks)| {
+            let itself = u64::from(*count <= own);
+            **tasks > itself
+        });
+        others.last().map_or(0, |(count, _)| count)
+    }
 }
 
 /// What was done since a user last spoke.
@@ -79,7 +111,10 @@ struct Agent {
 struct Task {
     begun: Timestamp,
     deeds: BTreeMap<String, BTreeSet<u64>>,
+    /// The user spoke of all of something, or of several.
     all: bool,
+    #[serde(default)]
+    several: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -102,33 +137,29 @@ impl Default for ExcessiveAgency {
     }
 }
 
-/// The user speaks of more than one thing.
-fn asks_for_all(text: &str) -> bool {
-    const ALL: &[&str] = &[
-        "all",
-        "every",
-        "each",
-        "everything",
-        "clean",
-        "bulk",
-        "batch",
-        "whole",
-        "alle",
-        "jede",
-        "tous",
-        "toutes",
-        "todos",
-        "todas",
-        "these",
-        "those",
-        "list",
-        "following",
-    ];
-    let mut words = text.split(|char: char| !char.is_alphanumeric());
-    words.any(|word| {
+/// The user speaks of all of something; or of several things, which allows for what he also asked
+/// to be done to them.
+fn asks_for(text: &str) -> (bool, bool) {
+    const ALL: &str = "all every each everything clean bulk batch alle alles jede jeden tous toutes \
+                       tout todos todas tutti tutte tutto alla wszystkie";
+    const SEVERAL: &str = "whole these those list following both diese folgenden ces questi estos";
+    let has = |words: &str, word: &str| words.split(' ').any(|own| own == word);
+    let (mut all, mut several) = (false, false);
+    for word in text.split(|char: char| !char.is_alphanumeric()) {
         let lower = word.to_lowercase();
-        ALL.contains(&lower.as_str()) || word.parse::<u32>().is_ok_and(|count| count >= 5)
-    })
+        all |= has(ALL, &lower);
+        several |= has(SEVERAL, &lower);
+        several |= word.parse::<u32>().is_ok_and(|count| (5..1000).contains(&count));
+    }
+    (all, several)
+}
+
+impl Limits {
+    /// Deeds of one kind after one word of a user that are too many.
+    fn of(&self, agent: &Agent, kind: &str, count: u64) -> u64 {
+        let usual = agent.most(kind, count).saturating_mul(3);
+        if agent.tasks > 20 { usual.max(10) } else { usual.max(self.deeds_min) }
+    }
 }
 
 impl ExcessiveAgency {
@@ -154,7 +185,7 @@ impl ExcessiveAgency {
             if known.tools.len() < TOOLS_MAX {
                 known.tools.insert(tool);
             }
-            let Some(deed) = harmful(&call.name) else { continue };
+            let Some(deed) = harmful(call, &talk.tools) else { continue };
             let [user, maker] = agent.meant;
             let meant = holds(user, deed) || holds(user, Deed::Whatever) || holds(maker, deed);
             let before = known.conversations.saturating_sub(1);
@@ -198,15 +229,9 @@ impl ExcessiveAgency {
             return;
         }
         let known = self.agents.touch(context.at(), agent.agent, Agent::default);
-        if task.begun != Timestamp::ZERO {
-            known.tasks = known.tasks.saturating_add(1);
-            for (deed, done) in &task.deeds {
-                let most = known.most.entry(deed.clone()).or_default();
-                *most = (*most).max(done.len() as u64);
-            }
-        }
-        let all = word.is_some_and(|turn| asks_for_all(&turn.text.shown));
-        *task = Task { begun: context.at(), deeds: BTreeMap::new(), all };
+        known.tasks = known.tasks.saturating_add(1);
+        let (all, several) = word.map_or((false, false), |turn| asks_for(&turn.text.shown));
+        *task = Task { begun: context.at(), deeds: BTreeMap::new(), all, several };
     }
 
     fn count(
@@ -217,34 +242,36 @@ impl ExcessiveAgency {
         out: &mut Vec<Finding>,
     ) {
         let Some(task) = self.tasks.get_mut(&agent.conversation) else { return };
-        let mut worst: Option<(Deed, u64)> = None;
+        let known = self.agents.touch(context.at(), agent.agent, Agent::default);
+        let [user, _] = agent.meant;
+        let mut worst: Option<(&str, u64, u64)> = None;
         for call in talk.calls().take(64) {
-            let Some(deed) = harmful(&call.name) else { continue };
-            let done = task.deeds.entry(deed.name().to_owned()).or_default();
-            if done.len() < 4096 {
-                done.insert(hash(&[text_key(&call.name), call.digest]));
+            let Some(deed) = harmful(call, &talk.tools) else { continue };
+            let allowed = task.several && (holds(user, deed) || holds(user, Deed::Whatever));
+            for kind in [deed.name(), ANY] {
+                let done = task.deeds.entry(kind.to_owned()).or_default();
+                let new =
+                    done.len() < 4096 && done.insert(hash(&[text_key(&call.name), call.digest]));
+                let count = done.len() as u64;
+                if new {
+                    known.reach(kind, count);
+                }
+                let limit = self.limits.of(known, kind, count);
+                if count >= limit && !allowed && worst.is_none_or(|(_, most, _)| count > most) {
+                    worst = Some((kind, count, limit));
+                }
             }
-            worst = Some((deed, done.len() as u64));
         }
-        let Some((deed, count)) = worst.filter(|_| !task.all) else { return };
-        let known = self.agents.get(&agent.agent);
-        let (tasks, most) = known.map_or((0, 0), |known| {
-            (known.tasks, known.most.get(deed.name()).copied().unwrap_or(0))
-        });
-        let limit =
-            if tasks >= 20 { (3 * most).max(10) } else { self.limits.deeds_min.max(3 * most) };
-        if count < limit {
-            return;
-        }
+        let Some((kind, count, limit)) = worst.filter(|_| !task.all) else { return };
+        let (tasks, most) = (known.tasks.saturating_sub(1), known.most(kind, count));
         let word = Word {
             severity: SPEC.severity,
             outcome: Outcome::Unknown,
             confidence: 0.8,
             note: format!("{count} deeds since the user spoke"),
             message: format!(
-                "{} {} {count} times after one word of a user; the most was {most} in {tasks} tasks",
+                "{} {kind} {count} times after one word of a user; the most was {most} in {tasks} tasks",
                 agent.name,
-                deed.name()
             ),
             why: vec![signal(
                 "deeds_per_user_word",
@@ -259,10 +286,11 @@ impl ExcessiveAgency {
     }
 }
 
-fn harmful(tool: &str) -> Option<Deed> {
-    let harm =
-        |deed: &Deed| matches!(deed, Deed::Money | Deed::Delete | Deed::Grant | Deed::Secret);
-    deed_of(tool).filter(harm)
+fn harmful(call: &ToolCall, tools: &[ToolDef]) -> Option<Deed> {
+    let harm = |deed: &Deed| {
+        matches!(deed, Deed::Money | Deed::Delete | Deed::Grant | Deed::Secret | Deed::Unlock)
+    };
+    deed_of_call(call, tools).filter(harm)
 }
 
 detector!(ExcessiveAgency);
@@ -313,6 +341,8 @@ mod tests {
             told(&[chat])
         };
         assert_eq!(burst("Delete my label please"), 1);
+        assert_eq!(burst("Please have a look at my list"), 1);
+        assert_eq!(burst("Delete the following labels please"), 0);
         assert_eq!(burst("Delete all my labels please"), 0);
     }
 }

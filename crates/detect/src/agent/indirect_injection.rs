@@ -4,16 +4,18 @@
 //! that is an attempt; when the agent then calls a tool that it never used before, or with a value
 //! that stands only in that text, it was taken in.
 
-use super::suspect::{Habits, reasons};
-use super::{Stories, Word, detector, hash};
+use super::suspect::{Habits, House, reasons};
+use super::{Stories, Word, detector, hash, text_key};
 use crate::agents::AgentSeen;
+use crate::agents::words::{Deed, deed_of_call, holds};
+use crate::agents::{passages, prose_names};
 use crate::context::Context;
 use crate::keep::Keep;
 use crate::spec::{Spec, Tuning};
 use crate::tell::signal;
 use serde::{Deserialize, Serialize};
-use stilt_model::talk::{Act, TrustRole};
-use stilt_model::{Finding, Outcome, Rule, Severity, Signal, Talk};
+use stilt_model::talk::{Act, Suspicion};
+use stilt_model::{Finding, Outcome, Rule, Severity, Signal, SmolStr, Talk, ToolCall, Turn};
 
 pub(crate) const SPEC: Spec = Spec {
     rule: Rule {
@@ -25,15 +27,21 @@ pub(crate) const SPEC: Spec = Spec {
     },
     severity: Severity::High,
     looks_for: "New results of tools (pages, mails, documents) that speak to the model and give it \
-                orders, hide text, or forge the marks of a conversation. A text that orders \
+                orders, hide text, or forge the marks of a conversation; each text in a result is \
+                judged by itself. A text that orders \
                 without speaking to a model may be a letter to people, and is told only where the \
                 agent acts on it (medium). Told as high when, within \
-                the next answers, the agent calls a tool that it never used before or with a value \
-                that stands only in such a text; else as medium, once per text.",
+                the next answers, the agent calls a tool that it never used before, one that the \
+                text names, or with a value \
+                that stands only in such a text; else as medium, once per passage. A text of any \
+                language that names a tool which moves money, sends, deletes, grants, runs or \
+                unlocks is told where the next answer calls it unasked (medium).",
     needs: "The talk between agent and model, or between agent and tool server; what follows is \
             seen on the talk with the model only.",
     look_alikes: "Manuals and mails that tell people what to do, articles about prompt injection, \
-                  quoted examples, code; the same text brought again.",
+                  quoted examples, code; the same passage brought again, and passages that come \
+                  back in many conversations of different users, which are the house's own; tools \
+                  whose results name the next tool as a rule.",
     tuning: &[
         Tuning { key: "permille_min", meaning: "score from which on a text is told, of 1000" },
         Tuning { key: "answers_max", meaning: "answers of the model within which it must act" },
@@ -47,6 +55,21 @@ const TO_PEOPLE: &[Act] =
     &[Act::Order, Act::PleaseDo, Act::MustDo, Act::SayExactly, Act::Alarm, Act::Authority];
 /// Score from which on a text is told whatever it does.
 const SURE: u16 = 700;
+
+/// Acts without which a passage of the house's own is a rule for people, whatever follows.
+const NEVER_THE_HOUSE: &[Act] = &[
+    Act::Addressed,
+    Act::Conceal,
+    Act::SendTo,
+    Act::SendData,
+    Act::AskTold,
+    Act::ChatToken,
+    Act::HiddenText,
+    Act::Disguise,
+    Act::Decoded,
+];
+/// Results of a tool before it is known whether they name tools as a rule.
+const RESULTS_MIN: u64 = 3;
 
 const TEXTS_MAX: usize = 20_000;
 const PENDING_MAX: usize = 10_000;
@@ -73,6 +96,12 @@ struct Pending {
     permille: u16,
     /// It speaks to a model; else it may be a letter to people, which agents are there to act on.
     outright: bool,
+    /// It is suspect by what it says, not only by a tool that it names.
+    likely: bool,
+    /// The passage.
+    piece: u64,
+    /// Tools that it names.
+    names: Vec<SmolStr>,
     answers: u8,
 }
 
@@ -85,6 +114,9 @@ struct IndirectInjection {
     texts: Keep<u64, ()>,
     /// The worst text of each conversation that may still take effect.
     pending: Keep<u64, Pending>,
+    house: House,
+    /// Results of a tool, and those that name tools in prose.
+    naming: Keep<u64, (u64, u64)>,
     stories: Stories,
 }
 
@@ -95,6 +127,8 @@ impl Default for IndirectInjection {
             habits: Habits::default(),
             texts: Keep::new(TEXTS_MAX),
             pending: Keep::new(PENDING_MAX),
+            house: House::default(),
+            naming: Keep::new(PENDING_MAX),
             stories: Stories::default(),
         }
     }
@@ -108,34 +142,75 @@ impl IndirectInjection {
         agent: &AgentSeen,
         out: &mut Vec<Finding>,
     ) {
-        for turn in agent.new_turns(talk) {
-            let Some(suspicion) = &turn.text.suspicion else { continue };
-            let enough = suspicion.permille >= self.limits.permille_min;
-            if turn.role != TrustRole::ToolResult || !enough {
+        for (turn, tool) in agent.new_results(talk) {
+            let names = self.names(context, talk, agent, (turn, tool));
+            let suspicion = turn.text.suspicion.as_ref();
+            let permille = suspicion.map_or(0, |suspicion| suspicion.permille);
+            let likely = permille >= self.limits.permille_min;
+            if !likely && names.is_empty() {
                 continue;
             }
-            let (why, does) = reasons(&turn.text, suspicion);
-            let tool = turn.tool.as_deref().unwrap_or("a tool").to_owned();
-            let permille = suspicion.permille;
+            let none = || Suspicion::new(0.0, Vec::new(), (0, 0));
+            let suspicion = suspicion.cloned().unwrap_or_else(none);
+            let piece = if suspicion.piece == 0 { turn.text.digest } else { suspicion.piece };
+            let own = self.house.is_own(context, agent, piece);
+            if own && !suspicion.does(NEVER_THE_HOUSE) {
+                continue;
+            }
+            let (why, does) = reasons(&turn.text, &suspicion);
+            let does = if likely { does } else { "names what it then did".to_owned() };
             let to_a_model = |act: &Act| act.says().is_some() && !TO_PEOPLE.contains(act);
-            let outright = permille >= SURE || suspicion.acts.iter().any(to_a_model);
-            let pending = Pending { tool, does, why, permille, outright, answers: 0 };
+            let outright = likely && (permille >= SURE || suspicion.acts.iter().any(to_a_model));
+            let tool = tool.to_owned();
+            let pending =
+                Pending { tool, does, why, permille, outright, likely, piece, names, answers: 0 };
             if talk.dialect.is_model() {
-                *self.pending.touch(context.at(), agent.conversation, || pending.clone()) =
-                    pending.clone();
+                let known = self.pending.get(&agent.conversation);
+                if known.is_none_or(|known| known.permille <= permille) {
+                    *self.pending.touch(context.at(), agent.conversation, || pending.clone()) =
+                        pending.clone();
+                }
             }
             // Both legs show it, and each conversation that it is brought into.
-            if outright && self.texts.get(&turn.text.digest).is_none() {
+            if outright && self.texts.get(&piece).is_none() {
                 let by_model = talk.dialect.is_model();
-                let key = if by_model { agent.conversation } else { turn.text.digest };
+                let key = if by_model { agent.conversation } else { piece };
                 self.tell(context, (agent, key), &pending, None, out);
             }
-            self.texts.touch(context.at(), turn.text.digest, || ());
+            if likely {
+                self.texts.touch(context.at(), piece, || ());
+            }
         }
         let news = self.habits.news(context, talk, agent);
         if talk.dialect.is_model() {
             self.follow(context, talk, (agent, news), out);
         }
+    }
+
+    /// Tools on offer that do harm in the wrong hands and are named in the prose of a result, where
+    /// that is no rule of the tool which gave it.
+    fn names(
+        &mut self,
+        context: &Context<'_>,
+        talk: &Talk,
+        agent: &AgentSeen,
+        (turn, tool): (&Turn, &str),
+    ) -> Vec<SmolStr> {
+        if !talk.dialect.is_model() {
+            return Vec::new();
+        }
+        let passages = passages(&turn.text.shown);
+        let named = |name: &str| passages.iter().any(|passage| prose_names(passage, name));
+        let tools = talk.tools.iter().take(256).map(|tool| &tool.name);
+        let names: Vec<SmolStr> =
+            tools.filter(|name| *name != tool && named(name)).take(8).cloned().collect();
+        let key = hash(&[agent.agent, text_key(tool)]);
+        let (all, naming) = self.naming.touch(context.at(), key, || (0, 0));
+        let rule = naming.saturating_mul(5) > *all;
+        let known = *all >= RESULTS_MIN;
+        *all = all.saturating_add(1);
+        *naming = naming.saturating_add(u64::from(!names.is_empty()));
+        if known && !rule { names } else { Vec::new() }
     }
 
     /// What the agent does after it was shown such a text.
@@ -158,7 +233,21 @@ impl IndirectInjection {
             agent.borrowed.iter().find(|one| one.source == pending.tool.as_str()).and_then(|one| {
                 Some((calls.get(one.call)?.name.to_string(), one.argument.clone()))
             });
+        let [user, _] = agent.meant;
+        let unasked = |call: &&&ToolCall| {
+            let deed = deed_of_call(call, &talk.tools);
+            let deed = deed.filter(|deed| !matches!(deed, Deed::Change | Deed::Whatever));
+            deed.is_some_and(|deed| !holds(user, deed) && !holds(user, Deed::Whatever))
+        };
+        let named = calls.iter().filter(|call| pending.names.contains(&call.name)).find(unasked);
+        let borrowed = borrowed.filter(|_| pending.likely);
+        let news = news.filter(|_| pending.likely);
         let act = match (borrowed, news) {
+            _ if named.is_some() => {
+                let tool = named.map(|call| call.name.to_string()).unwrap_or_default();
+                let text = tool.clone();
+                Some((tool, signal("tool_named_in_the_text", text, "asked for by the user")))
+            }
             (Some((tool, argument)), _) => {
                 let text = format!("{tool}: {argument} stands only in that text");
                 Some((tool, signal("argument_from_the_text", text, "named by the user")))
@@ -173,7 +262,7 @@ impl IndirectInjection {
             self.pending.remove(&agent.conversation);
         }
         if let Some((tool, signal)) = act.filter(|_| !late) {
-            let key = agent.conversation;
+            let key = if pending.outright { agent.conversation } else { pending.piece };
             self.tell(context, (agent, key), &pending, Some((&tool, signal)), out);
         }
     }
@@ -200,7 +289,7 @@ impl IndirectInjection {
         let word = Word {
             severity,
             outcome,
-            confidence: f64::from(*permille) / 1000.0,
+            confidence: f64::from((*permille).max(500)) / 1000.0,
             note: match &followed {
                 Some(called) => format!("{called} is called after what {tool} brought"),
                 None => format!("what {tool} brought {does}"),

@@ -11,7 +11,7 @@ use crate::keep::Keep;
 use crate::spec::{Spec, Tuning};
 use crate::tell::signal;
 use serde::{Deserialize, Serialize};
-use stilt_model::{Finding, Outcome, Rule, Severity, Talk, TrustRole, Value};
+use stilt_model::{Finding, Outcome, Rule, Severity, Talk, Value};
 
 pub(crate) const SPEC: Spec = Spec {
     rule: Rule {
@@ -115,8 +115,8 @@ impl MemoryPoisoning {
         }
         let user = agent.user.as_deref().map(text_key).or(context.seen.principal.map(|id| id.0));
         let Some(user) = user else { return };
-        for turn in agent.new_turns(talk).filter(|turn| turn.role == TrustRole::ToolResult) {
-            if !turn.tool.as_deref().is_some_and(remembers) {
+        for (turn, tool) in agent.new_results(talk) {
+            if !remembers(tool) {
                 continue;
             }
             let back = runs(&turn.text.shown);
@@ -132,10 +132,7 @@ impl MemoryPoisoning {
                 severity: SPEC.severity,
                 outcome: Outcome::Success,
                 confidence: 0.8,
-                note: format!(
-                    "{} gives back what another's conversation stored",
-                    turn.tool.as_deref().unwrap_or_default()
-                ),
+                note: format!("{tool} gives back what another's conversation stored",),
                 message: format!(
                     "{} was given a text from its memory that another user's conversation had copied there from a tool's answer",
                     agent.name

@@ -10,6 +10,7 @@ pub(crate) mod identity_spoofing;
 pub(crate) mod indirect_injection;
 pub(crate) mod jailbreak;
 pub(crate) mod link_exfiltration;
+mod many_shot;
 pub(crate) mod mcp_authorization;
 pub(crate) mod mcp_desync;
 pub(crate) mod mcp_invalid_call;

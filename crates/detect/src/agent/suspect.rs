@@ -72,6 +72,23 @@ const REFUSALS: &[&str] = &[
     "ich kann das nicht",
     "ich kann nicht",
     "ich darf nicht",
+    "kann ich leider nicht",
+    "kann ich nicht",
+    "darf ich leider nicht",
+    "darf ich nicht",
+    "leider nicht möglich",
+    "nicht weitergeben",
+    "das geht leider nicht",
+    "je ne suis pas en mesure",
+    "no me es posible",
+    "non mi è possibile",
+    "non sono in grado",
+    "kan ik niet",
+    "mag ik niet",
+    "kan jag inte",
+    "kan jeg ikke",
+    "nie mogę",
+    "nemohu",
     "je suis désolé",
     "je ne peux pas",
     "lo siento",
@@ -167,6 +184,51 @@ impl Habits {
             }
         }
         news
+    }
+}
+
+/// Passages that tools bring again and again: what comes back in conversations of different users
+/// is the house's own text (a handbook, terms, a help page), however it reads.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct House(Keep<u64, Passage>);
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Passage {
+    conversations: u64,
+    last: u64,
+    users: BTreeSet<u64>,
+}
+
+/// Passages remembered, and users told apart.
+const PASSAGES_MAX: usize = 20_000;
+const USERS_MAX: usize = 8;
+/// Conversations and users after which a passage is the house's own; without users, conversations.
+const CONVERSATIONS_MIN: u64 = 3;
+const USERS_MIN: usize = 3;
+const NAMELESS_MIN: u64 = 6;
+
+impl Default for House {
+    fn default() -> Self {
+        Self(Keep::new(PASSAGES_MAX))
+    }
+}
+
+impl House {
+    /// Whether a passage is the house's own by what was seen before. Counts it.
+    pub(super) fn is_own(&mut self, context: &Context<'_>, agent: &AgentSeen, piece: u64) -> bool {
+        let user = agent.user.as_deref().map(text_key);
+        let user = user.or(context.seen.principal.map(|id| id.0));
+        let known = self.0.touch(context.at(), piece, Passage::default);
+        let many = known.users.len() >= USERS_MIN && known.conversations >= CONVERSATIONS_MIN;
+        let own = many || known.conversations >= NAMELESS_MIN;
+        if known.last != agent.conversation {
+            known.last = agent.conversation;
+            known.conversations = known.conversations.saturating_add(1);
+        }
+        if known.users.len() < USERS_MAX {
+            known.users.extend(user);
+        }
+        own
     }
 }
 

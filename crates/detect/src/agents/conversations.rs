@@ -5,15 +5,17 @@ use super::provenance::Origins;
 use crate::keep::Keep;
 use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::hash::{BuildHasher, Hasher};
-use stilt_model::{Dialect, Talk, Timestamp, TrustRole, Turn};
+use stilt_model::{Dialect, SmolStr, Talk, Timestamp, TrustRole, Turn};
 
 /// Conversations remembered, and places in them by which they are found again.
 const CONVERSATIONS_MAX: usize = 20_000;
 const HEADS_MAX: usize = 100_000;
 /// Turns whose words are long enough to tell a conversation by themselves.
 const TELLING_BYTES: u32 = 24;
+/// Calls remembered of a conversation.
+const CALLS_MAX: usize = 64;
 /// Turns remembered of a conversation.
 const TURNS_MAX: usize = 2048;
 
@@ -27,6 +29,30 @@ pub(super) struct Conversation {
     /// What the client program called itself when it began.
     #[serde(default)]
     pub(super) client: String,
+    /// The last calls: id, tool and arguments. Where the server keeps the history, what a tool gave
+    /// comes without the call.
+    #[serde(default)]
+    calls: VecDeque<(SmolStr, SmolStr, u64)>,
+}
+
+impl Conversation {
+    /// Remembers what the answer of a talk wants called.
+    pub(super) fn called(&mut self, talk: &Talk) {
+        for call in talk.calls().take(CALLS_MAX) {
+            let Some(id) = &call.id else { continue };
+            if self.calls.len() >= CALLS_MAX {
+                self.calls.pop_front();
+            }
+            self.calls.push_back((id.clone(), call.name.clone(), call.digest));
+        }
+    }
+
+    /// The tool whose answer a turn is, and the arguments it had.
+    pub(super) fn call_of(&self, turn: &Turn) -> Option<(SmolStr, u64)> {
+        let id = turn.call_id.as_ref()?;
+        let call = self.calls.iter().rev().find(|(own, ..)| own == id)?;
+        Some((call.1.clone(), call.2))
+    }
 }
 
 /// Where a talk belongs.
@@ -210,7 +236,7 @@ impl Conversations {
 }
 
 /// Tools whose answers are told for the first time, with the calls they answer.
-pub(super) fn done(talk: &Talk, fresh: &[bool]) -> Vec<Done> {
+pub(super) fn done(talk: &Talk, fresh: &[bool], conversation: &Conversation) -> Vec<Done> {
     let called = |id: &str| {
         let mut calls = talk.turns.iter().flat_map(|turn| &turn.calls);
         calls.rfind(|call| call.id.as_deref() == Some(id))
@@ -223,10 +249,13 @@ pub(super) fn done(talk: &Talk, fresh: &[bool]) -> Vec<Done> {
     results
         .map(|(turn, _)| {
             let call = turn.call_id.as_deref().and_then(called);
-            let tool = call.map(|call| call.name.clone()).or_else(|| turn.tool.clone());
+            let call = call.map(|call| (call.name.clone(), call.digest));
+            let call = call.or_else(|| conversation.call_of(turn));
+            let arguments = call.as_ref().map_or(0, |(_, arguments)| *arguments);
+            let tool = call.map(|(tool, _)| tool).or_else(|| turn.tool.clone());
             Done {
                 tool: tool.unwrap_or_default(),
-                arguments: call.map_or(0, |call| call.digest),
+                arguments,
                 result: turn.text.digest,
                 failed: turn.failed,
             }

@@ -20,6 +20,7 @@ pub use prices::{Ai, Budget, Prices, PricesError};
 use conversations::Conversations;
 use known::Known;
 use provenance::Origin;
+pub(crate) use provenance::{passages, prose_names};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use stilt_inventory::Sighting;
@@ -66,6 +67,8 @@ pub struct AgentSeen {
     pub begun: bool,
     /// Which turns were not seen before, in the order of the talk's.
     pub fresh: Vec<bool>,
+    /// For turns that are what a tool gave: the tool, in the order of the talk's.
+    pub tools: Vec<Option<SmolStr>>,
     /// The user on whose behalf.
     pub user: Option<SmolStr>,
     /// Tools that were run, told for the first time.
@@ -88,6 +91,19 @@ impl AgentSeen {
         talk.agent = Some((self.name.clone(), self.agent));
         talk.conversation = Some(self.conversation);
         talk.cost = self.cost;
+    }
+
+    /// What tools gave that was not seen before, and the tools.
+    pub fn new_results<'t>(
+        &'t self,
+        talk: &'t Talk,
+    ) -> impl Iterator<Item = (&'t stilt_model::Turn, &'t str)> {
+        let tools = self.tools.iter().map(|tool| tool.as_deref().unwrap_or("a tool"));
+        let flags =
+            self.fresh.iter().copied().zip(tools).chain(core::iter::repeat((true, "a tool")));
+        let all = talk.turns.iter().zip(flags);
+        all.filter(|(turn, (fresh, _))| *fresh && turn.role == TrustRole::ToolResult)
+            .map(|(turn, (_, tool))| (turn, tool))
     }
 
     /// Turns that were not seen before.
@@ -154,7 +170,9 @@ impl Agents {
             if turn.answered && turn.role == TrustRole::Assistant {
                 continue;
             }
-            conversation.origins.learn(turn, self.seed);
+            let tool = turn.tool.clone();
+            let tool = tool.or_else(|| Some(conversation.call_of(turn)?.0));
+            conversation.origins.learn(turn, tool.as_deref().unwrap_or_default(), self.seed);
         }
         if talk.dialect.is_model() {
             for (at, call) in talk.calls().enumerate().take(64) {
@@ -173,7 +191,15 @@ impl Agents {
         for turn in talk.answers().filter(|turn| turn.role == TrustRole::Assistant) {
             conversation.origins.said(turn, self.seed);
         }
-        let done = conversations::done(talk, &place.fresh);
+        if talk.dialect.is_model() {
+            conversation.called(talk);
+        }
+        let done = conversations::done(talk, &place.fresh, conversation);
+        let tools = talk
+            .turns
+            .iter()
+            .map(|turn| turn.tool.clone().or_else(|| Some(conversation.call_of(turn)?.0)));
+        let tools = tools.collect();
         let cost = self.ai.cost(talk);
         self.known.learn(tx, talk, sighting, &identity, cost);
         let user = talk.user.clone().or_else(|| {
@@ -186,6 +212,7 @@ impl Agents {
             conversation: place.id,
             begun: place.begun,
             fresh: place.fresh,
+            tools,
             user,
             done,
             borrowed,

@@ -24,6 +24,10 @@ const PROSE_WORDS: usize = 5;
 const LEAVES_MAX: usize = 4_096;
 /// Shortest value that is looked for.
 const VALUE_MIN: usize = 4;
+/// Words of a value: an address, a name.
+const VALUE_WORDS: usize = 12;
+/// Groups of a number.
+const GROUPS_MAX: usize = 10;
 /// Words of a text that may be a copy.
 const COPY_WORDS: usize = 8;
 /// Words of a longer text that must come from one place, and the share of them.
@@ -53,6 +57,42 @@ pub(super) struct Origins {
     meant: [u16; 2],
 }
 
+/// Numbers written in groups, as they are without blanks: `GB11 LOYD 3096 3412 3456 78`.
+fn grouped(text: &str) -> Vec<String> {
+    let is_group = |word: &str| {
+        let plain = word.chars().all(|c| c.is_ascii_digit() || c.is_ascii_uppercase());
+        plain && (1..=6).contains(&word.len())
+    };
+    let (mut out, mut now, mut groups) = (Vec::new(), String::new(), 0_usize);
+    for word in text.split_whitespace().chain([""]) {
+        let bare = word.trim_matches(|c: char| c.is_ascii_punctuation());
+        if is_group(bare) && groups < GROUPS_MAX {
+            now.push_str(bare);
+            groups = groups.saturating_add(1);
+        }
+        if !is_group(bare) || bare.len() < word.trim_start_matches(['(', '"', '\'']).len() {
+            let digits = now.bytes().filter(u8::is_ascii_digit).count();
+            if groups >= 3 && digits >= 2 * VALUE_MIN && out.len() < SOURCES_MAX {
+                out.push(core::mem::take(&mut now));
+            }
+            now.clear();
+            groups = 0;
+        }
+    }
+    out
+}
+
+/// Hashes of the words of a text, two by two.
+fn pairs(text: &str, seed: u64) -> impl Iterator<Item = u64> {
+    let words = tokens(text).map(move |word| hash(seed, word));
+    let mut before = None;
+    words.filter_map(move |word| {
+        let pair = before.map(|last: u64| last.rotate_left(21) ^ word);
+        before = Some(word);
+        pair
+    })
+}
+
 fn hash(seed: u64, word: &str) -> u64 {
     let mut hasher = FixedState::with_seed(seed).build_hasher();
     for char in word.chars().flat_map(char::to_lowercase) {
@@ -78,6 +118,26 @@ fn pieces(text: &str) -> Vec<(String, bool)> {
         }
     }
     out
+}
+
+/// The passages of prose in what a tool gave.
+pub(crate) fn passages(text: &str) -> Vec<String> {
+    let all = pieces(beginning(text, TURN_MAX));
+    all.into_iter().filter_map(|(passage, prose)| prose.then_some(passage)).collect()
+}
+
+/// A passage names that tool: a name that is no word of a language, or one that is called.
+pub(crate) fn prose_names(passage: &str, name: &str) -> bool {
+    let telling = name.contains(['_', '-', '.'])
+        || name.chars().skip(1).any(char::is_uppercase) && name.chars().any(char::is_lowercase);
+    passage.match_indices(name).any(|(at, _)| {
+        let inside = |char: char| char.is_alphanumeric() || char == '_';
+        let before = passage.get(..at).and_then(|text| text.chars().next_back());
+        let after = passage.get(at.saturating_add(name.len())..);
+        let after = after.and_then(|text| text.chars().next());
+        let whole = !before.is_some_and(inside) && !after.is_some_and(inside);
+        whole && (telling || after == Some('(')) && name.len() >= 3
+    })
 }
 
 /// The strings of a text of JSON with their escapes undone, and what stands between them.
@@ -153,8 +213,8 @@ impl Origins {
             && own.count() * 2 < words.len()
     }
 
-    /// Takes the words of a new turn.
-    pub(super) fn learn(&mut self, turn: &Turn, seed: u64) {
+    /// Takes the words of a new turn; of what a tool gave, with the tool's name.
+    pub(super) fn learn(&mut self, turn: &Turn, tool: &str, seed: u64) {
         let text = beginning(&turn.text.shown, TURN_MAX);
         match turn.role {
             TrustRole::System => {
@@ -169,14 +229,17 @@ impl Origins {
                 self.trusted.extend(said.into_iter().take(room));
             }
             TrustRole::Assistant => self.trust(text, seed),
-            TrustRole::ToolResult => self.take(turn, text, seed),
+            TrustRole::ToolResult => self.take(tool, text, seed),
             TrustRole::ToolDefinition => {}
         }
     }
 
     fn trust(&mut self, text: &str, seed: u64) {
+        let room = (2 * WORDS_MAX).saturating_sub(self.trusted.len());
+        self.trusted.extend(pairs(text, seed).take(room));
+        self.trusted.extend(grouped(text).iter().map(|number| hash(seed, number)));
         for word in tokens(text) {
-            if self.trusted.len() >= WORDS_MAX {
+            if self.trusted.len() >= 3 * WORDS_MAX {
                 return;
             }
             self.trusted.insert(hash(seed, word));
@@ -188,12 +251,11 @@ impl Origins {
         }
     }
 
-    fn take(&mut self, turn: &Turn, text: &str, seed: u64) {
-        let tool = turn.tool.clone().unwrap_or_default();
-        let known = self.sources.iter().position(|source| *source == tool);
+    fn take(&mut self, tool: &str, text: &str, seed: u64) {
+        let known = self.sources.iter().position(|source| source == tool);
         let source = known.unwrap_or_else(|| {
             if self.sources.len() < SOURCES_MAX {
-                self.sources.push(tool);
+                self.sources.push(tool.into());
             }
             self.sources.len().saturating_sub(1)
         });
@@ -201,14 +263,18 @@ impl Origins {
         for (segment, prose) in pieces(text) {
             let segment = segment.as_str();
             if prose {
-                for word in tokens(segment) {
-                    if self.prose.len() < WORDS_MAX {
-                        self.prose.entry(hash(seed, word)).or_insert(source);
+                let numbers = grouped(segment).into_iter().map(|number| hash(seed, &number));
+                let words = tokens(segment).map(|word| hash(seed, word));
+                for word in words.chain(pairs(segment, seed)).chain(numbers) {
+                    if self.prose.len() < 2 * WORDS_MAX {
+                        self.prose.entry(word).or_insert(source);
                     }
                 }
             } else if self.fields.len() < WORDS_MAX {
                 self.fields.insert(hash(seed, segment.trim()));
                 self.fields.extend(tokens(segment).take(16).map(|word| hash(seed, word)));
+                self.fields.extend(pairs(segment, seed).take(16));
+                self.fields.extend(grouped(segment).iter().map(|number| hash(seed, number)));
             }
         }
     }
@@ -216,7 +282,7 @@ impl Origins {
     /// Where the value of an argument comes from.
     pub(super) fn of(&self, leaf: &Leaf, seed: u64) -> Origin {
         let shown;
-        let text = match &leaf.value {
+        let own = match &leaf.value {
             Value::Text(text) => text.as_str(),
             Value::Masked { mark, .. } => {
                 shown = mark.to_string();
@@ -228,8 +294,13 @@ impl Origins {
             }
             _ => return Origin::Fine,
         };
+        // A number is one value, however it is grouped.
+        let number = grouped(own);
+        let text =
+            number.first().filter(|number| number.len().saturating_add(GROUPS_MAX) >= own.len());
+        let text = text.map_or(own, String::as_str);
         let words: Vec<&str> = tokens(text).take(512).collect();
-        let [word] = words.as_slice() else { return self.of_text(&words, seed) };
+        let [word] = words.as_slice() else { return self.of_text(text, &words, seed) };
         if word.len() < VALUE_MIN || is_common(word) {
             return Origin::Fine;
         }
@@ -243,8 +314,12 @@ impl Origins {
         self.prose.get(&own).map_or(Origin::Fine, |source| self.prose_of(*source))
     }
 
-    /// A text that is nearly all from one prose, and not from a user: only its telling words count.
-    fn of_text(&self, words: &[&str], seed: u64) -> Origin {
+    /// A text that is nearly all from one prose, and not from a user: an address as it is written
+    /// there, word by word; of any other only its telling words count.
+    fn of_text(&self, text: &str, words: &[&str], seed: u64) -> Origin {
+        if let Some(source) = self.whole(text, words, seed) {
+            return self.prose_of(source);
+        }
         let telling = words.iter().filter(|word| {
             word.starts_with('<')
                 || word.contains(['@', '/'])
@@ -259,6 +334,32 @@ impl Origins {
             }
         }
         Origin::Fine
+    }
+
+    /// The prose that holds a value of several words in just this order, where nothing else does.
+    /// It has a number in it: a phrase without one is anybody's.
+    fn whole(&self, text: &str, words: &[&str], seed: u64) -> Option<u8> {
+        let number = text.bytes().any(|byte| byte.is_ascii_digit());
+        let few = (2..=VALUE_WORDS).contains(&words.len());
+        let signs = text.matches(['.', '!', '?', '\n']).count();
+        if !few || signs > 1 || text.len() < 2 * VALUE_MIN || !number {
+            return None;
+        }
+        if self.fields.contains(&hash(seed, text.trim())) {
+            return None;
+        }
+        let pairs: Vec<u64> = pairs(text, seed).collect();
+        let (mut given, mut own) = (0_usize, 0_usize);
+        let mut source = None;
+        for pair in &pairs {
+            let from = self.prose.get(pair);
+            given = given.saturating_add(usize::from(from.is_some()));
+            let fine = self.trusted.contains(pair) || self.fields.contains(pair);
+            own = own.saturating_add(usize::from(fine));
+            source = source.or(from.copied());
+        }
+        let most = given.saturating_add(usize::from(pairs.len() > 4)) >= pairs.len();
+        source.filter(|_| most && own * 3 < pairs.len())
     }
 
     fn prose_of(&self, source: u8) -> Origin {

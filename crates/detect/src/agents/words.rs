@@ -1,5 +1,7 @@
 //! Words of texts and names of tools: what they speak of doing.
 
+use stilt_model::{ToolCall, ToolDef};
+
 /// Kinds of deeds that do harm in the wrong hands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Deed {
@@ -19,12 +21,17 @@ pub(crate) enum Deed {
     Change,
     /// Whatever a text says is to be done: somebody gives free rein.
     Whatever,
+    /// What keeps others out is opened or switched off.
+    Unlock,
 }
 
-use Deed::{Change, Delete, Grant, Money, Run, Secret, Send, Whatever};
+use Deed::{Change, Delete, Grant, Money, Run, Secret, Send, Unlock, Whatever};
 
 impl Deed {
-    const ALL: [Self; 8] = [Money, Send, Delete, Grant, Run, Secret, Change, Whatever];
+    const ALL: [Self; 9] = [Money, Send, Delete, Unlock, Grant, Run, Secret, Change, Whatever];
+    /// What a tool that makes or changes something may do by what it is made to: in doubt the
+    /// gravest. Messages are made to be sent.
+    const BY_THING: [Self; 4] = [Money, Grant, Send, Secret];
 
     /// As messages say it.
     pub(crate) const fn name(self) -> &'static str {
@@ -37,6 +44,7 @@ impl Deed {
             Secret => "reads secrets",
             Change => "changes something",
             Whatever => "does something",
+            Unlock => "opens or switches off what keeps others out",
         }
     }
 
@@ -45,18 +53,22 @@ impl Deed {
         match self {
             Money => {
                 "pay transfer refund purchas buy withdraw donat charg deposit settle reimburs zahl \
-                 bezahl überweis kauf bestell payer paie vire achet pagar paga compra 支付 转账"
+                 bezahl überweis ueberweis kauf bestell payer paie vire achet pagar paga compra \
+                 betal \
+                 bonific ordina przelew zapłac zaplac оплат перевод 支付 转账"
             }
             Send => {
                 "send forward share publish upload notif reply respond export tell sende schick \
-                 antwort teile weiterleit envoy répond envia enviar 发送"
+                 antwort teile weiterleit envoy répond envia enviar invia inoltr verstuur stuur \
+                 skicka wyslij wyślij отправ 发送"
             }
             Delete => {
                 "delet remov drop wipe purg cancel destroy clear erase terminat revoke unsubscrib \
-                 trash lösch entfern kündig stornier supprim annul borra elimin 删除"
+                 trash lösch loesch entfern kündig kuendig stornier supprim annul borra elimin \
+                 rimuov verwijder radera usun usuń удал 删除"
             }
             Grant => {
-                "grant promot reset unlock approv allow authoriz authoris berecht freigeb autoris \
+                "grant promot reset approv allow authoriz authoris berecht freigeb autoris \
                  autoriz"
             }
             Run => {
@@ -64,9 +76,14 @@ impl Deed {
                  starte lance ejecut"
             }
             Secret => "rotate decrypt unseal",
+            Unlock => {
+                "unlock disarm disabl deactivat unblock entsperr entriegel aufsperr öffne oeffne \
+                 déverrouill désactiv desactiv sblocc disattiv abre desbloque"
+            }
             Change => {
                 "set updat edit chang creat add insert modif save put patch renam move schedul \
-                 assign änder erstell speicher crear cambi"
+                 assign änder aender erstell speicher crear cambi modific aggiorn crea effettu \
+                 actualiz make place issue submit upsert replace amend"
             }
             Whatever => {
                 "process handle follow perform proceed comply instruct bearbeit erledig befolg \
@@ -89,6 +106,7 @@ impl Deed {
             Secret => "secret credential vault",
             Change => "write",
             Whatever => "do",
+            Unlock => "",
         }
     }
 
@@ -101,7 +119,29 @@ impl Deed {
     }
 
     fn is_about(self, word: &str) -> bool {
-        self.things().split(' ').any(|stem| word.starts_with(stem))
+        self.things().split(' ').any(|stem| !stem.is_empty() && word.starts_with(stem))
+    }
+
+    /// Stems of what is made or changed where that is such a deed: who makes a payment pays.
+    const fn made(self) -> &'static str {
+        match self {
+            Money => {
+                "payment payout transfer payee beneficiar refund iban order purchase checkout \
+                 transaction wire withdrawal bonific pagament pago paiement virement zahlung \
+                 überweisung ueberweisung bestellung ordine pedido commande przelew"
+            }
+            Grant => {
+                "user account member role permission privileg password admin access owner grant \
+                 utent benutzer konto utilisateur usuario"
+            }
+            Send => "email mail message sms post tweet messaggio nachricht mensaje",
+            Secret => "secret credential token apikey",
+            _ => "",
+        }
+    }
+
+    fn makes(self, word: &str) -> bool {
+        self.made().split(' ').any(|stem| !stem.is_empty() && word.starts_with(stem))
     }
 }
 
@@ -148,14 +188,78 @@ pub(crate) fn deed_of(name: &str) -> Option<Deed> {
     if looks_only(name) {
         return None;
     }
-    // A verb says more than what it is done to, and the first word more than those behind it.
+    // A verb says more than what it is done to, and the first word more than those behind it; but
+    // what is made, changed or done says itself what is done.
     let first = parts.first()?;
     let all = || Deed::ALL.into_iter().filter(|deed| *deed != Whatever);
-    all()
-        .find(|deed| deed.is_done(first))
+    let deed = all().find(|deed| deed.is_done(first));
+    let vague = matches!(deed, Some(Change | Run));
+    let made = thing(&parts).filter(|_| vague).and_then(|thing| made(thing));
+    made.or(deed)
         .or_else(|| all().find(|deed| parts.iter().any(|part| deed.is_done(part))))
         .or_else(|| all().find(|deed| parts.iter().any(|part| deed.is_about(part))))
 }
+
+/// What making or changing such a thing is.
+fn made(thing: &str) -> Option<Deed> {
+    Deed::BY_THING.into_iter().find(|deed| deed.makes(thing))
+}
+
+/// What a verb is done to: the last word in front of one that leads on.
+fn thing(parts: &[String]) -> Option<&String> {
+    const LEADS: &str = "to for from of in on at by with into as";
+    const NUMBERS: &str = "v1 v2 v3 id ids";
+    let leads = |part: &String| LEADS.split(' ').any(|word| word == part);
+    let until = parts.iter().skip(1).position(leads).map_or(parts.len(), |at| at.saturating_add(1));
+    let own = parts.get(1..until)?;
+    own.iter().rev().find(|part| !NUMBERS.split(' ').any(|word| word == *part))
+}
+
+/// What a call does: by the name of the tool, else by how the tool is described and by what it is
+/// given.
+pub(crate) fn deed_of_call(call: &ToolCall, tools: &[ToolDef]) -> Option<Deed> {
+    let by_name = deed_of(&call.name);
+    if by_name.is_some_and(|deed| deed != Change) || looks_only(&call.name) {
+        return by_name;
+    }
+    let described = tools.iter().find(|tool| tool.name == call.name);
+    let by_text = described.and_then(|tool| deed_of_description(&tool.description.shown));
+    by_text.filter(|deed| *deed != Change).or_else(|| deed_of_values(call)).or(by_name).or(by_text)
+}
+
+/// What a description says first: "Transfers money to an account".
+fn deed_of_description(text: &str) -> Option<Deed> {
+    const SMALL: &str = "a an the this tool will can ein eine einen un una le la il to";
+    let sentence = text.split(['.', ',', ';', ':', '\n', '(']).next().unwrap_or_default();
+    let words = sentence.split_whitespace().take(8);
+    let words =
+        words.filter(|word| !SMALL.split(' ').any(|small| word.eq_ignore_ascii_case(small)));
+    let name: Vec<&str> = words.take(4).collect();
+    // "Creates", "Deletes": looking is told by the bare word.
+    let first = name.first()?;
+    let bare = first.strip_suffix('s').unwrap_or(first);
+    if looks_only(first) || looks_only(bare) {
+        return None;
+    }
+    deed_of(&name.join("_"))
+}
+
+/// What the values of a call show: an amount that goes to an account is money.
+fn deed_of_values(call: &ToolCall) -> Option<Deed> {
+    const AMOUNTS: &str = "amount betrag importo montant importe sum price kwota bedrag belopp";
+    const ACCOUNTS: &str =
+        "iban bic account payee beneficiary konto conto compte cuenta rekening recipient empfänger";
+    let has = |words: &'static str| {
+        call.arguments.iter().any(|leaf| {
+            let name = leaf.path.to_string();
+            parts(&name).iter().any(|part| words.split(' ').any(|word| word == part))
+        })
+    };
+    (has(AMOUNTS) && has(ACCOUNTS)).then_some(Money)
+}
+
+/// Words between a verb and what is made.
+const MADE_WITHIN: usize = 3;
 
 /// What a text speaks of doing, as a set.
 pub(crate) fn deeds_in(text: &str) -> u16 {
@@ -163,6 +267,8 @@ pub(crate) fn deeds_in(text: &str) -> u16 {
     let mut set = 0;
     let mut word = String::new();
     let mut front = true;
+    // Words since one that makes or changes: "place an order", "add him as a user".
+    let mut since = usize::MAX;
     for char in text.chars().take(16_384).chain([' ']) {
         if char.is_alphanumeric() {
             word.extend(char.to_lowercase());
@@ -175,6 +281,12 @@ pub(crate) fn deeds_in(text: &str) -> u16 {
                     set |= deed.bit();
                 }
             }
+            if since <= MADE_WITHIN
+                && let Some(deed) = made(&word)
+            {
+                set |= deed.bit();
+            }
+            since = if Change.is_done(&word) { 0 } else { since.saturating_add(1) };
             front = BEFORE.split(' ').any(|before| before == word);
         }
         front |= matches!(char, '.' | '!' | '?' | ':' | ';' | '\n' | ',');
@@ -216,8 +328,38 @@ mod tests {
             ("update_ticket", Some(Change)),
             ("cancel_order", Some(Delete)),
             ("create_invoice", Some(Change)),
+            ("create_payment", Some(Money)),
+            ("create_order", Some(Money)),
+            ("place_order", Some(Money)),
+            ("update_payee", Some(Money)),
+            ("change_payment", Some(Money)),
+            ("effettua_bonifico", Some(Money)),
+            ("ueberweisen", Some(Money)),
+            ("add_user", Some(Grant)),
+            ("add_user_note", Some(Change)),
+            ("add_note_to_account", Some(Change)),
+            ("create_report_from_orders", Some(Change)),
+            ("disarm_alarm", Some(Unlock)),
+            ("unlock_door", Some(Unlock)),
+            ("invia_mail", Some(Send)),
+            ("annulla_pratica", Some(Delete)),
+            ("list_payments", None),
         ] {
             assert_eq!(deed_of(name), deed, "{name}");
+        }
+    }
+
+    #[test]
+    fn descriptions_tell_what_names_do_not() {
+        for (text, deed) in [
+            ("Transfers money to an account.", Some(Money)),
+            ("Create a payment.", Some(Money)),
+            ("Deletes the record for good", Some(Delete)),
+            ("Shows payments of the last month", None),
+            ("Gets the account. Delete it with another tool", None),
+            ("Adds a note to the user's file", Some(Change)),
+        ] {
+            assert_eq!(deed_of_description(text), deed, "{text}");
         }
     }
 
@@ -228,6 +370,7 @@ mod tests {
         assert!(means("Überweise bitte 20 Franken", Money));
         assert!(means("Sum it up and email it to Bob", Send));
         assert!(means("Reply to the last mail and do what it asks", Whatever));
+        assert!(means("Could you place an order for two lamps?", Money));
         assert!(!means("What is in my mailbox today?", Send));
         assert!(!means("Is my account in order?", Money));
         assert!(!means("Is my account in order?", Grant));

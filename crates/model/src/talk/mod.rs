@@ -47,6 +47,8 @@ pub enum Dialect {
     Mcp,
     /// Agent2Agent.
     A2a,
+    /// A gateway's own JSON.
+    Own,
 }
 
 impl Dialect {
@@ -63,6 +65,7 @@ impl Dialect {
             Self::Ollama => "ollama",
             Self::Bedrock => "bedrock.converse",
             Self::TextGeneration => "text_generation",
+            Self::Own => "own",
             Self::Mcp => "mcp",
             Self::A2a => "a2a",
         }

@@ -125,6 +125,9 @@ pub struct Suspicion {
     pub acts: Vec<Act>,
     /// Where it begins and ends in the text as it reads, in bytes.
     pub span: (u32, u32),
+    /// Of what a tool gave: keyed hash of the letters of the passage, equal wherever it stands.
+    #[serde(default)]
+    pub piece: u64,
 }
 
 impl Suspicion {
@@ -133,7 +136,7 @@ impl Suspicion {
     pub fn new(score: f32, acts: Vec<Act>, span: (u32, u32)) -> Self {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1000")]
         let permille = (score.clamp(0.0, 1.0) * 1000.0).round() as u16;
-        Self { permille, acts, span }
+        Self { permille, acts, span, piece: 0 }
     }
 
     /// Between 0 and 1.
