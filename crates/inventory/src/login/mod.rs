@@ -1,5 +1,6 @@
 //! Signing in: which requests try it, and what came of it.
 
+pub(crate) mod answers;
 pub(crate) mod basic;
 pub(crate) mod cookies;
 pub(crate) mod fields;
