@@ -3,6 +3,7 @@
 use crate::login::answers::{Answers, Attempt};
 use crate::login::cookies::Cookies;
 use crate::login::fields::Fields;
+use crate::login::namer::Namer;
 use crate::outcome::{Verdict, is_login_page, path_of};
 use crate::words::{has_word, words};
 use core::hash::{BuildHasher, Hasher};
@@ -32,6 +33,8 @@ pub(crate) struct LoginStats {
     hasher: saved::Keyed,
     #[serde(default)]
     sorts: Answers,
+    #[serde(default)]
+    pub(crate) namer: Namer,
     /// Users who were let in.
     #[serde(serialize_with = "saved::sorted")]
     users: HashSet<u64, RandomState>,
@@ -137,6 +140,11 @@ impl LoginStats {
             408 | 425 | 429 => return Outcome::Unknown,
             400..=499 => {
                 cookies.learn(tx);
+                self.told_no = self.told_no.saturating_add(1);
+                return Outcome::Failure;
+            }
+            // A fault that blames who asked (SOAP 1.1 sends every fault with 500).
+            _ if verdict.outcome() == Outcome::Failure => {
                 self.told_no = self.told_no.saturating_add(1);
                 return Outcome::Failure;
             }

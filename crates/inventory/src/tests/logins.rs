@@ -418,6 +418,21 @@ fn one_who_changes_the_own_password_takes_nobodys_sign_in_away() {
 }
 
 #[test]
+fn the_field_that_varies_with_those_who_sign_in_names_them() {
+    let mut app = Watched::new();
+    let mut users = Vec::new();
+    for n in 0..6 {
+        let kind = ["PF", "PJ"][n % 2];
+        let body =
+            format!(r#"{{"tipo":"{kind}","registro":"M{n}77","canal":"web","senha":"p{n}"}}"#);
+        let tx = post("/login").json(&body).answer(r#"{"token":"abcdefgh12345678"}"#);
+        users.push(app.see(tx).login.map(|login| login.user));
+    }
+    assert_eq!(users.last().unwrap().as_deref(), Some("M577"));
+    assert!(users.iter().flatten().all(|user| user.starts_with('M')), "{users:?}");
+}
+
+#[test]
 fn a_known_basic_pair_from_elsewhere_is_a_sign_in_of_its_own() {
     let mut app = Watched::new();
     let ask = |from: &str| get("/whoami").basic("ann", "p1").from(from);
