@@ -145,6 +145,7 @@ impl LoginStats {
             }
             // A fault that blames who asked (SOAP 1.1 sends every fault with 500).
             _ if verdict.outcome() == Outcome::Failure => {
+                self.by_body = true;
                 self.told_no = self.told_no.saturating_add(1);
                 return Outcome::Failure;
             }
