@@ -1,7 +1,7 @@
 //! When two findings are one story.
 
 use std::collections::BTreeSet;
-use stilt_model::{ActorId, Evidence, Finding, Timestamp, TransactionId};
+use stilt_model::{ActorId, ActorKind, Evidence, Finding, Timestamp, TransactionId};
 
 /// What of a story or finding decides whether it is the same act as another.
 pub(crate) struct Act<'a> {
@@ -13,6 +13,8 @@ pub(crate) struct Act<'a> {
     pub(crate) thread: u64,
     /// When.
     pub(crate) span: (Timestamp, Timestamp),
+    /// Several clients together.
+    pub(crate) many: bool,
 }
 
 impl<'a> Act<'a> {
@@ -23,6 +25,7 @@ impl<'a> Act<'a> {
             place: (&finding.service, &finding.endpoint),
             thread: finding.thread,
             span: (finding.start, finding.end),
+            many: finding.actor.kind == ActorKind::Cluster,
         }
     }
 }
@@ -38,7 +41,8 @@ pub(crate) enum Bond {
 
 /// Whether `new` tells of the act that the open story `open` tells of.
 ///
-/// Two rules that saw one transaction saw one act, whatever level each names the actor on. Without
+/// Two rules that saw one transaction saw one act, whatever level each names the actor on; but two
+/// campaigns of several clients that meet in a few attempts stay two. Without
 /// a common transaction it takes one actor, one endpoint and overlapping time: one actor's attacks
 /// on two endpoints are two stories.
 pub(crate) fn bond(
@@ -51,7 +55,8 @@ pub(crate) fn bond(
         .iter()
         .filter(|evidence| open_transactions.contains(&evidence.transaction))
         .count();
-    if shared > 0 {
+    let campaigns = open.many && new.many && open.actor != new.actor;
+    if shared > 0 && !(campaigns && shared.saturating_mul(2) < new_evidence.len()) {
         return Some(Bond::Evidence(shared));
     }
     let overlap = open.span.0 <= new.span.1 && new.span.0 <= open.span.1;
@@ -93,6 +98,23 @@ mod tests {
             },
             Some(Bond::Evidence(1)),
         );
+    }
+
+    #[test]
+    fn campaigns_that_meet_in_a_few_attempts_are_two_stories() {
+        let check = |common: u64, expected: Option<Bond>| {
+            let mut open = finding("ato.credential_stuffing");
+            open.actor.kind = ActorKind::Cluster;
+            let transactions = open.evidence.iter().map(|seen| seen.transaction).collect();
+            let mut new = finding("ato.brute_force");
+            (new.actor.kind, new.actor.id.0) = (ActorKind::Cluster, 99);
+            new.evidence =
+                (0..4).map(|n| evidence(if n < common { 1 } else { 7 + n }, 0)).collect();
+            let (open, new_act) = (Act::of(&open), Act::of(&new));
+            assert_eq!(bond(&open, &transactions, &new_act, &new.evidence), expected);
+        };
+        check(1, None);
+        check(2, Some(Bond::Evidence(2)));
     }
 
     #[test]

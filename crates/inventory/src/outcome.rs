@@ -36,7 +36,11 @@ pub(crate) fn judge(tx: &Transaction) -> Verdict {
     }
     let fault = soap_fault(&response.leaves);
     match response.status {
-        200..=299 | 500 if fault == Some(true) => outcome(Outcome::Failure, false),
+        status @ (200..=299 | 500) if fault == Some(true) => Verdict {
+            outcome: Some(Outcome::Failure),
+            refused: denies(&response.leaves),
+            body_error: status != 500,
+        },
         200..=299 if fault.is_some() => Verdict::default(),
         200..=299 => match body(&response.leaves) {
             Some(refused) => Verdict { outcome: Some(Outcome::Failure), refused, body_error: true },
@@ -86,6 +90,16 @@ fn soap_fault(leaves: &[Leaf]) -> Option<bool> {
     let local = code.rsplit(':').next().unwrap_or_default();
     let class = local.split('.').next().unwrap_or_default();
     Some(matches!(class, "Client" | "Sender"))
+}
+
+/// A fault that speaks of lack of right or existence.
+fn denies(leaves: &[Leaf]) -> bool {
+    leaves.iter().take(LEAVES_MAX).any(|leaf| {
+        let path = leaf.path.as_str();
+        let told = path.contains("Fault.") && !path.ends_with("code");
+        told && matches!(&leaf.value, Value::Text(text) if text.len() <= MESSAGE_MAX)
+            && refuses(&leaf.value)
+    })
 }
 
 /// A short body whose message speaks of what was sent, not of what broke.

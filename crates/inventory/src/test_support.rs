@@ -305,6 +305,13 @@ impl Tx {
         self.header("Content-Type", "application/x-www-form-urlencoded")
     }
 
+    /// A body in XML.
+    #[must_use]
+    pub fn xml_sent(mut self, text: &str) -> Self {
+        self.body = text.as_bytes().to_vec();
+        self.header("Content-Type", "text/xml; charset=utf-8")
+    }
+
     /// Status of the answer.
     #[must_use]
     pub fn status(mut self, status: u16) -> Self {

@@ -506,11 +506,15 @@ impl Identity {
             }
             if issued.is_empty() {
                 // The session that was there before sign-in is the one that carries it now.
-                let cookies = tx.request.iter().flat_map(|request| &request.credentials);
-                for cookie in cookies.filter(|c| c.kind == CredentialKind::Cookie && c.length >= 16)
-                {
-                    self.bind(cookie.mark, id);
-                    self.cookie_name(&sighting.service, &cookie.name);
+                let request = tx.request.as_ref();
+                let own = request.into_iter().flat_map(|request| &request.credentials);
+                for session in own.filter(|own| own.length >= 16) {
+                    if session.kind == CredentialKind::Cookie {
+                        self.cookie_name(&sighting.service, &session.name);
+                    } else if !request.is_some_and(|request| in_body(request, session)) {
+                        continue;
+                    }
+                    self.bind(session.mark, id);
                 }
             }
             let names = self.principals.get(id).map(|own| Arc::clone(&own.aliases));
@@ -739,6 +743,11 @@ fn is_of_itself(leaves: &[Leaf], sighting: &Sighting, aliases: &[String]) -> boo
     let named = leaves.filter_map(|leaf| leaf.value.as_key()).any(|name| is_own(&name));
     let asked = sighting.objects.iter().any(|object| is_own(&object.id));
     named || asked || sighting.objects.is_empty()
+}
+
+/// A session that calls carry as a value of their bodies, beside what they ask for.
+fn in_body(request: &Request, own: &Credential) -> bool {
+    own.kind == CredentialKind::Bearer && masked(&request.leaves).any(|mark| mark == own.mark)
 }
 
 fn masked(leaves: &[Leaf]) -> impl Iterator<Item = Pseudonym> {

@@ -104,7 +104,11 @@ impl Handed {
         for drawn in &response.drawn {
             let Some(leaf) = response.leaves.get_mut(drawn.leaf as usize) else { continue };
             let place = self.hasher.hash_one((call, leaf.path.key()));
+            // What is called a credential is known by its answer; where it comes back is not.
             if response.issued.iter().any(|issued| issued.mark == drawn.mark) {
+                if well {
+                    self.note(drawn.mark.digest[0], place);
+                }
                 continue;
             }
             if self.places.contains(&place) {

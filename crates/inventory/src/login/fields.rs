@@ -1,5 +1,6 @@
 //! The fields of a request that name a user and hold a secret.
 
+use crate::login::namer;
 use crate::login::steps::is_drawn;
 use crate::words::words;
 use stilt_model::{Leaf, LeafPath, Pseudonym, Request, SecretKind, Value};
@@ -67,8 +68,12 @@ pub(crate) fn client(request: &Request) -> Option<(String, Option<Pseudonym>)> {
     }
 }
 
-/// Reads them; `None` where the request holds no secret, or names no user.
-pub(crate) fn read(request: &Request) -> Option<Fields> {
+/// Reads them; `None` where the request holds no secret, or names no user. `choose` tells which of
+/// several fields without a telling name does.
+pub(crate) fn read<'a>(
+    request: &'a Request,
+    choose: impl FnOnce(&[&'a Leaf]) -> Option<&'a Leaf>,
+) -> Option<Fields> {
     let leaves = || request.leaves.iter().take(LEAVES_MAX);
     if !leaves().any(is_secret) {
         return None;
@@ -119,7 +124,14 @@ pub(crate) fn read(request: &Request) -> Option<Fields> {
         (Some((_, leaf)), _) => text(&leaf.value)?,
         // A handle stands for who was named before.
         (None, Some(person)) => person.clone(),
-        (None, None) => text(&only_text(&mut others)?.value)?,
+        (None, None) => {
+            let candidates = namer::candidates(&others, !passwords.is_empty());
+            let several = candidates.len() > 1;
+            let chosen = if several { choose(&candidates) } else { None };
+            let leaf = chosen.or_else(|| namer::only(&candidates))?;
+            others.retain(|other| !core::ptr::eq(*other, leaf));
+            text(&leaf.value)?
+        }
     };
     let by_chance = best.is_none() && request.person.is_none() && is_drawn(&user);
     Some(Fields {
@@ -139,13 +151,9 @@ pub(crate) fn read(request: &Request) -> Option<Fields> {
 /// The user that a request names, be there a secret or not; only names that speak of one count.
 pub(crate) fn named(request: &Request) -> Option<String> {
     let plain = request.leaves.iter().take(LEAVES_MAX);
-    let ranked =
-        plain.filter(|leaf| !leaf.path.in_array() && !is_secret(leaf)).filter_map(|leaf| {
-            let phone = |mark: &Pseudonym| mark.kind == SecretKind::Phone;
-            let by_value = matches!(&leaf.value, Value::Masked { mark, .. } if phone(mark));
-            let rank = rank(leaf).or(by_value.then_some(3))?;
-            Some((rank, leaf))
-        });
+    let ranked = plain
+        .filter(|leaf| !leaf.path.in_array() && !is_secret(leaf))
+        .filter_map(|leaf| Some((rank(leaf)?, leaf)));
     let (_, leaf) = ranked.filter(|(rank, _)| *rank < 4).min_by_key(|(rank, _)| *rank)?;
     text(&leaf.value)
 }
@@ -183,7 +191,12 @@ pub(crate) fn names_a_user(path: &LeafPath) -> bool {
 /// How much a leaf speaks for its being the user, 0 most.
 fn rank(leaf: &Leaf) -> Option<u8> {
     text(&leaf.value)?;
-    rank_of(leaf.name(), Some(&leaf.value))
+    let named = rank_of(leaf.name(), Some(&leaf.value));
+    // The number of a person, whatever it is called, names them better than a name that may be
+    // that of anything.
+    let number = matches!(&leaf.value, Value::Masked { mark, .. }
+        if matches!(mark.kind, SecretKind::NationalId | SecretKind::Phone));
+    if number { named.or(Some(3)).map(|rank| rank.min(3)) } else { named }
 }
 
 fn rank_of(name: &str, value: Option<&Value>) -> Option<u8> {
@@ -335,17 +348,6 @@ fn counts(leaf: &Leaf) -> bool {
     !words.iter().any(|word| FORM.contains(&word.as_str()))
 }
 
-/// The one short text that is left.
-fn only_text<'a>(others: &mut Vec<&'a Leaf>) -> Option<&'a Leaf> {
-    let mut texts = others.iter().enumerate().filter(|(_, leaf)| {
-        matches!(&leaf.value, Value::Text(text) if text.len() <= 64 && !text.contains('\n'))
-    });
-    let (at, _) = texts.next()?;
-    let alone = texts.next().is_none();
-    drop(texts);
-    alone.then(|| others.remove(at))
-}
-
 fn text(value: &Value) -> Option<String> {
     match value {
         Value::Text(text) if !text.trim().is_empty() => Some(text.chars().take(USER_MAX).collect()),
@@ -373,7 +375,7 @@ mod tests {
     use crate::test_support::{Tx, World, post};
 
     fn fields(tx: Tx) -> Option<Fields> {
-        read(World::new().tx(tx).request.as_ref()?)
+        read(World::new().tx(tx).request.as_ref()?, |_| None)
     }
 
     #[test]
@@ -387,6 +389,11 @@ mod tests {
         check(r#"{"customer_id":1234,"pin":"4711"}"#, Some("1234"));
         check(r#"{"kunde":"ann","passwort":"x1"}"#, Some("ann"));
         check(r#"{"username":"ann","password":""}"#, Some("ann"));
+        check(r#"{"numeroCliente":40771,"senha":"x1"}"#, Some("40771"));
+        let device = "927606ed-6a0f-4e35-9d6b-5d1f0c7b1a22";
+        let with = |name: &str| format!(r#"{{"{name}":"A77120","clave":"{device}","senha":"x1"}}"#);
+        check(&with("matricula"), Some("A77120"));
+        check(&with("documento"), Some("A77120"));
         check(r#"{"password":"x1"}"#, None);
         check(r#"{"username":"ann"}"#, None);
         check(r#"{"a":"b","c":"d","password":"x1"}"#, None);
@@ -400,6 +407,17 @@ mod tests {
         let found =
             fields(post("/x").form("email=ann%40example.com&password=x1&csrf=abc")).unwrap();
         assert_eq!((found.user, found.extras), (mark, 0));
+    }
+
+    #[test]
+    fn a_national_number_or_phone_names_its_owner() {
+        for body in [
+            r#"{"cpf":"52998224725","senha":"x1","name":"Galaxy"}"#,
+            r#"{"telefone":"+5511912345678","senha":"x1","id":7}"#,
+        ] {
+            let user = fields(post("/x").json(body)).unwrap().user;
+            assert!(user.starts_with('<'), "{user}");
+        }
     }
 
     #[test]

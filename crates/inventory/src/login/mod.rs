@@ -1,9 +1,11 @@
 //! Signing in: which requests try it, and what came of it.
 
+pub(crate) mod answers;
 pub(crate) mod basic;
 pub(crate) mod cookies;
 pub(crate) mod fields;
 pub(crate) mod handles;
+pub(crate) mod namer;
 pub(crate) mod stats;
 pub(crate) mod steps;
 
@@ -35,7 +37,9 @@ pub(crate) fn assess(
     folded: bool,
 ) -> Assessed {
     let Some(request) = &tx.request else { return Assessed::default() };
-    let fields = fields::read(request);
+    let login = &mut record.login;
+    let fields =
+        fields::read(request, |candidates| login.get_or_insert_default().namer.choose(candidates));
     let mut assessed = match &fields {
         Some(fields) if !folded => with_fields(service, record, tx, request, fields, verdict),
         _ => without(service, record, tx, request, verdict),
@@ -217,8 +221,9 @@ fn kind(
             .iter()
             .any(|issued| issued.kind != CredentialKind::Cookie && !issued.cleared)
     }) || service.cookies.tells(request, tx.response.as_ref());
-    let turned_down =
-        matches!(tx.status(), Some(400 | 401 | 403 | 422 | 423)) || verdict.body_error;
+    let turned_down = matches!(tx.status(), Some(400 | 401 | 403 | 422 | 423))
+        || verdict.body_error
+        || (tx.status() == Some(500) && verdict.outcome() == Outcome::Failure);
     if hands_out || (turned_down && !fields.code_only) {
         return EndpointKind::Login;
     }

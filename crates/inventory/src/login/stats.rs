@@ -1,7 +1,9 @@
 //! What the sign-in attempts at one endpoint taught: which answers let somebody in.
 
+use crate::login::answers::{Answers, Attempt};
 use crate::login::cookies::Cookies;
 use crate::login::fields::Fields;
+use crate::login::namer::Namer;
 use crate::outcome::{Verdict, is_login_page, path_of};
 use crate::words::{has_word, words};
 use core::hash::{BuildHasher, Hasher};
@@ -14,13 +16,8 @@ use stilt_model::{
 
 /// Users remembered for one endpoint.
 const USERS_MAX: usize = 1024;
-/// Sorts of answers remembered, and users for each.
+/// Places that answers lead to, remembered.
 const ANSWERS_MAX: usize = 16;
-const TRIES_MAX: usize = 512;
-/// Different secrets of one user that gave the same answer: it is no letting in.
-const WRONG: usize = 3;
-/// So many users who got one sort of answer, tried another secret and got another sort.
-const PUT_RIGHT: u32 = 3;
 /// Refusals by a page, a status or a body that show how an endpoint refuses.
 const TOLD_NO: u32 = 3;
 /// Users of whom none came back, until an endpoint is taken for one where accounts are made.
@@ -30,20 +27,14 @@ const BESIDE: usize = 3;
 /// Credentials remembered for that.
 const BESIDE_MAX: usize = 64;
 
-/// One sort of answer.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Answer {
-    /// Secrets each user gave to get it.
-    tries: HashMap<u64, [u64; WRONG], RandomState>,
-    /// One user got it with several secrets.
-    turns_down: bool,
-}
-
 /// What was learned.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct LoginStats {
     hasher: saved::Keyed,
-    answers: HashMap<u64, Answer, RandomState>,
+    #[serde(default)]
+    sorts: Answers,
+    #[serde(default)]
+    pub(crate) namer: Namer,
     /// Users who were let in.
     #[serde(serialize_with = "saved::sorted")]
     users: HashSet<u64, RandomState>,
@@ -55,10 +46,6 @@ pub(crate) struct LoginStats {
     by_status: bool,
     /// Attempts were turned down by what the body says.
     by_body: bool,
-    /// What came of each user's last attempt, and how often one sort of answer followed another as
-    /// a user tried again.
-    last: HashMap<u64, (u64, u64), RandomState>,
-    followed: HashMap<(u64, u64), u32, RandomState>,
     /// Users that were given beside one credential, and whether it stands for a service.
     beside: HashMap<[u64; 2], [u64; BESIDE], RandomState>,
     /// All that succeeded was answered 201.
@@ -156,11 +143,17 @@ impl LoginStats {
                 self.told_no = self.told_no.saturating_add(1);
                 return Outcome::Failure;
             }
+            // A fault that blames who asked (SOAP 1.1 sends every fault with 500).
+            _ if verdict.outcome() == Outcome::Failure => {
+                self.by_body = true;
+                self.told_no = self.told_no.saturating_add(1);
+                return Outcome::Failure;
+            }
             _ => return Outcome::Unknown,
         }
         let token = hands_out_token(response);
         let cookie = cookies.tells(request, Some(response));
-        let turned_down = self.turns_down(response, fields, token || cookie);
+        let turned_down = self.turns_down(tx, response, fields, token || cookie);
         let outcome = if verdict.body_error {
             self.by_body = true;
             Outcome::Failure
@@ -291,8 +284,14 @@ impl LoginStats {
         Outcome::Unknown
     }
 
-    /// Notes an answer; `true` where one user got it with so many secrets that it lets nobody in.
-    fn turns_down(&mut self, response: &Response, fields: &Fields, hands_out: bool) -> bool {
+    /// Notes an answer; `true` where the like lets nobody in, by what users do after it.
+    fn turns_down(
+        &mut self,
+        tx: &Transaction,
+        response: &Response,
+        fields: &Fields,
+        hands_out: bool,
+    ) -> bool {
         let mut names: Vec<&str> = response
             .issued
             .iter()
@@ -301,49 +300,22 @@ impl LoginStats {
             .collect();
         names.sort_unstable();
         let location = response.location.as_deref().map_or("", path_of);
-        let key =
-            self.hasher.hash_one((response.status, response.shape, hands_out, location, names));
-        if self.answers.len() >= ANSWERS_MAX && !self.answers.contains_key(&key) {
-            return false;
-        }
-        let secret = self.secret(fields.secret);
-        let user = self.hasher.hash_one(fields.user.as_str());
-        if let Some(before) = self.put_right(user, secret, key)
-            && let Some(answer) = self.answers.get_mut(&before)
-        {
-            answer.turns_down = true;
-        }
-        let answer = self.answers.entry(key).or_default();
-        if answer.turns_down
-            || (answer.tries.len() >= TRIES_MAX && !answer.tries.contains_key(&user))
-        {
-            return answer.turns_down;
-        }
-        let tries = answer.tries.entry(user).or_default();
-        if !tries.contains(&secret)
-            && let Some(place) = tries.iter_mut().find(|place| **place == 0)
-        {
-            *place = secret;
-        }
-        answer.turns_down = tries.iter().all(|place| *place != 0);
-        answer.turns_down
-    }
-
-    /// Who was turned down tries another secret and is let in; who was let in does not try again.
-    /// Gives the answer that several users put right so.
-    fn put_right(&mut self, user: u64, secret: u64, answer: u64) -> Option<u64> {
-        if self.last.len() >= USERS_MAX && !self.last.contains_key(&user) {
-            self.last.clear();
-        }
-        let (before, other) = self.last.insert(user, (answer, secret))?;
-        if before == answer || other == secret {
-            return None;
-        }
-        let count = self.followed.entry((before, answer)).or_default();
-        *count = count.saturating_add(1);
-        let there = *count;
-        let back = self.followed.get(&(answer, before)).copied().unwrap_or(0);
-        (there >= PUT_RIGHT && there >= back.saturating_mul(4)).then_some(before)
+        let agent = tx.request.as_ref().and_then(|request| request.user_agent.as_deref());
+        let attempt = Attempt {
+            answer: self.hasher.hash_one((
+                response.status,
+                response.shape,
+                hands_out,
+                location,
+                names,
+            )),
+            hands_out,
+            user: self.hasher.hash_one(fields.user.as_str()),
+            secret: self.secret(fields.secret),
+            client: self.hasher.hash_one((tx.source().ip(), agent)),
+            at: tx.start.secs(),
+        };
+        self.sorts.turns_down(&attempt)
     }
 
     fn secret(&self, secret: Option<Pseudonym>) -> u64 {

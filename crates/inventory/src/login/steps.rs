@@ -18,6 +18,8 @@ const DRAWN_MIN: usize = 16;
 const DRAWN_MAX: usize = 256;
 /// Leaves of a request that are looked at.
 const LEAVES_MAX: usize = 32;
+/// Leaves of a form that asks for a new password: a name, and what guards the form.
+const ASKED_MAX: usize = 6;
 
 /// What the words of a path are about, as far as accounts go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -233,6 +235,11 @@ pub(crate) fn of(
             None => make(StepKind::ResetAsked, None).filter(|step| step.user.is_some()),
         };
     }
+    // A new password is asked for where passwords are set, by one who gives none.
+    let asks = hint == Hint::Password && request.method == "POST";
+    if asks && held.token.or(held.drawn).is_none() && held.leaves <= ASKED_MAX {
+        return make(StepKind::ResetAsked, None).filter(|step| step.user.is_some());
+    }
     if about.code && writes && held.token.is_none() {
         let step = make(StepKind::CodeSent, None)?;
         return (about.send || step.user.is_some()).then_some(step);
@@ -277,6 +284,11 @@ fn held(request: &Request, about: About) -> Held {
             }
             _ => {}
         }
+    }
+    if about.reset && held.password.is_some() && held.token.or(held.code).is_none() {
+        // What the new password is chosen with, where no name says so.
+        let mut plain = request.leaves.iter().take(LEAVES_MAX).filter(|leaf| !leaf.path.in_array());
+        held.code = plain.find_map(|leaf| plain_code(leaf.name(), &leaf.value));
     }
     if held.token.is_none() && request.path.contains("<token:") {
         held.token = request.path.split("<token:").nth(1).map(text_key);
@@ -363,6 +375,16 @@ mod tests {
         let asked = post("/password/forgot").json(r#"{"username":"ann"}"#);
         check(asked, StepKind::ResetAsked, Some("ann"));
         check(post("/olvide").form("usuario=ann"), StepKind::ResetAsked, Some("ann"));
+        let asked = post("/users/password").form("user%5Bemail%5D=ann%40a.test&commit=Send");
+        let mail = World::new().mark(SecretKind::Email, "ann@a.test").to_string();
+        check(asked, StepKind::ResetAsked, Some(&mail));
+        let code = r#"{"operationName":"X","query":"mutation X($c:String!,$p:String!){resetPassword(code:$c,newPassword:$p){ok}}","variables":{"c":"482915","p":"New-pass-1"}}"#;
+        assert!(matches!(
+            step(post("/graphql").json(code)),
+            Some((StepKind::CodeGiven, None)) | None
+        ));
+        let code = code.replace("\"c\":", "\"code\":").replace("\"p\":", "\"newPassword\":");
+        check(post("/graphql").json(&code), StepKind::CodeGiven, None);
         let done = r#"{"reset_token":"8f0c1a77d2e94b5f","password":"New-pass-1"}"#;
         check(post("/password/reset").json(done), StepKind::ResetDone, None);
         let code = r#"{"email":"ann@a.test","otp":"1234","password":"New-pass-1"}"#;

@@ -370,6 +370,69 @@ fn answers_that_users_put_right_turn_down_whatever_their_language() {
 }
 
 #[test]
+fn whoever_tries_other_peoples_accounts_takes_nobodys_sign_in_away() {
+    let mut app = Watched::new();
+    let wrong = r#"{"errors":[{"message":"Invalid"}],"data":null}"#;
+    let right = |user: &str| format!(r#"{{"data":{{"viewer":{{"id":"{user}"}}}}}}"#);
+    let inside = |user: &str| {
+        let tx = sign_in("/enter", user, user).answer(&right(user));
+        tx.set_cookie("sid", &format!("session-of-{user}-1234")).from("10.1.0.5")
+    };
+    for n in 0..12 {
+        let user = format!("u{n}");
+        assert_eq!(app.login(inside(&user)), S);
+        // Sprayed from elsewhere, and from the same address (a proxy's).
+        for from in ["203.0.113.9", "10.1.0.5"] {
+            let sprayed = sign_in("/enter", &user, "Spring1!").answer(wrong).from(from);
+            assert_eq!(app.login(sprayed), F);
+        }
+    }
+    assert_eq!(app.login(inside("late")), S);
+}
+
+#[test]
+fn one_who_changes_the_own_password_takes_nobodys_sign_in_away() {
+    let mut app = Watched::new();
+    let right = r#"{"estado":"OK","saldo":3}"#;
+    let enter = |user: &str, secret: &str, at: f64| {
+        sign_in("/acceso", user, secret)
+            .answer(right)
+            .set_cookie("sid", "s-0123456789abcdef")
+            .at(at)
+    };
+    for (round, at) in [0.0, 4000.0, 8000.0].into_iter().enumerate() {
+        for n in 0..10 {
+            app.see(enter(&format!("u{n}"), "p", at + f64::from(n)));
+        }
+        app.see(enter("eve", &format!("new{round}"), at + 60.0));
+    }
+    assert_eq!(app.login(enter("u1", "p", 9000.0)), S);
+    // Nobody comes back to an answer that turns down with what was wrong before.
+    let wrong = r#"{"estado":"KO","texto":"Datos"}"#;
+    for n in 0..3 {
+        let guess = sign_in("/acceso", "u1", &format!("x{n}")).answer(wrong).at(9100.0);
+        app.see(guess.set_cookie("sid", &format!("anonymous-0123456{n}")));
+    }
+    let guess = sign_in("/acceso", "u1", "x9").answer(wrong).at(9200.0);
+    assert_eq!(app.login(guess.set_cookie("sid", "anonymous-01234567")), F);
+}
+
+#[test]
+fn the_field_that_varies_with_those_who_sign_in_names_them() {
+    let mut app = Watched::new();
+    let mut users = Vec::new();
+    for n in 0..6 {
+        let kind = ["PF", "PJ"][n % 2];
+        let body =
+            format!(r#"{{"tipo":"{kind}","registro":"M{n}77","canal":"web","senha":"p{n}"}}"#);
+        let tx = post("/login").json(&body).answer(r#"{"token":"abcdefgh12345678"}"#);
+        users.push(app.see(tx).login.map(|login| login.user));
+    }
+    assert_eq!(users.last().unwrap().as_deref(), Some("M577"));
+    assert!(users.iter().flatten().all(|user| user.starts_with('M')), "{users:?}");
+}
+
+#[test]
 fn a_known_basic_pair_from_elsewhere_is_a_sign_in_of_its_own() {
     let mut app = Watched::new();
     let ask = |from: &str| get("/whoami").basic("ann", "p1").from(from);

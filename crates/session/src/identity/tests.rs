@@ -14,7 +14,8 @@ impl Town {
     }
 
     fn see(&mut self, tx: Tx) -> Seen {
-        let tx = self.0.tx(tx);
+        let mut tx = self.0.tx(tx);
+        self.1.prepare(&mut tx);
         let sighting = self.1.observe(&tx);
         self.2.observe(&tx, &sighting)
     }
@@ -51,6 +52,40 @@ fn a_session_is_known_by_how_it_comes_back_whatever_it_is_called() {
     assert_eq!((seen.principal, seen.authenticated), (ann, true));
     let other = town.see(get("/records?tk=aaScWHnvpZNHtZyih0caANQFBz11"));
     assert_eq!(other.principal, None);
+}
+
+#[test]
+fn a_session_in_the_envelope_is_whose_sign_in_it_carried() {
+    let mut town = Town::new();
+    let envelope = |name: &str, session: &str, body: &str| {
+        let header = format!("<h:Ctx><SessionId>{session}</SessionId></h:Ctx>");
+        let text = format!(
+            r#"<s:Envelope xmlns:s="urn:s" xmlns:h="urn:h"><s:Header>{header}</s:Header><s:Body><h:{name}>{body}</h:{name}></s:Body></s:Envelope>"#
+        );
+        post("/ws").header("SOAPAction", name).xml_sent(&text)
+    };
+    let answer = |text: &str| {
+        format!(r#"<s:Envelope xmlns:s="urn:s"><s:Body><R>{text}</R></s:Body></s:Envelope>"#)
+    };
+    let mut last = None;
+    for n in 0_u64..6 {
+        let session = format!("{:032X}", 0x9f3a_51c7_02b4_e6d8_u128 * u128::from(n + 3) * 7919);
+        let opened = answer(&format!("<SessionId>{session}</SessionId>"));
+        town.see(envelope("OpenSession", "", "<Version>7</Version>").xml(&opened));
+        let wrong = "<UserName>user0</UserName><Password>wrong</Password>";
+        let fault =
+            "<s:Fault><faultcode>s:Client</faultcode><faultstring>No</faultstring></s:Fault>";
+        town.see(envelope("Login", &session, wrong).status(500).xml(&answer(fault)));
+        let given = format!("<UserName>user{n}</UserName><Password>p-{n}</Password>");
+        town.see(envelope("Login", &session, &given).xml(&answer("<Result>OK</Result>")));
+        for call in ["List", "Read", "Change", "Look"] {
+            let done = answer("<Row>1</Row><Name>x</Name>");
+            last = town.see(envelope(call, &session, "<A>1</A>").xml(&done)).shown.user.clone();
+        }
+    }
+    assert_eq!(last.as_deref(), Some("user5"));
+    let other = envelope("List", &"AB12".repeat(8), "<A>1</A>").xml(&answer("<Row>1</Row>"));
+    assert_eq!(town.see(other).principal, None);
 }
 
 #[test]

@@ -118,6 +118,8 @@ pub fn classify(name: &str) -> Option<NameClass> {
     if ABOUT.contains(&last) {
         return None;
     }
+    // `reset_password_token`: what stands for a password, and is none.
+    let instead = last.ends_with("token") || last.ends_with("tokens");
     let password = has(PASSWORDS)
         || pair("mot", "passe")
         || words.windows(3).any(|w| w == ["mot", "de", "passe"])
@@ -126,7 +128,7 @@ pub fn classify(name: &str) -> Option<NameClass> {
                 || word.contains("passwd")
                 || word.ends_with("passwort")
         });
-    if password {
+    if password && !instead {
         let hash = has(&["hash", "hashed", "digest", "hashes", "salt", "salted", "encrypted"])
             || last.ends_with("hash");
         return Some(if hash { NameClass::PasswordHash } else { NameClass::Password });

@@ -3,8 +3,10 @@
 //! Many *different* secrets are tried on one account and refused, by one client or by many. Who
 //! repeats one old secret guesses nothing, and who has signed in from that very client before is
 //! more likely to have forgotten a password: there it takes three times as much. Attempts that are
-//! answered "come back later" (429) are guesses as well: the application saw through them.
+//! answered "come back later" (429) are guesses as well: the application saw through them. The keys
+//! of an interface are guessed likewise, although they name no account ([`keys`]).
 
+mod keys;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +20,7 @@ use crate::spec::{Detector, NotEvaluated, Spec, Tuning};
 use crate::tale::{Tale, counted, lasting};
 use crate::tell::{self, signal};
 use core::time::Duration;
+use keys::Keys;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -125,6 +128,8 @@ struct BruteForce {
     /// Clients from which each account was signed in to.
     house: Keep<u64, BTreeSet<ActorId>>,
     targets: Keep<u64, Target>,
+    #[serde(default)]
+    keys: Keys,
     unanswered: u64,
     answered: u64,
 }
@@ -136,6 +141,7 @@ impl BruteForce {
             accounts: BTreeMap::new(),
             house: Keep::new(limits.accounts_max.saturating_mul(5)),
             targets: Keep::new(limits.accounts_max),
+            keys: Keys::default(),
             limits,
             unanswered: 0,
             answered: 0,
@@ -361,10 +367,10 @@ impl Detector for BruteForce {
     }
 
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
-        if let Observation::Transaction(context) = observation
-            && let Some(login) = &context.sighting.login
-        {
-            self.attempt(context, login, findings);
+        let Observation::Transaction(context) = observation else { return };
+        match &context.sighting.login {
+            Some(login) => self.attempt(context, login, findings),
+            None => self.keys.see(context, self.limits.secrets_hour_min, findings),
         }
     }
 

@@ -154,3 +154,33 @@ fn what_users_and_their_programs_do_is_no_guessing() {
         SILENT,
     );
 }
+
+/// Keys of an interface, tried by one client, behind which `own` customers ask with good ones.
+fn keys(tried: u64, own: u64) -> usize {
+    use stilt_inventory::test_support::get;
+    let mut town = Town::new(RULE);
+    let from = |key: &str, tx: Tx| tx.from("203.0.113.7").agent("Go/1").header("X-Api-Key", key);
+    for n in 0..own {
+        let key = format!("live-{:016x}", 0x51c7_02b4_e6d8_u64 * (n + 7));
+        town.at(60.0 + n as f64, from(&key, get("/v1/records").answer(r#"{"rows":[1]}"#)));
+    }
+    for n in 0..tried {
+        let key = format!("live-{:016x}", 0x9f3a_51c7_02b4_u64 * (n + 3));
+        let refused = get("/v1/records").status(401).answer(r#"{"error":"unknown key"}"#);
+        town.at(600.0 + n as f64, from(&key, refused));
+    }
+    for n in 0..40 {
+        let old = get("/v1/records").status(401).answer(r#"{"error":"unknown key"}"#);
+        let old = old.from("198.51.100.3").header("X-Api-Key", "live-0123456789abcdef");
+        town.at(700.0 + 5.0 * n as f64, old);
+    }
+    town.run();
+    town.stories().len()
+}
+
+#[test]
+fn keys_that_nobody_ever_had_are_told_and_an_old_key_or_a_gateway_is_not() {
+    assert_eq!(keys(40, 0), 1);
+    assert_eq!(keys(0, 0), 0, "one old key");
+    assert_eq!(keys(16, 60), 0, "a gateway of many customers, some of whom have left");
+}

@@ -57,9 +57,11 @@ impl Campaign {
         self.tale.fill(&mut finding);
         let attempts = self.tale.count;
         let accounts = self.tale.users().max(self.surge.accounts);
-        let last = match self.inside {
-            0 => "none let in".to_owned(),
-            inside => format!("{} let in", counted(inside, "account")),
+        // One that was let in before it joined counts as well.
+        let last = if self.outcome == Outcome::Success {
+            format!("{} let in", counted(self.inside.max(1), "account"))
+        } else {
+            "none let in".to_owned()
         };
         finding.message = format!(
             "{} tried from {} clients that never signed in, in {}, {last}",
@@ -188,15 +190,17 @@ impl Service {
         else {
             return;
         };
+        // Who gets in where the client got in before is the owner of the account.
+        if !failed && !new_here {
+            return;
+        }
         campaign.last = context.at();
         campaign.tale.add(context, note, !failed);
         campaign.tale.user(&login.user);
         if !failed {
             campaign.outcome = Outcome::Success;
-            if new_here {
-                campaign.inside = campaign.inside.saturating_add(1);
-                campaign.tale.news();
-            }
+            campaign.inside = campaign.inside.saturating_add(1);
+            campaign.tale.news();
             self.point_at(context);
         }
         if let Some(campaign) = &mut self.campaign {

@@ -414,7 +414,9 @@ impl Service {
                 self.campaign = None;
             } else {
                 for id in settled {
-                    self.enlist(id, now, findings);
+                    if !self.strangers.besieges(id) {
+                        self.enlist(id, now, findings);
+                    }
                 }
                 return;
             }

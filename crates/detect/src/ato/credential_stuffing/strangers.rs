@@ -22,6 +22,11 @@ pub(super) const SETTLE: Duration = Duration::from_secs(300);
 /// Error allowed to the bounds on what is usual.
 const ALPHA: f64 = 0.05;
 
+/// Accounts of which is remembered how many clients tried them, and clients of each.
+const ACCOUNTS_MAX: usize = 100_000;
+/// So many clients that try one account guess at it: that is no list of pairs.
+const BESIEGED: usize = 4;
+
 /// A client that failed and never got in.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Stranger {
@@ -52,6 +57,9 @@ pub(super) struct Strangers {
     waiting: BTreeMap<ActorId, Stranger>,
     settled: BTreeMap<(Timestamp, ActorId), Stranger>,
     where_settled: BTreeMap<ActorId, Timestamp>,
+    /// Clients that failed on an account.
+    #[serde(default)]
+    tried: BTreeMap<u64, Vec<ActorId>>,
     bins: VecDeque<Bin>,
     /// Start of the newest bin, in bins since the epoch.
     newest: i64,
@@ -62,6 +70,13 @@ impl Strangers {
     /// A client failed on an account.
     pub(super) fn failed(&mut self, now: Timestamp, client: ActorId, account: u64, max: usize) {
         self.roll(now);
+        if self.tried.len() >= ACCOUNTS_MAX {
+            self.tried.clear();
+        }
+        let tried = self.tried.entry(account).or_default();
+        if tried.len() < BESIEGED && !tried.contains(&client) {
+            tried.push(client);
+        }
         let known = self.where_settled.get(&client).map(|first| (*first, client));
         let stranger = match known.and_then(|key| self.settled.get_mut(&key)) {
             Some(stranger) => stranger,
@@ -100,6 +115,14 @@ impl Strangers {
             let first = self.where_settled.get(&client)?;
             self.settled.get(&(*first, client))
         })
+    }
+
+    /// All that the client tried is one account at which several others guess.
+    pub(super) fn besieges(&self, client: ActorId) -> bool {
+        let besieged =
+            |account: &u64| self.tried.get(account).is_some_and(|all| all.len() >= BESIEGED);
+        self.get(client)
+            .is_some_and(|one| one.accounts.len() == 1 && one.accounts.iter().all(besieged))
     }
 
     /// Moves on; gives the clients that have just settled.

@@ -85,6 +85,9 @@ struct Client {
     guessing: Tale,
     guessed: bool,
     right: bool,
+    /// A link of it was refused when it was opened.
+    #[serde(default)]
+    turned_back: bool,
 }
 
 /// A password that somebody set while signed in.
@@ -201,13 +204,18 @@ impl PasswordResetAbuse {
         let client = self.client(context);
         // Where wrong ones are refused outright, a page is no refusal.
         let page = is_page(context) && client.tokens.different() == 0;
+        client.turned_back |= outcome == Outcome::Failure && !is_sent(context);
         match outcome {
+            // The form that any token opens, where it is judged when the form is sent.
+            Outcome::Success if is_page(context) && !is_sent(context) && !client.turned_back => {
+                return;
+            }
             Outcome::Success if client.guessed && !page => {
                 client.right = true;
                 client.guessing.add(context, "a token is right".to_owned(), true);
             }
+            // Links are opened by what scans mails; what is sent from them is not.
             Outcome::Success if page => {
-                // Links are opened by what scans mails; what is sent from them is not.
                 if !is_sent(context) {
                     return;
                 }
@@ -369,6 +377,7 @@ impl Client {
             guessing: Tale::default(),
             guessed: false,
             right: false,
+            turned_back: false,
         }
     }
 }

@@ -155,3 +155,36 @@ fn tokens_of_a_form_that_answers_with_a_page_are_guessed_whether_or_not_a_right_
         None,
     );
 }
+
+/// A link opens a form, whatever its token; what is sent from it is judged.
+fn by_form(n: u64, right: bool) -> [Tx; 2] {
+    let form = format!("reset_password_token={}&password=New-pass-{n}", key(n));
+    let sent = put("/users/password").form(&form);
+    let page = get(&format!("/users/password/edit?reset_password_token={}", key(n)));
+    let page = page.html("<form>new password</form>");
+    [page, if right { sent.location("/") } else { sent.status(422).html("<form>invalid</form>") }]
+}
+
+#[test]
+fn the_page_that_a_link_opens_makes_no_guess_right() {
+    check(
+        |town| {
+            for n in 0..9 {
+                for (step, tx) in by_form(n, false).into_iter().enumerate() {
+                    town.at(3000.0 + 9.0 * n as f64 + 2.0 * step as f64, thief(tx));
+                }
+            }
+        },
+        Some((Severity::Medium, Outcome::Failure)),
+    );
+    check(
+        |town| {
+            for (at, right) in [(3000.0, false), (3060.0, true)] {
+                for (step, tx) in by_form(at as u64, right).into_iter().enumerate() {
+                    town.at(at + 2.0 * step as f64, thief(tx));
+                }
+            }
+        },
+        None,
+    );
+}

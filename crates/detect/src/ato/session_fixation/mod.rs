@@ -14,7 +14,9 @@ use crate::tale::{Tale, lasting};
 use crate::tell::{self, signal};
 use crate::tokens::let_through;
 use serde::{Deserialize, Serialize};
-use stilt_model::{ActorId, CredentialKind, Evidence, Finding, Outcome, Rule, Severity};
+use stilt_model::{
+    ActorId, Credential, CredentialKind, Evidence, Finding, Outcome, Request, Rule, Severity, Value,
+};
 
 pub(crate) const SPEC: Spec = Spec {
     rule: Rule {
@@ -86,11 +88,7 @@ impl SessionFixation {
         let now = context.at();
         let login = context.sighting.login.as_ref();
         let success = login.filter(|login| login.outcome == Outcome::Success);
-        let cookies = || {
-            let all = request.credentials.iter();
-            all.filter(|own| own.kind == CredentialKind::Cookie && own.length >= 16)
-        };
-        for own in cookies() {
+        for own in request.credentials.iter().filter(|own| is_session(request, own)) {
             let key = tell::secret(own.mark);
             match success {
                 // Anything new that is handed out carries the sign-in from now on.
@@ -124,16 +122,24 @@ impl SessionFixation {
             }
         }
         if success.is_none() {
-            let cookies = response
-                .issued
-                .iter()
-                .filter(|issued| issued.kind == CredentialKind::Cookie && !issued.cleared);
-            for issued in cookies.take(8) {
+            for issued in response.issued.iter().filter(|issued| !issued.cleared).take(8) {
                 self.early.touch(now, tell::secret(issued.mark), || early(context));
             }
         }
         self.doors.learn(context);
     }
+}
+
+/// A cookie, or a value that calls carry in their bodies.
+fn is_session(request: &Request, own: &Credential) -> bool {
+    let in_body = || {
+        let mut marks = request.leaves.iter().filter_map(|leaf| match leaf.value {
+            Value::Masked { mark, .. } => Some(mark),
+            _ => None,
+        });
+        own.kind == CredentialKind::Bearer && marks.any(|mark| mark == own.mark)
+    };
+    own.length >= 16 && (own.kind == CredentialKind::Cookie || in_body())
 }
 
 fn early(context: &Context<'_>) -> Early {

@@ -214,7 +214,9 @@ impl UserEnumeration {
 fn asked(context: &Context<'_>) -> Option<Asked> {
     let sighting = context.sighting;
     let response = context.tx.response.as_ref()?;
-    if response.status == 429 || response.status >= 500 {
+    // A fault that blames who asked is an answer, whatever its status.
+    let broken = response.status >= 500 && sighting.outcome != Outcome::Failure;
+    if response.status == 429 || broken {
         return None;
     }
     if let Some(login) = &sighting.login {

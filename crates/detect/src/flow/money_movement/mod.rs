@@ -62,6 +62,8 @@ const AT_HOME: u32 = 5;
 /// Transfers and people that tell what is usual for everybody.
 const ALL_MIN: u64 = 50;
 const PEOPLE_MIN: usize = 10;
+/// Transfers of people who made several before, that tell whether payees are always new.
+const LATER_MIN: u64 = 20;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -115,6 +117,14 @@ struct Everybody {
     transfers: u64,
     people: BTreeSet<ActorId>,
     most: f64,
+    /// Transfers of those who have made several, and how many of them went to somebody new.
+    #[serde(default)]
+    later: u64,
+    #[serde(default)]
+    later_new: u64,
+    /// Most first payments that an hour of anybody had.
+    #[serde(default)]
+    fresh_most: usize,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -158,6 +168,8 @@ impl MoneyMovement {
         if first {
             account.pays_somebody_new(now);
         }
+        everybody.fresh_most = everybody.fresh_most.max(account.fresh_most);
+        everybody.note(account.transfers >= self.limits.own_min, first);
         if !first || !account.judge(&self.limits, everybody, transfer, context, out) {
             account.learn(transfer, now);
             everybody.learn(transfer, principal);
@@ -172,6 +184,16 @@ impl Everybody {
         if self.people.len() < PEOPLE_MIN {
             self.people.insert(who);
         }
+    }
+
+    fn note(&mut self, later: bool, new: bool) {
+        self.later = self.later.saturating_add(u64::from(later));
+        self.later_new = self.later_new.saturating_add(u64::from(later && new));
+    }
+
+    /// Everybody pays somebody else each time: that a payee is new says nothing.
+    fn pays_strangers(&self) -> bool {
+        self.later >= LATER_MIN && self.later_new.saturating_mul(5) >= self.later.saturating_mul(4)
     }
 
     fn is_known(&self) -> bool {
@@ -254,7 +276,11 @@ impl Account {
         let fresh = self.fresh.len();
         let many = self.transfers >= limits.own_min
             && fresh >= limits.payees_min
-            && fresh > self.fresh_most.saturating_mul(2);
+            && fresh > self.fresh_most.saturating_mul(2)
+            && fresh > everybody.fresh_most;
+        if signs.len() == 1 && everybody.pays_strangers() {
+            return false;
+        }
         if excess.is_none() && !many {
             return false;
         }

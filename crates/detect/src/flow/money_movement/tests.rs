@@ -229,3 +229,24 @@ fn payees_that_are_made_and_paid_one_after_the_other_are_told() {
     check(0, run(5, 40, 2.0 * MINUTE), None);
     check(0, run(5, 800, 5.0 * HOUR), None);
 }
+
+#[test]
+fn where_everybody_pays_somebody_else_each_time_a_new_payee_is_no_sign() {
+    let mut town = Town::new(super::SPEC.rule.id);
+    let mut next = 0;
+    for day in 0..7 {
+        for user in 0..12 {
+            let at = day as f64 * DAY + user as f64 * MINUTE;
+            next += 1;
+            town.at(at, by(user, send(0, 40 + user * 5 + day, &payee(next))));
+        }
+    }
+    town.at(8.0 * DAY, by(3, new_address()));
+    for n in 0..5 {
+        next += 1;
+        let at = 8.0 * DAY + HOUR + 60.0 * f64::from(n);
+        town.at(at, by(3, send(0, 400, &payee(next))));
+    }
+    town.run();
+    assert!(town.stories().is_empty(), "{:#?}", town.stories());
+}
