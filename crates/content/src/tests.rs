@@ -165,6 +165,8 @@ fn bodies_of_every_syntax_become_leaves() {
         text("a & b"),
     );
     check("application/soap+xml", "<e><b n='7'/></e>", "e.b.@n", Value::Integer(7));
+    let list = "<e><l><b><n>7</n></b><c/><b><n>8</n></b></l></e>";
+    check("text/xml", list, "e.l.b[].n", Value::Integer(7));
     check("application/protobuf", "\x08\x11\x12\x05hello", "f2", text("hello"));
     check("application/protobuf", "\x0a\x02\x08\x11", "f1.f1", Value::Integer(17));
     check("application/grpc", "\0\0\0\0\x02\x08\x11", "f1", Value::Integer(17));

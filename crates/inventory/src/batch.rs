@@ -2,7 +2,7 @@
 //! of GraphQL operations or JSON-RPC calls (2.0 §6). Each asks for things of its own, and is
 //! answered apart.
 
-use crate::inventory::changes_state;
+use crate::act::changes_state;
 use crate::objects::{self, Asked};
 use crate::operation;
 use crate::path::Path;
@@ -70,7 +70,7 @@ pub(crate) fn inside(
             name: Arc::clone(&record.endpoint.name),
             service: Arc::clone(&record.endpoint.service),
             kind: EndpointKind::Other,
-            changes_state: changes_state(request, method),
+            changes_state: changes_state(None, request, method, operation.as_ref()),
             objects: objects::read(&mut service.names, record, asked, false),
             outcome: part.outcome,
             refused: part.refused,

@@ -1,5 +1,6 @@
 //! The table of services and endpoints.
 
+use crate::act::changes_state;
 use crate::batch;
 use crate::evidence::Sketch;
 use crate::fallback::{MIXED_PAGE, Shows};
@@ -19,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use stilt_model::{
-    EndpointId, Outcome, Transaction, Value,
+    EndpointId, Outcome, Transaction,
     saved::{self, Unfit},
 };
 
@@ -323,7 +324,9 @@ impl Inventory {
         record.endpoint.requests = record.endpoint.requests.saturating_add(1);
         let verdict = record.judge_form(tx, verdict);
         let assessed = login::assess(service, record, tx, verdict, filed.folded);
-        let objects = if assessed.login.is_some() || filed.folded {
+        // What a model is told is no request for what it speaks of.
+        let nothing_asked = filed.folded || tx.model_talk().is_some();
+        let objects = if assessed.login.is_some() || nothing_asked {
             Vec::new()
         } else {
             let asked = Asked { path, slots, request, operation: operation.as_ref() };
@@ -339,7 +342,7 @@ impl Inventory {
             name: Arc::clone(&record.endpoint.name),
             service: Arc::clone(&record.endpoint.service),
             kind: assessed.kind,
-            changes_state: changes_state(request, method),
+            changes_state: changes_state(Some(tx), request, method, operation.as_ref()),
             objects,
             outcome,
             refused: verdict.refused,
@@ -472,22 +475,5 @@ fn nothing(service: Arc<str>, verdict: Verdict) -> Sighting {
         was: Vec::new(),
         documented: None,
         inside: Vec::new(),
-    }
-}
-
-/// By method; a GraphQL operation that is posted changes state where it is a mutation.
-pub(crate) fn changes_state(request: &stilt_model::Request, method: Method) -> bool {
-    if method != Method::POST {
-        return method.changes_state();
-    }
-    let query = request.leaves.iter().take(8).find(|leaf| leaf.path == "query");
-    match query.map(|leaf| &leaf.value) {
-        Some(Value::Text(text)) => {
-            let text = text.trim_start();
-            !(text.starts_with('{')
-                || text.starts_with("query")
-                || text.starts_with("subscription"))
-        }
-        _ => true,
     }
 }

@@ -1,6 +1,7 @@
 //! Which endpoint is it: templates learned from paths, what a request asks for, and what an
 //! answer means.
 
+mod act;
 mod batch;
 mod chosen;
 mod disclosed;

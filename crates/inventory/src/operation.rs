@@ -154,6 +154,16 @@ impl Operation {
         Self { suffix, name: name.to_owned(), numbered }
     }
 
+    /// The name of the function.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// It is a tool that is called.
+    pub(crate) fn is_tool(&self) -> bool {
+        self.suffix.starts_with("#tools/call:")
+    }
+
     /// The template of the function at the address `path`, which is about `resource`.
     pub(crate) fn template(
         &self,

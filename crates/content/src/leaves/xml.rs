@@ -3,9 +3,12 @@
 
 use super::paths::{PathId, ROOT};
 use super::{Scalar, Sink};
+use core::hash::BuildHasher;
+use foldhash::fast::RandomState;
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use stilt_model::Place;
 
 /// Deepest nesting whatever the configuration says.
@@ -34,7 +37,8 @@ pub(crate) fn read(body: &[u8], depth_max: usize, sink: &mut Sink<'_>) {
     // What is cut off or wrongly nested is read as far as it goes.
     reader.config_mut().check_end_names = false;
     let depth_max = depth_max.min(DEPTH_CAP);
-    let mut open: Vec<PathId> = Vec::new();
+    let lists = Lists::of(&body, depth_max);
+    let mut open: Vec<Open> = Vec::new();
     let mut too_deep = 0_usize;
     let mut text = String::new();
     loop {
@@ -45,14 +49,13 @@ pub(crate) fn read(body: &[u8], depth_max: usize, sink: &mut Sink<'_>) {
             }
             Ok(Event::Start(element)) => {
                 text.clear();
-                match start(&element, open.last().copied(), sink) {
-                    Some(path) => open.push(path),
-                    None => return,
-                }
+                let element = start(&element, open.last_mut(), &lists, sink);
+                let Some(element) = element else { return };
+                open.push(element);
             }
             Ok(Event::Empty(element)) if too_deep == 0 => {
                 text.clear();
-                if start(&element, open.last().copied(), sink).is_none() {
+                if start(&element, open.last_mut(), &lists, sink).is_none() {
                     return;
                 }
             }
@@ -66,9 +69,10 @@ pub(crate) fn read(body: &[u8], depth_max: usize, sink: &mut Sink<'_>) {
             Ok(Event::End(_)) if too_deep > 0 => too_deep = too_deep.saturating_sub(1),
             Ok(Event::End(_)) => {
                 let said = core::mem::take(&mut text);
-                let Some(path) = open.pop() else { return };
+                let Some(Open { path, record, .. }) = open.pop() else { return };
+                let record = record.unwrap_or(0);
                 if !said.trim().is_empty()
-                    && !sink.add(Place::Xml, path, 0, Scalar::Text(said.trim().into()))
+                    && !sink.add(Place::Xml, path, record, Scalar::Text(said.trim().into()))
                 {
                     return;
                 }
@@ -92,9 +96,85 @@ fn push(text: &mut String, more: &str) {
     }
 }
 
-/// The path of an element that begins, its attributes read; `None` where no more leaves are taken.
-fn start(element: &BytesStart<'_>, above: Option<PathId>, sink: &mut Sink<'_>) -> Option<PathId> {
-    let path = sink.child(above.unwrap_or(ROOT), element.local_name().as_ref().as_bytes());
+/// An element that has begun.
+struct Open {
+    path: PathId,
+    /// Its name and those above it.
+    chain: u64,
+    /// Which one it is of the outermost list that it stands in.
+    record: Option<u32>,
+    /// Elements in it that stand in lists, by their chain.
+    inside: BTreeMap<u64, u32>,
+}
+
+/// Names of elements that stand several times beside each other: they are lists, as arrays of JSON
+/// are.
+struct Lists {
+    repeated: BTreeSet<u64>,
+    hasher: RandomState,
+}
+
+impl Lists {
+    fn of(body: &str, depth_max: usize) -> Self {
+        let mut lists = Self { repeated: BTreeSet::new(), hasher: RandomState::default() };
+        let mut reader = Reader::from_str(body);
+        reader.config_mut().check_end_names = false;
+        let mut open: Vec<(u64, BTreeSet<u64>)> = Vec::new();
+        let mut too_deep = 0_usize;
+        loop {
+            match reader.read_event() {
+                Ok(Event::Start(_)) if too_deep > 0 || open.len() >= depth_max => {
+                    too_deep = too_deep.saturating_add(1);
+                }
+                Ok(Event::Start(element)) => {
+                    let chain = lists.meet(&mut open, element.local_name().as_ref().as_bytes());
+                    open.push((chain, BTreeSet::new()));
+                }
+                Ok(Event::Empty(element)) if too_deep == 0 => {
+                    lists.meet(&mut open, element.local_name().as_ref().as_bytes());
+                }
+                Ok(Event::End(_)) if too_deep > 0 => too_deep = too_deep.saturating_sub(1),
+                Ok(Event::End(_)) => {
+                    open.pop();
+                }
+                Ok(Event::Eof) | Err(_) => return lists,
+                Ok(_) => {}
+            }
+        }
+    }
+
+    fn chain(&self, above: Option<u64>, name: &[u8]) -> u64 {
+        self.hasher.hash_one((above, name))
+    }
+
+    fn meet(&mut self, open: &mut [(u64, BTreeSet<u64>)], name: &[u8]) -> u64 {
+        let Some((above, met)) = open.last_mut() else { return self.chain(None, name) };
+        let chain = self.chain(Some(*above), name);
+        if !met.insert(chain) {
+            self.repeated.insert(chain);
+        }
+        chain
+    }
+}
+
+/// An element that begins, its attributes read; `None` where no more leaves are taken.
+fn start(
+    element: &BytesStart<'_>,
+    mut above: Option<&mut Open>,
+    lists: &Lists,
+    sink: &mut Sink<'_>,
+) -> Option<Open> {
+    let name = element.local_name();
+    let name = name.as_ref().as_bytes();
+    let chain = lists.chain(above.as_ref().map(|above| above.chain), name);
+    let mut path = sink.child(above.as_ref().map_or(ROOT, |above| above.path), name);
+    let mut record = above.as_ref().and_then(|above| above.record);
+    if lists.repeated.contains(&chain) {
+        path = sink.paths.element(path);
+        let at = above.as_mut().map(|above| above.inside.entry(chain).or_default());
+        let at = at.map_or(0, |at| core::mem::replace(at, at.saturating_add(1)));
+        record = record.or(Some(at));
+    }
     let mut attributes = element.attributes();
     for attribute in attributes.with_checks(false).flatten().take(ATTRIBUTES_MAX) {
         let key = attribute.key;
@@ -103,11 +183,12 @@ fn start(element: &BytesStart<'_>, above: Option<PathId>, sink: &mut Sink<'_>) -
         }
         let name = format!("@{}", key.local_name().as_ref());
         let at = sink.child(path, name.as_bytes());
-        if !sink.add(Place::Xml, at, 0, Scalar::Text(unescape(&attribute.value))) {
+        let value = Scalar::Text(unescape(&attribute.value));
+        if !sink.add(Place::Xml, at, record.unwrap_or(0), value) {
             return None;
         }
     }
-    Some(path)
+    Some(Open { path, chain, record, inside: BTreeMap::new() })
 }
 
 /// The character that a reference stands for, where XML itself defines it.

@@ -7,10 +7,12 @@ use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use stilt_model::{
-    ActorId, EndpointId, Leaf, Outcome, Place, Question, Value, saved, saved::Keyed,
+    ActorId, Dialect, EndpointId, Leaf, Outcome, Place, Question, Value, saved, saved::Keyed,
 };
 use stilt_session::objects::Ownership;
 
+/// Above what a tool is given, in a call of it.
+const ARGUMENTS: &str = "params.arguments.";
 /// Leaves of a message that are looked at.
 const LEAVES_MAX: usize = 128;
 /// Names of leaves of one endpoint.
@@ -277,6 +279,10 @@ impl Assignments {
         senders_min: u64,
         requests_min: u64,
     ) -> Vec<Assigned> {
+        // What is said to a model, and how agents wrap what they say, sets nothing.
+        if context.tx.talk.as_deref().is_some_and(|talk| talk.dialect != Dialect::Mcp) {
+            return Vec::new();
+        }
         let actor = context.seen.principal.unwrap_or(context.seen.client);
         let mut found = Vec::new();
         if context.sighting.changes_state && context.sighting.outcome == Outcome::Success {
@@ -303,8 +309,11 @@ impl Assignments {
             return Vec::new();
         }
         let leaves = request.leaves.iter().take(LEAVES_MAX);
-        let body =
-            leaves.filter(|leaf| matches!(leaf.place, Place::Json | Place::Form | Place::Xml));
+        let enveloped = context.tx.talk.is_some();
+        let body = leaves.filter(|leaf| {
+            let inside = !enveloped || leaf.path.starts_with(ARGUMENTS);
+            inside && matches!(leaf.place, Place::Json | Place::Form | Place::Xml)
+        });
         let known = (senders, custom.requests);
         body.filter_map(|leaf| Some((leaf, self.speaks(context, custom, leaf, known)?)))
             .filter_map(|(leaf, only_answered)| {

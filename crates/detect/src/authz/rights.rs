@@ -4,7 +4,7 @@ use std::sync::Arc;
 use stilt_session::Seen;
 
 /// Words of paths that lead to functions of those who run an application.
-const RUNNING: [&str; 14] = [
+const RUNNING: [&str; 15] = [
     "admin",
     "administration",
     "administrator",
@@ -19,6 +19,7 @@ const RUNNING: [&str; 14] = [
     "gestion",
     "moderation",
     "staff",
+    "retaguarda",
 ];
 
 /// A path whose plain segments say that it is for those who run the application.

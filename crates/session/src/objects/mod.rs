@@ -12,6 +12,7 @@ mod generations;
 mod grants;
 mod holders;
 mod keys;
+mod listings;
 mod owners;
 mod shows;
 mod staff;
@@ -24,6 +25,7 @@ use generations::Generations;
 use grants::{Given, Grants};
 use holders::Holders;
 use keys::Keys;
+use listings::Gave;
 use owners::Owners;
 pub use owners::Person;
 use serde::{Deserialize, Serialize};
@@ -40,6 +42,9 @@ use tenancy::Tenancy;
 
 /// Digits of a number that is hardly shown by chance as a text.
 const DIGITS_MIN: usize = 5;
+
+/// Leaves of a request among which the owner is looked for whose things it asks for.
+const LEAVES_ASKED: usize = 64;
 
 /// Limits of the tables.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -400,10 +405,12 @@ impl Objects {
 
     fn was_shown(&self, seen: &Seen, key: u64) -> bool {
         self.memories_of(seen).filter_map(|memory| memory.shown.get(key)).any(|shown| {
-            // What names another owner is shown by right only to somebody who owns nothing of the
-            // kind (an administrator, a job), at a place that does not show it to everybody.
-            shown.foreign_at().is_none_or(|place| {
-                !self.owners.owns(actor_of(seen)) && !self.owners.is_public(place)
+            // What names another owner is shown by right to one of the few whom a list gives more
+            // than their own, or to somebody who owns nothing of the kind (an administrator, a
+            // job), at a place that does not show it to everybody.
+            shown.foreign_at().is_none_or(|(place, taken)| {
+                (!taken && self.owners.listings.chooses(place))
+                    || (!self.owners.owns(actor_of(seen)) && !self.owners.is_public(place))
             })
         })
     }
@@ -440,6 +447,7 @@ impl Objects {
             seen.actor.kind == stilt_model::ActorKind::Client && seen.principal.is_none();
         let tenants = self.owners.tenants_of(&self.keys, &response.leaves);
         let below = if under_other { None } else { self.note_tenant(sighting, seen) };
+        let taken = things || !others.is_empty() || self.asks_for_owner(tx, &records);
         let mut foreign = false;
         let mut shown = Vec::with_capacity(shows.len());
         let inside = || sighting.inside.iter().flat_map(|part| &part.sighting.objects);
@@ -475,7 +483,8 @@ impl Objects {
                 continue;
             }
             foreign |= other;
-            let value = if other { Shown::foreign(sighting.endpoint) } else { Shown::OWN };
+            let foreign_here = Shown::foreign(sighting.endpoint, taken);
+            let value = if other { foreign_here } else { Shown::OWN };
             shown.push((show.key, value));
             shown.extend(show.loose.map(|loose| (loose, value)));
             self.name_owner(show, named);
@@ -499,11 +508,24 @@ impl Objects {
             }
         }
         self.remember(actor, tx.end, &shown);
-        self.owners.listed(sighting.endpoint, actor, anonymous, foreign);
+        let gave = Gave {
+            own: records.lists_own() && !taken,
+            foreign,
+            to_anybody: anonymous,
+            several: records.name_several(),
+        };
+        self.owners.listings.note(sighting.endpoint, actor, gave);
         let unread = response.leaves_cut || tx.flags.gap || tx.flags.snaplen || tx.flags.incomplete;
         if unread && let Some(memory) = self.memories.get_mut(&actor) {
             memory.uncertain = true;
         }
+    }
+
+    /// The request names the owner whose records came: they were taken, not offered.
+    fn asks_for_owner(&self, tx: &Transaction, records: &owners::Records) -> bool {
+        let leaves = tx.request.iter().flat_map(|request| &request.leaves).take(LEAVES_ASKED);
+        let asked = leaves.filter_map(|leaf| owners::name_of(&self.keys, leaf)).collect();
+        records.name_one_of(&asked)
     }
 
     /// Whether what the path asks for is somebody else's, and which objects asked for otherwise

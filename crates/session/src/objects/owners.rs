@@ -4,6 +4,8 @@
 //! (`detections.md`, D14): its name alone proves nothing, though a telling name needs less proof.
 
 use super::keys::Keys;
+use super::listings::Listings;
+use super::shows;
 use crate::seen::Seen;
 use crate::told;
 use foldhash::fast::RandomState;
@@ -15,9 +17,6 @@ use stilt_model::{Actor, ActorId, EndpointId, Leaf, Question, Transaction, Value
 
 const NAMES_MAX: usize = 500_000;
 const LEAVES_MAX: usize = 100_000;
-const PLACES_MAX: usize = 20_000;
-/// Principals that are told apart per place.
-const RECEIVERS_MAX: usize = 16;
 /// Tenants that must be known, before one says anything.
 const TENANTS_MIN: usize = 2;
 /// Leaves of a list among which tenants of its records are looked for.
@@ -26,8 +25,6 @@ const LEAVES_READ: usize = 1024;
 const LEAVES_LOOKED: usize = 128;
 /// Shorter words name many things beside a tenant.
 const WORD_MIN: usize = 6;
-/// So many who own something, or nobody by name, see others' records at a public place.
-const PUBLIC_MIN: usize = 2;
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Called {
@@ -107,20 +104,15 @@ impl Field {
 /// Records of one field that are remembered until it is known that some have several.
 const PLACES_OF_FIELD_MAX: usize = 16;
 
-/// Who got records of others at one endpoint.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Place {
-    foreign: BTreeSet<ActorId>,
-    anybody: bool,
-}
-
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Owners {
     names: HashMap<u64, Called, RandomState>,
     /// The names as last registered; held, so that another list can't take their place unseen.
     registered: HashMap<ActorId, Person, RandomState>,
     fields: HashMap<u64, Field, RandomState>,
-    places: HashMap<EndpointId, Place, RandomState>,
+    /// What lists give to whom.
+    #[serde(rename = "places", default)]
+    pub(super) listings: Listings,
     owning: HashMap<ActorId, (), RandomState>,
     /// Tenants that somebody belongs to.
     tenants: HashMap<u64, Arc<str>, RandomState>,
@@ -154,6 +146,23 @@ impl Records {
 
     pub(super) fn is_own(&self, name: u64) -> bool {
         self.own.contains(&name)
+    }
+
+    /// Some record of a list names the asker.
+    pub(super) fn lists_own(&self) -> bool {
+        self.named.iter().any(|(record, (_, own))| record.is_some() && *own)
+    }
+
+    /// Several are named.
+    pub(super) fn name_several(&self) -> bool {
+        let mut names = self.named.values().map(|(name, _)| name);
+        let first = names.next();
+        names.any(|name| Some(name) != first)
+    }
+
+    /// An owner that is named is among those that were asked for by name.
+    pub(super) fn name_one_of(&self, asked: &BTreeSet<u64>) -> bool {
+        self.named.values().any(|(name, own)| !own && asked.contains(name))
     }
 }
 
@@ -226,28 +235,7 @@ impl Owners {
 
     /// The endpoint shows others' records to those who own some themselves, or to anybody.
     pub(super) fn is_public(&self, place: EndpointId) -> bool {
-        self.places.get(&place).is_some_and(|place| {
-            place.anybody
-                || place.foreign.iter().filter(|actor| self.owns(**actor)).count() >= PUBLIC_MIN
-        })
-    }
-
-    /// Notes that an endpoint showed, or did not show, records of others.
-    pub(super) fn listed(
-        &mut self,
-        place: EndpointId,
-        actor: ActorId,
-        anonymous: bool,
-        foreign: bool,
-    ) {
-        if !foreign || (self.places.len() >= PLACES_MAX && !self.places.contains_key(&place)) {
-            return;
-        }
-        let place = self.places.entry(place).or_default();
-        place.anybody |= anonymous;
-        if !anonymous && place.foreign.len() < RECEIVERS_MAX {
-            place.foreign.insert(actor);
-        }
+        self.listings.is_public(place, |actor| self.owns(actor))
     }
 
     /// The owner that an answer as a whole names: the asker, where it is among those named.
@@ -402,7 +390,7 @@ impl Owners {
                 continue;
             }
             // To be named in one's own profile is not to own something.
-            let itself = names_itself(leaf.path.plain(), resource);
+            let itself = names_itself(leaf.path.plain(), resource) || in_list_of_people(leaf);
             let telling = field.several || tells_owner(leaf);
             let owns = (things || leaf.path.in_array()) && !itself && telling;
             if let Some(called) = called.filter(|called| owns && !called.many)
@@ -425,29 +413,46 @@ fn known_as(known: Option<&Person>, aliases: &Arc<Vec<String>>) -> bool {
     known.is_some_and(|known| Arc::ptr_eq(&known.aliases, aliases))
 }
 
+/// What records of people are called.
+const PEOPLE: [&str; 16] = [
+    "user",
+    "customer",
+    "member",
+    "client",
+    "patient",
+    "employee",
+    "person",
+    "people",
+    "profile",
+    "contact",
+    "student",
+    "account",
+    "author",
+    "seller",
+    "driver",
+    "subscriber",
+];
+
+/// A name that says who somebody is.
+fn says_who(plain: &str) -> bool {
+    ["username", "login", "email", "name", "userid", "id", "uuid"].contains(&plain)
+}
+
 /// In a list of people a name says who the record is, not whose it is.
 fn names_itself(plain: &str, resource: &str) -> bool {
-    const PEOPLE: [&str; 16] = [
-        "user",
-        "customer",
-        "member",
-        "client",
-        "patient",
-        "employee",
-        "person",
-        "people",
-        "profile",
-        "contact",
-        "student",
-        "account",
-        "author",
-        "seller",
-        "driver",
-        "subscriber",
-    ];
-    let says_who = ["username", "login", "email", "name", "userid", "id", "uuid"].contains(&plain);
     !resource.is_empty()
-        && (plain.starts_with(resource) || (says_who && PEOPLE.contains(&resource)))
+        && (plain.starts_with(resource) || (says_who(plain) && PEOPLE.contains(&resource)))
+}
+
+/// The leaf stands in a list that is called after people, whatever the endpoint is about.
+fn in_list_of_people(leaf: &Leaf) -> bool {
+    let mut above = leaf.path.rsplit('.').skip(1).map(|key| key.trim_end_matches("[]"));
+    let held = above.find(|key| !shows::is_wrapper(&key.to_ascii_lowercase()));
+    // Accounts are things that people have as well.
+    let people = |name: &str| name != "account" && PEOPLE.contains(&name);
+    leaf.path.in_array()
+        && says_who(leaf.path.plain())
+        && held.is_some_and(|key| people(&shows::singular(key)))
 }
 
 fn is_number(leaf: &Leaf) -> bool {
@@ -468,7 +473,7 @@ fn linked(text: &str) -> &str {
 }
 
 /// The value of a leaf as a name somebody could be called by.
-fn name_of(keys: &Keys, leaf: &Leaf) -> Option<u64> {
+pub(super) fn name_of(keys: &Keys, leaf: &Leaf) -> Option<u64> {
     match &leaf.value {
         Value::Text(text) if (2..=128).contains(&text.len()) => Some(keys.name(linked(text))),
         Value::Integer(number) => {

@@ -20,16 +20,27 @@ impl Shown {
     /// With no other owner named.
     pub(super) const OWN: Self = Self(0);
 
-    /// In a record of somebody else's, at this endpoint.
-    pub(super) fn foreign(place: EndpointId) -> Self {
-        Self(if place.0 == 0 { u64::MAX } else { place.0 })
+    /// In a record of somebody else's, at this endpoint: offered, or taken by who asked for just
+    /// that.
+    pub(super) fn foreign(place: EndpointId, taken: bool) -> Self {
+        let place = Self::place(place).0.max(1);
+        Self(if taken { place | TAKEN } else { place })
     }
 
-    /// Where it was shown as somebody else's.
-    pub(super) fn foreign_at(self) -> Option<EndpointId> {
-        (self != Self::OWN).then_some(EndpointId(self.0))
+    /// Where it was shown as somebody else's, and whether it was taken.
+    pub(super) fn foreign_at(self) -> Option<(EndpointId, bool)> {
+        let taken = self.0 & TAKEN != 0;
+        (self != Self::OWN).then_some((EndpointId(self.0 & !TAKEN), taken))
+    }
+
+    /// An endpoint as it is remembered here.
+    pub(super) fn place(place: EndpointId) -> EndpointId {
+        EndpointId(place.0 & !TAKEN)
     }
 }
+
+/// Mark of what was taken.
+const TAKEN: u64 = 1 << 63;
 
 /// One id that a message shows.
 #[derive(Clone, Copy, Debug)]
@@ -333,7 +344,7 @@ fn parent_of(path: &str) -> Option<&str> {
 }
 
 /// Names that hold things without saying which.
-fn is_wrapper(name: &str) -> bool {
+pub(super) fn is_wrapper(name: &str) -> bool {
     [
         "data", "item", "result", "content", "record", "row", "list", "entry", "element", "value",
         "object", "payload", "response", "body", "hit", "node", "edge", "member", "embedded",

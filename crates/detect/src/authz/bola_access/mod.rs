@@ -56,6 +56,16 @@ pub(crate) const SPEC: Spec = Spec {
 const TALES_MAX: usize = 10_000;
 /// Objects of one request that are looked at: in the path, and in query and body.
 const SLOTS_MAX: usize = 4;
+/// Owners who do something with what is theirs, where nobody does it with what is not.
+const OWNERS_FEW: u64 = 3;
+/// Names of where a form leads that are looked at, and their length.
+const WAY_PARTS: usize = 8;
+const WAY_MAX: usize = 24;
+/// Things that one person has, and no tenant is: each keeps to its own all the same.
+const OF_ONE: [&str; 12] = [
+    "account", "conta", "cuenta", "konto", "compte", "conto", "wallet", "user", "customer",
+    "client", "member", "profile",
+];
 /// Own objects, and owners, past which it counts who alone was shown something.
 const SHOWN_OBJECTS_MIN: u64 = 50;
 
@@ -68,6 +78,8 @@ enum Slot {
     Leaf(EndpointId, Arc<str>),
     /// Whatever changes one of that class, at a service.
     Change(Arc<str>, Arc<str>),
+    /// Whatever is about one of that class, at a service.
+    Class(Arc<str>, Arc<str>),
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -131,10 +143,13 @@ impl BolaAccess {
             sighting.objects.iter().filter(|object| object.in_path).take(SLOTS_MAX).collect();
         for (at, object) in in_path.iter().enumerate() {
             let mut slots = vec![Slot::Path(sighting.endpoint, at)];
+            let of_class = || (Arc::clone(&sighting.service), Arc::clone(&object.class));
             if sighting.changes_state {
-                let service = Arc::clone(&sighting.service);
-                slots.push(Slot::Change(service, Arc::clone(&object.class)));
+                let (service, class) = of_class();
+                slots.push(Slot::Change(service, class));
             }
+            let (service, class) = of_class();
+            slots.push(Slot::Class(service, class));
             self.see(context, &slots, object, findings);
         }
         let in_leaves: Vec<&ObjectRef> =
@@ -144,8 +159,12 @@ impl BolaAccess {
             return;
         }
         for object in in_leaves.into_iter().take(SLOTS_MAX) {
-            let slot = Slot::Leaf(sighting.endpoint, Arc::clone(&object.class));
-            self.see(context, &[slot], object, findings);
+            let class = || Arc::clone(&object.class);
+            let slots = [
+                Slot::Leaf(sighting.endpoint, class()),
+                Slot::Class(Arc::clone(&sighting.service), class()),
+            ];
+            self.see(context, &slots, object, findings);
         }
     }
 
@@ -161,13 +180,14 @@ impl BolaAccess {
         let endpoint = context.sighting.endpoint;
         let actor = context.seen.principal.unwrap_or(context.seen.actor.id);
         // To be led elsewhere is to be given nothing.
-        let given = context.tx.status().is_none_or(|status| (200..300).contains(&status));
+        let given = context.tx.status().is_none_or(|status| (200..300).contains(&status))
+            || self.leads_on(context, slots);
         // Those who run the platform are no peers of those who use it.
         if foreign && context.objects.crosses_tenants(context.seen) {
             return self.lacks(Lacks::Role, endpoint, actor);
         }
         let lacks = match (context.sighting.outcome, context.seen.principal) {
-            (Outcome::Success, _) if !given => return,
+            (Outcome::Success, _) if !given && (foreign || self.way(context).is_none()) => return,
             (Outcome::Failure, _) => return,
             (Outcome::Unknown, _) => Some(Lacks::Answer),
             (_, None) => Some(Lacks::Caller),
@@ -192,9 +212,30 @@ impl BolaAccess {
             if !room && !self.places.contains_key(slot) {
                 continue;
             }
+            let way = self.way(context).filter(|_| !foreign);
             let place = self.places.entry(slot.clone()).or_default();
             place.note(crowd, actor, key, !foreign);
+            if let Some(way) = way {
+                place.leads(way);
+            }
         }
+    }
+
+    /// Who changes something by a form is led on: where those are led who change their own.
+    fn leads_on(&self, context: &Context<'_>, slots: &[Slot]) -> bool {
+        let Some(way) = self.way(context) else { return false };
+        slots.iter().any(|slot| self.places.get(slot).is_some_and(|place| place.led(way)))
+    }
+
+    /// Where a form leads, whatever it is about.
+    fn way(&self, context: &Context<'_>) -> Option<u64> {
+        let response = context.tx.response.as_ref().filter(|_| context.sighting.changes_state)?;
+        let location = response.location.as_deref()?;
+        let path = location.split(['?', '#']).next().unwrap_or_default();
+        let named =
+            |part: &&str| part.bytes().any(|b| b.is_ascii_alphabetic()) && part.len() < WAY_MAX;
+        let way: Vec<&str> = path.split('/').filter(named).take(WAY_PARTS).collect();
+        Some(self.hasher.hash_one((response.status, way, location.contains('?'))))
     }
 
     /// Judges an access to what is another's.
@@ -218,16 +259,30 @@ impl BolaAccess {
         }
         let crowd = (Group::of(&self.hasher, context), &seen.roles);
         let mut lacks = Lacks::Owners;
+        let mut by_owners = false;
         for slot in slots {
             let found = self.places.get(slot);
+            let owners_min = match slot {
+                Slot::Class(..) => self.limits.owners_min,
+                _ => self.limits.owners_min.min(OWNERS_FEW),
+            };
             let Some((usage, standing)) =
-                found.and_then(|place| place.usage(crowd, actor, self.limits.owners_min))
+                found.and_then(|place| place.usage(crowd, actor, owners_min))
             else {
                 let used = found.is_some_and(|place| !place.is_empty());
                 lacks = if used && !seen.roles.is_empty() { Lacks::Role } else { lacks };
                 continue;
             };
-            if usage.own < self.limits.objects_min {
+            // What is known of a kind of thing holds for what is done with it, once owners alone
+            // were seen to do it.
+            if matches!(slot, Slot::Class(..)) {
+                if !by_owners {
+                    continue;
+                }
+            } else {
+                by_owners |= usage.owners >= OWNERS_FEW && usage.foreign == 0;
+            }
+            if usage.own < self.limits.objects_min || usage.owners < self.limits.owners_min {
                 continue;
             }
             let common = usage.bound > self.limits.foreign_share_max
@@ -358,7 +413,9 @@ fn whose(context: &Context<'_>, breach: &Breach<'_>) -> String {
     {
         let id = &object.id;
         let asker = &context.seen.person.as_ref().unwrap_or(&context.seen.actor).name;
-        let whose = if *theirs == **id {
+        let whose = if *theirs == **id && OF_ONE.contains(&class) {
+            return format!("{class} {id} is another's; {asker} keeps to {class} {own}");
+        } else if *theirs == **id {
             format!("{class} {id} is another tenant")
         } else {
             format!("{class} {id} belongs to tenant {theirs}")
@@ -453,7 +510,7 @@ impl Detector for BolaAccess {
                 Slot::Path(endpoint, _) | Slot::Leaf(endpoint, _) => {
                     !sighting.merged.contains(endpoint)
                 }
-                Slot::Change(..) => true,
+                Slot::Change(..) | Slot::Class(..) => true,
             });
         }
         if sighting.login.is_some() {

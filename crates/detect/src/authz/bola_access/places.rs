@@ -4,7 +4,7 @@ use crate::group::Group;
 use crate::stats::rate_upper;
 use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use stilt_model::{ActorId, saved};
 
@@ -12,6 +12,8 @@ use stilt_model::{ActorId, saved};
 const ACTORS_MAX: usize = 10_000;
 /// Objects of one caller that count, so that one busy caller does not stand for all.
 const EACH_MAX: usize = 64;
+/// Ways that lead on from one place.
+const WAYS_MAX: usize = 8;
 /// Groups of one place.
 const GROUPS_MAX: usize = 32;
 
@@ -112,6 +114,9 @@ impl Crowd {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Place {
     crowds: BTreeMap<Group, Crowd>,
+    /// Where those are led who change what is theirs.
+    #[serde(default)]
+    ways: BTreeSet<u64>,
 }
 
 impl Place {
@@ -131,6 +136,18 @@ impl Place {
             crowd.roles = Arc::clone(roles);
         }
         crowd.note(actor, object, own);
+    }
+
+    /// One who changed what is its own was led there.
+    pub(super) fn leads(&mut self, way: u64) {
+        if self.ways.len() < WAYS_MAX {
+            self.ways.insert(way);
+        }
+    }
+
+    /// Those who change their own are led there.
+    pub(super) fn led(&self, way: u64) -> bool {
+        self.ways.contains(&way)
     }
 
     /// Nobody used it.

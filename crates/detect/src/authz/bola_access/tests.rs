@@ -489,3 +489,48 @@ fn who_opens_what_is_another_tenants_is_told_by_the_headers_of_a_gateway_and_sta
     };
     check(&told, None);
 }
+
+/// Users cancel orders of their own now and then; the answer says nothing.
+fn cancellations(town: &mut Town, owners: u64, way: &dyn Fn(Tx) -> Tx) {
+    for user in 0..owners {
+        let order = App::Json.id(USERS + user);
+        let tx = way(post(&format!("/api/v1/orders/{order}/cancel")));
+        town.at(2.0 * HOUR + 7.0 * user as f64, App::Json.by(user, tx));
+    }
+    let order = App::Json.id(USERS + 7);
+    let tx = way(post(&format!("/api/v1/orders/{order}/cancel")));
+    town.at(LATER, App::Json.by(MALLORY, tx));
+}
+
+#[test]
+fn what_is_known_of_a_thing_holds_for_all_that_is_done_with_it() {
+    let thin: [&dyn Fn(Tx) -> Tx; 2] =
+        [&|tx| tx.status(204), &|tx| tx.form("reason=late").location("/api/v1/orders")];
+    for way in thin {
+        check(&[App::Json], |town, _| cancellations(town, 9, way), OPENED);
+        // What nobody was seen to do with the own may be for others to do.
+        check(&[App::Json], |town, _| cancellations(town, 1, way), None);
+    }
+    // Who may not is led elsewhere.
+    let elsewhere = |town: &mut Town, _| {
+        cancellations(town, 4, &|tx| tx.form("reason=late").location("/api/v1/orders"));
+        let order = App::Json.id(USERS + 8);
+        let tx = post(&format!("/api/v1/orders/{order}/cancel")).form("reason=late");
+        town.at(LATER - 60.0, App::Json.by(6, tx.location("/home?notice=1")));
+    };
+    check(&[App::Json], elsewhere, OPENED);
+    let mut town = Town::new(RULE);
+    usual(&mut town, App::Json);
+    elsewhere(&mut town, App::Json);
+    town.run();
+    assert!(town.stories().iter().all(|story| story.user == Some(name(MALLORY))));
+}
+
+#[test]
+fn what_only_reads_is_not_said_to_change() {
+    let mut town = Town::new(RULE);
+    usual(&mut town, App::Calls);
+    town.at(LATER, App::Calls.by(MALLORY, App::Calls.open(7, 7, Answer::Yes)));
+    town.run();
+    assert!(town.stories()[0].message.contains("given all the same"), "{:?}", town.stories());
+}

@@ -11,6 +11,7 @@ mod peers;
 mod tests;
 mod walk;
 
+use super::rights;
 use crate::context::{Context, Observation};
 use crate::group::Group;
 use crate::settings::{Settings, SettingsError};
@@ -225,7 +226,16 @@ impl BolaEnumeration {
         let place = self.places.entry(place_key).or_default();
         let before = place.walkers.len();
         let endpoint = context.sighting.endpoint;
-        let alarm = match place.touch(&self.limits, actor, group, touch, verdict) {
+        let alarm = place.touch(&self.limits, actor, group, touch, verdict);
+        // Who stands above users and is given all it asks for, in no order of numbers, works with
+        // what is others'.
+        let above = rights::has_privilege(context.seen);
+        let works = |alarm: &Alarm| above && alarm.day.refused == 0 && !alarm.strided;
+        let alarm = match alarm {
+            Ok(Some(alarm)) if works(&alarm) => Err(Lacks::Role),
+            other => other,
+        };
+        let alarm = match alarm {
             Ok(alarm) => alarm,
             Err(lacks) => {
                 let lacking = self.lacking.entry(lacks).or_default();

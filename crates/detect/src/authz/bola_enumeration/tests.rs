@@ -550,3 +550,64 @@ fn a_walk_inside_batches_is_told_as_one_by_one() {
     let told: Vec<_> = town.stories().iter().map(|s| (s.severity, s.outcome)).collect();
     assert_eq!(told, Vec::from_iter(OPENED), "{:?}", town.not_evaluated());
 }
+
+/// A user is given things of others by a list and opens them, `rounds` times a dozen.
+fn opens_what_it_is_listed(town: &mut Town, app: App, user: u64, list: &dyn Fn(Tx) -> Tx) {
+    signs_in(town, app, user, LATER);
+    for round in 0..3 {
+        let at = LATER + 600.0 * round as f64 + 10.0 * user as f64;
+        let things: Vec<(u64, u64)> = (0..12)
+            .map(|n| dice(&[user, round, n, 9]) % (USERS * EACH))
+            .map(|thing| (thing, thing % USERS))
+            .collect();
+        town.at(at, app.by(user, list(app.list(&things))));
+        for (n, (thing, owner)) in things.iter().enumerate() {
+            let tx = app.by(user, app.open(*thing, *owner, Answer::Yes));
+            town.at(at + 3.0 + 3.0 * n as f64, tx);
+        }
+    }
+}
+
+#[test]
+fn who_alone_is_listed_others_things_by_a_list_that_chooses_may_open_them() {
+    // They own something themselves, and most are listed their own only.
+    check_in(
+        &[App::Json, App::Calls, App::Envelope],
+        |town, app| (0..3).for_each(|user| opens_what_it_is_listed(town, app, user, &|list| list)),
+        SILENT,
+        0,
+    );
+}
+
+#[test]
+fn a_list_that_was_asked_for_by_the_name_of_another_gives_no_right() {
+    let mut town = Town::new(RULE);
+    usual(&mut town, App::Json, 4);
+    signs_in(&mut town, App::Json, MALLORY, LATER);
+    for victim in (6..20).step_by(3) {
+        let at = LATER + 40.0 * victim as f64;
+        let things = own(victim);
+        let body = list_of(&things);
+        let tx = get(&format!("/api/v1/orders?customer={}", name(victim))).answer(&body);
+        town.at(at, App::Json.by(MALLORY, tx));
+        for (n, (thing, owner)) in things.iter().enumerate() {
+            let tx = App::Json.open(*thing, *owner, Answer::Yes);
+            town.at(at + 3.0 + 3.0 * n as f64, App::Json.by(MALLORY, tx));
+        }
+    }
+    town.run();
+    let told: Vec<_> = town.stories().iter().map(|s| (s.severity, s.outcome)).collect();
+    assert_eq!(told, Vec::from_iter(OPENED), "{:?}", town.not_evaluated());
+}
+
+/// What the list of orders says.
+fn list_of(things: &[(u64, u64)]) -> String {
+    let each: Vec<String> = things
+        .iter()
+        .map(|(thing, owner)| {
+            let (id, owner) = (App::Json.id(*thing), name(*owner));
+            format!(r#"{{"id":{id},"customer":"{owner}","total":12.5}}"#)
+        })
+        .collect();
+    format!(r#"{{"orders":[{}]}}"#, each.join(","))
+}

@@ -204,3 +204,43 @@ fn a_field_that_tells_roles_under_a_name_of_its_own_is_told_once_it_shows() {
         assert_eq!(told, expected, "{body} {shows} {stories:#?}");
     }
 }
+
+#[test]
+fn what_is_said_to_a_model_or_around_a_tool_sets_nothing_and_what_a_tool_is_given_does() {
+    let call = |user: u64, tool: &str, more: &str, around: &str| {
+        let params = format!(r#"{{"name":"{tool}","arguments":{{"city":"Bern"{more}}}{around}}}"#);
+        let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{params}}}"#);
+        let answer =
+            r#"{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"ok"}]}}"#;
+        by(user, "customer", post("/mcp").json(&body).answer(answer))
+    };
+    let asks = |user: u64, told: &str| {
+        let told = format!(r#"{{"role":"tool","tool_call_id":"c1","content":"{told}"}}"#);
+        let asked = r#"{"role":"user","content":"Which rooms are free?"}"#;
+        let body = format!(r#"{{"model":"m-1","messages":[{asked},{told}]}}"#);
+        let answer = r#"{"choices":[{"message":{"role":"assistant","content":"All."}}]}"#;
+        by(user, "customer", post("/v1/chat/completions").json(&body).answer(answer))
+    };
+    let talks = |town: &mut Town| {
+        for user in 0..12 {
+            let at = 2.5 * HOUR + user as f64;
+            town.at(at, asks(user, "none"));
+            town.at(at + 30.0, call(user, "update_profile", "", ""));
+        }
+    };
+    check(
+        |town| {
+            talks(town);
+            town.at(LATER, asks(3, r#"{\"rooms\":[{\"owner\":\"ann\",\"approved\":true}]}"#));
+            town.at(LATER + 9.0, call(3, "update_profile", "", r#","_meta":{"role":"admin"}"#));
+        },
+        None,
+    );
+    check(
+        |town| {
+            talks(town);
+            town.at(LATER, call(3, "update_profile", r#","role":"admin""#, ""));
+        },
+        Some(Severity::High),
+    );
+}
