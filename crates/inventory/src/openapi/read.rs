@@ -345,7 +345,7 @@ fn says_something(part: &Value) -> bool {
 }
 
 /// Texts of `enum` or `const`; none where other values are listed as well.
-fn values_of(schema: &Value) -> Option<std::collections::BTreeSet<Box<str>>> {
+fn values_of(schema: &Value) -> Option<BTreeSet<Box<str>>> {
     let one = schema.get("const").into_iter();
     let all: Vec<&Value> = list(schema.get("enum")).iter().chain(one).collect();
     if all.is_empty() {
