@@ -324,9 +324,7 @@ impl Inventory {
         record.endpoint.requests = record.endpoint.requests.saturating_add(1);
         let verdict = record.judge_form(tx, verdict);
         let assessed = login::assess(service, record, tx, verdict, filed.folded);
-        // What a model is told is no request for what it speaks of.
-        let nothing_asked = filed.folded || tx.model_talk().is_some();
-        let objects = if assessed.login.is_some() || nothing_asked {
+        let objects = if assessed.login.is_some() || filed.folded || tx.model_talk().is_some() {
             Vec::new()
         } else {
             let asked = Asked { path, slots, request, operation: operation.as_ref() };

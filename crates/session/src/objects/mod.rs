@@ -483,8 +483,7 @@ impl Objects {
                 continue;
             }
             foreign |= other;
-            let foreign_here = Shown::foreign(sighting.endpoint, taken);
-            let value = if other { foreign_here } else { Shown::OWN };
+            let value = Shown::of(other.then_some(sighting.endpoint), taken);
             shown.push((show.key, value));
             shown.extend(show.loose.map(|loose| (loose, value)));
             self.name_owner(show, named);
@@ -508,12 +507,9 @@ impl Objects {
             }
         }
         self.remember(actor, tx.end, &shown);
-        let gave = Gave {
-            own: records.lists_own() && !taken,
-            foreign,
-            to_anybody: anonymous,
-            several: records.name_several(),
-        };
+        let own = records.lists_own() && !taken;
+        let several = records.name_several();
+        let gave = Gave { own, foreign, to_anybody: anonymous, several };
         self.owners.listings.note(sighting.endpoint, actor, gave);
         let unread = response.leaves_cut || tx.flags.gap || tx.flags.snaplen || tx.flags.incomplete;
         if unread && let Some(memory) = self.memories.get_mut(&actor) {

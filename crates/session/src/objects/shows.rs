@@ -27,6 +27,11 @@ impl Shown {
         Self(if taken { place | TAKEN } else { place })
     }
 
+    /// As own, or in a record of somebody else's at an endpoint.
+    pub(super) fn of(foreign_at: Option<EndpointId>, taken: bool) -> Self {
+        foreign_at.map_or(Self::OWN, |place| Self::foreign(place, taken))
+    }
+
     /// Where it was shown as somebody else's, and whether it was taken.
     pub(super) fn foreign_at(self) -> Option<(EndpointId, bool)> {
         let taken = self.0 & TAKEN != 0;
