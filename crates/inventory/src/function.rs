@@ -65,6 +65,12 @@ pub fn functions(known: Known<'_>) -> Vec<(Function, &'static str)> {
     evidence.into_iter().filter_map(|(function, why)| Some((function, why?))).collect()
 }
 
+/// The endpoint is about whoever asks (`/me`): nobody else's record is there.
+#[must_use]
+pub fn is_own(known: Known<'_>) -> bool {
+    known.endpoint.template.rsplit(['/', '#']).next().is_some_and(crate::words::is_self)
+}
+
 fn changes(known: Known<'_>) -> bool {
     matches!(known.endpoint.method.as_str(), "POST" | "PUT" | "PATCH" | "DELETE")
 }
@@ -131,8 +137,7 @@ fn account(known: Known<'_>) -> Option<&'static str> {
             .iter()
             .any(|word| crate::words::PEOPLE.contains(&crate::words::singular(word).as_str()));
     // `/me` is a person whatever it is called.
-    let people = people
-        || known.endpoint.template.rsplit(['/', '#']).next().is_some_and(crate::words::is_self);
+    let people = people || is_own(known);
     let tells = told(known).any(|(path, field)| single(path) && holds(field, PERSONAL));
     let takes = changes(known) && asked(known).any(|(_, field)| holds(field, PERSONAL));
     // Who signs in or up shows nothing but a name; who changes a password is signed in, gives the

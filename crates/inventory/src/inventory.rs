@@ -2,7 +2,6 @@
 
 use crate::act::changes_state;
 use crate::batch;
-use crate::evidence::Sketch;
 use crate::fallback::{MIXED_PAGE, Shows};
 use crate::hosts::Hosts;
 use crate::knowledge::{Knowledge, Who};
@@ -294,10 +293,7 @@ impl Inventory {
             && !filed.folded
         {
             if let Some(record) = self.records.get_mut(filed.record) {
-                record.note_page(page);
-                if record.successes <= 64 || record.successes.is_multiple_of(16) {
-                    record.asks.join(&Sketch::asked(request));
-                }
+                record.note(page, request);
             }
             filed =
                 service.succeeded(&mut self.records, &self.limits, asked, response, filed, slots);

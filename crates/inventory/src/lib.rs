@@ -36,7 +36,7 @@ mod tests;
 mod tree;
 mod words;
 
-pub use function::{Function, functions};
+pub use function::{Function, functions, is_own};
 pub use inventory::{Config, Counters, Endpoint, Inventory, Known};
 pub use knowledge::{Knowledge, Who};
 pub use sighting::{

@@ -14,7 +14,7 @@ use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::Arc;
-use stilt_model::{EndpointId, IdBuilder, Outcome, Place, Transaction};
+use stilt_model::{EndpointId, IdBuilder, Outcome, Place, Request, Transaction};
 
 /// Sorts of successful answers remembered for one endpoint.
 const SHAPES_MAX: usize = 8;
@@ -112,6 +112,14 @@ impl Record {
         }
         let html = response.content_type.as_deref().is_some_and(|media| media.contains("html"));
         self.proof_leads_on && html && response.status < 300
+    }
+
+    /// Notes the sort of a successful answer, and what was sent for it.
+    pub(crate) fn note(&mut self, page: Page, request: &Request) {
+        self.note_page(page);
+        if self.successes <= 64 || self.successes.is_multiple_of(16) {
+            self.asks.join(&Sketch::asked(request));
+        }
     }
 
     /// Notes an answer of a sort.

@@ -395,8 +395,8 @@ pub struct Response {
     /// Outcome of a gRPC call (`grpc-status`, in the head or a trailer): 0 is success.
     #[serde(skip)]
     pub grpc_status: Option<u8>,
-    /// Hashes of what a page says, numbers and drawn texts left out, and of the same without the path
-    /// it was asked by; 0 where it is no page.
+    /// Hashes of what a page says, numbers and drawn texts left out, and of the same without the
+    /// path it was asked by; 0 where it is no page.
     #[serde(skip)]
     pub page: [u64; 2],
     /// A page that holds the form again that was sent.

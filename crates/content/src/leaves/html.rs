@@ -41,8 +41,8 @@ const SEGMENTS_MAX: usize = 8;
 /// Shortest text of letters and digits that is drawn: a nonce, a mark against forgery.
 const DRAWN_MIN: usize = 16;
 
-/// Hashes of what a page says, numbers and drawn texts left out: as it stands, and without the words
-/// of the `path` it was asked by, which some pages repeat ("/x was not found").
+/// Hashes of what a page says, numbers and drawn texts left out: as it stands, and without the
+/// words of the `path` it was asked by, which some pages repeat ("/x was not found").
 pub(crate) fn says(body: &[u8], path: &str) -> [u64; 2] {
     let body = body.get(..body.len().min(SAYS_MAX)).unwrap_or_default();
     let segments: Vec<&[u8]> = path

@@ -1,6 +1,7 @@
 //! Which field names the user beside a secret, where no field says so by its name: the one whose
 //! values vary with those who sign in. What describes the client or the sort of account has few
-//! values, what is drawn by chance (a device, a challenge) names no person where something else may.
+//! values, what is drawn by chance (a device, a challenge) names no person where something else
+//! may.
 
 use crate::login::steps::is_drawn;
 use core::hash::BuildHasher;

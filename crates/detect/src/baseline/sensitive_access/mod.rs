@@ -19,7 +19,7 @@ use circle::Circle;
 use habit::Habit;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use stilt_inventory::{Function, functions};
+use stilt_inventory::{Function, functions, is_own};
 use stilt_model::{ActorId, EndpointId, Finding, Outcome, Rule, Severity, Signal};
 
 pub(crate) const SPEC: Spec = Spec {
@@ -114,10 +114,15 @@ impl SensitiveAccess {
         known.requests = known.requests.saturating_add(1);
         if known.requests >= known.asked.saturating_mul(2).max(4) {
             known.asked = known.requests;
-            let all = context.inventory.known_endpoint(endpoint).map(functions).unwrap_or_default();
-            let guarded = |function: &Function| {
-                !matches!(function, Function::Authentication | Function::Messaging | Function::Ai)
+            let there = context.inventory.known_endpoint(endpoint);
+            // One's own record is everybody's to see.
+            let own = there.is_some_and(is_own);
+            let guarded = |function: &Function| match function {
+                Function::Authentication | Function::Messaging | Function::Ai => false,
+                Function::Account => !own,
+                _ => true,
             };
+            let all = there.map(functions).unwrap_or_default();
             known.function = all.into_iter().map(|(function, _)| function).find(guarded);
         }
         known.function
