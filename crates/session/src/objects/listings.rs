@@ -13,8 +13,11 @@ use stilt_model::{ActorId, EndpointId};
 const PLACES_MAX: usize = 20_000;
 /// Receivers that are told apart per list, of each sort.
 const RECEIVERS_MAX: usize = 64;
-/// So many who own something, or nobody by name, see others' records at a public place.
+/// So many who own something, or nobody by name, see others' records at a public place, and they
+/// are one in so many of those who do: where parents and teachers read what is of pupils, two
+/// pupils who get at it too make it public to nobody.
 const PUBLIC_MIN: usize = 2;
+const PUBLIC_SHARE: usize = 4;
 /// So many were given their own only where a list chooses by right, and so many times more than
 /// were given others'.
 const OWN_ONLY_MIN: usize = 5;
@@ -91,7 +94,9 @@ impl Listings {
     pub(super) fn is_public(&self, place: EndpointId, owns: impl Fn(ActorId) -> bool) -> bool {
         self.0.get(&Shown::place(place)).is_some_and(|place| {
             let owning = place.foreign.iter().filter(|actor| owns(**actor)).count();
-            place.anybody || (owning >= PUBLIC_MIN && !place.chooses())
+            let many =
+                owning >= PUBLIC_MIN && owning.saturating_mul(PUBLIC_SHARE) >= place.foreign.len();
+            place.anybody || (many && !place.chooses())
         })
     }
 
@@ -125,6 +130,13 @@ mod tests {
         assert!(!listings(12, 12).chooses(LIST));
         // More than can be told apart on both sides.
         assert!(!listings(900, 900).chooses(LIST) && listings(900, 20).chooses(LIST));
+    }
+
+    #[test]
+    fn a_few_who_get_at_what_others_read_for_a_living_make_no_place_public() {
+        let parents = listings(0, 30);
+        assert!(!parents.is_public(LIST, |who| who.0 >= 1028));
+        assert!(parents.is_public(LIST, |who| who.0 >= 1020));
     }
 
     #[test]
