@@ -10,6 +10,10 @@ use stilt_model::{Exchange, Key, Mark, Transaction};
 /// One in so many connections is given up at once where memory is short.
 const EVICTED: usize = 16;
 
+/// Connections of a shard that are ended at a time, so that a million that were left open need not
+/// be held as transactions at once.
+const PART: usize = 128;
+
 /// One worker: the shards that are its own.
 pub(crate) struct Front {
     limits: Limits,
@@ -118,11 +122,18 @@ impl Front {
         }
     }
 
-    /// The capture has ended for one shard. One at a time, so that what a million connections left
-    /// open need not be held at once.
+    /// Every shard, in the order in which they end, each as often as it has parts.
+    pub(crate) fn ends(&self) -> impl Iterator<Item = u8> + Send + use<> {
+        let parts = self.limits.flows_max.div_ceil(PART).max(1);
+        (0..SHARDS).flat_map(move |shard| core::iter::repeat_n(index(shard), parts))
+    }
+
+    /// The capture has ended for one shard: a part of what it holds is handed over.
     pub(crate) fn finish(&mut self, shard: u8, mark: Mark, out: &mut Vec<Transaction>) {
         if worker(shard, self.workers) == self.number {
-            self.guard(usize::from(shard), |assembler, out| assembler.finish(mark, out));
+            self.guard(usize::from(shard), |assembler, out| {
+                assembler.finish_some(PART, mark, out);
+            });
         }
         self.read(out);
     }

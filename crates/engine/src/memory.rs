@@ -49,7 +49,7 @@ pub(crate) fn queue(limits: &Limits, usual: usize) -> usize {
 
 /// What no cap makes smaller (the program itself, what is on its way between threads) is about one
 /// part in so many of what a run without a cap may take.
-const FIXED: usize = 18;
+const FIXED: usize = 12;
 
 /// Room for what is remembered of callers: they are as many as connections are, less what is taken
 /// whatever the cap.

@@ -11,7 +11,6 @@ use crate::memory;
 use crate::metrics::Metrics;
 use crate::outputs::{Collected, Target};
 use crate::round::Round;
-use crate::shard::SHARDS;
 use crate::state::Store;
 use crate::summary::Summary;
 use crate::teller::{Signals, Teller};
@@ -290,7 +289,7 @@ fn alone(
         }
     }
     let end = intake.end();
-    for shard in shards() {
+    for shard in front.ends() {
         front.finish(shard, end, &mut transactions);
         round.take(&mut transactions, core::iter::empty())?;
     }
@@ -317,16 +316,13 @@ fn finish(
     Ok((core::mem::take(summary), collected.0))
 }
 
-/// Every shard, in the order in which they end.
-fn shards() -> impl Iterator<Item = u8> {
-    (0..SHARDS).filter_map(|shard| u8::try_from(shard).ok())
-}
-
 /// What a worker is told.
 enum Order {
     Take(Arc<Load>),
-    /// The capture has ended: hand over what one shard holds.
+    /// The capture has ended: hand over a part of what one shard holds.
     Finish(u8, Mark),
+    /// All has been handed over.
+    Count,
 }
 
 /// What a worker gives back for each order.
@@ -346,8 +342,9 @@ fn work(mut front: Front, orders: &Receiver<Order>, done: &Sender<Done>) {
             }
             Order::Finish(shard, mark) => {
                 front.finish(shard, mark, &mut transactions);
-                shards().last() == Some(shard)
+                false
             }
+            Order::Count => true,
         };
         let counted = last.then(|| front.counted());
         if done.send(Done { transactions, counted }).is_err() {
@@ -359,8 +356,8 @@ fn work(mut front: Front, orders: &Receiver<Order>, done: &Sender<Done>) {
 /// What the reader hands to the round: a batch that the workers have as well, or the end.
 enum Read {
     Batch(Arc<Load>),
-    /// One shard is at its end.
-    Shard,
+    /// A part of one shard is at its end.
+    Part,
     /// With what was read from: it stays open until the run is over.
     End(Mark, Box<Intake>),
     Failed(Error),
@@ -371,7 +368,7 @@ fn read(
     workers: &[Sender<Order>],
     to: &Sender<Read>,
     spent: &Receiver<Load>,
-    stop: &AtomicBool,
+    (stop, ends): (&AtomicBool, impl Iterator<Item = u8>),
 ) {
     while !stop.load(Ordering::Relaxed) {
         let mut load = spent.try_recv().unwrap_or_default();
@@ -392,17 +389,14 @@ fn read(
         }
     }
     let end = intake.end();
-    let mut intake = Some(Box::new(intake));
-    for shard in shards() {
+    for shard in ends {
         let sent = workers.iter().all(|worker| worker.send(Order::Finish(shard, end)).is_ok());
-        let last = Some(shard) == shards().last();
-        let read = match intake.take_if(|_| last) {
-            Some(intake) => Read::End(end, intake),
-            None => Read::Shard,
-        };
-        if !sent || to.send(read).is_err() {
+        if !sent || to.send(Read::Part).is_err() {
             return;
         }
+    }
+    if workers.iter().all(|worker| worker.send(Order::Count).is_ok()) {
+        let _ = to.send(Read::End(end, Box::new(intake)));
     }
 }
 
@@ -416,6 +410,7 @@ fn together(
 ) -> Result<(Summary, Collected), Error> {
     thread::scope(|scope| {
         let (mut orders, mut replies) = (Vec::new(), Vec::new());
+        let ends = fronts.first().map(Front::ends).into_iter().flatten();
         for front in fronts {
             let (order, to_worker) = bounded(queue);
             let (from_worker, reply) = bounded(queue);
@@ -430,7 +425,7 @@ fn together(
         let (give_back, spent) = bounded(2 * QUEUE);
         thread::Builder::new()
             .name("reader".to_owned())
-            .spawn_scoped(scope, move || read(intake, &orders, &to_round, &spent, stop))
+            .spawn_scoped(scope, move || read(intake, &orders, &to_round, &spent, (stop, ends)))
             .map_err(Error::Thread)?;
         let mut transactions = Vec::new();
         let mut counted = vec![Counted::default(); replies.len()];
@@ -446,7 +441,7 @@ fn together(
             }
             match next {
                 Read::Failed(error) => return Err(error),
-                Read::Shard => round.take(&mut transactions, core::iter::empty())?,
+                Read::Part => round.take(&mut transactions, core::iter::empty())?,
                 Read::Batch(load) => {
                     round.take(&mut transactions, load.ticks())?;
                     teller.batch(&load, &mut round, || Counted::sum(&counted));

@@ -1,7 +1,8 @@
 //! The records, field by field in a fixed order, as one line of JSON each.
 //!
 //! Names follow the Elastic Common Schema where it has one. Absent means unknown: no field is
-//! ever null. Text that a client controls is cut at [`TEXT_CHARS_MAX`] characters.
+//! ever null. Text that a client controls is cut at [`TEXT_CHARS_MAX`] characters, a target in a
+//! transaction record at [`TARGET_CHARS_MAX`].
 
 mod alert;
 mod gen_ai;
@@ -25,6 +26,9 @@ pub const SCHEMA_VERSION: u32 = 1;
 pub const ECS_VERSION: &str = "9.4.0";
 /// Longest text that a client controls, in characters.
 pub const TEXT_CHARS_MAX: usize = 2048;
+/// Longest target in a transaction record, in characters: RFC 9110 §4.1 asks for 8,000 octets at
+/// the least, and who compares records with the wire needs all of them.
+pub const TARGET_CHARS_MAX: usize = 8192;
 
 /// One line of JSON. The records hold nothing that could fail to serialise.
 fn line(record: &impl Serialize) -> String {
@@ -33,10 +37,14 @@ fn line(record: &impl Serialize) -> String {
 
 /// Cuts text at the cap; the last character tells that there was more.
 fn cap(text: &str) -> Cow<'_, str> {
-    match text.char_indices().nth(TEXT_CHARS_MAX) {
+    cap_at(text, TEXT_CHARS_MAX)
+}
+
+fn cap_at(text: &str, max: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(max) {
         None => Cow::Borrowed(text),
         Some(_) => {
-            let mut cut: String = text.chars().take(TEXT_CHARS_MAX.saturating_sub(1)).collect();
+            let mut cut: String = text.chars().take(max.saturating_sub(1)).collect();
             cut.push('…');
             Cow::Owned(cut)
         }

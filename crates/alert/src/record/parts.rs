@@ -170,13 +170,13 @@ impl<'a> Url<'a> {
         host: Option<&'a str>,
         path: Cow<'a, str>,
         original: Cow<'a, str>,
-        query: Option<&'a str>,
+        query: Option<Cow<'a, str>>,
     ) -> Self {
         let (domain, port) = host.map_or((None, None), |host| {
             let (domain, port) = split_port(host);
             (Some(cap(domain)), port)
         });
-        Self { domain, port, path, original, query: query.map(cap) }
+        Self { domain, port, path, original, query }
     }
 }
 

@@ -4,7 +4,7 @@ use super::gen_ai::{GenAi, Talk};
 use super::parts::{
     AssetFields, Client, ECS, Ecs, Endpoint, Id, Network, Url, User, UserAgent, peer_and_client,
 };
-use super::{SCHEMA_VERSION, cap, line, rounded};
+use super::{SCHEMA_VERSION, TARGET_CHARS_MAX, cap, cap_at, line, rounded};
 use core::fmt::Write;
 use core::net::IpAddr;
 use serde::Serialize;
@@ -226,9 +226,9 @@ impl<'a> Record<'a> {
             url: request.map(|request| {
                 Url::new(
                     request.host.as_deref(),
-                    cap(&request.path),
-                    cap(&request.target),
-                    request.query.as_deref(),
+                    cap_at(&request.path, TARGET_CHARS_MAX),
+                    cap_at(&request.target, TARGET_CHARS_MAX),
+                    request.query.as_deref().map(|query| cap_at(query, TARGET_CHARS_MAX)),
                 )
             }),
             user: User::of(context.user.map(str::to_owned), &[]),
@@ -407,7 +407,7 @@ mod tests {
             request.target = "/".to_owned() + &"a".repeat(100_000);
             request.user_agent = Some("evil\n\u{1b}[31m\"".into());
         });
-        assert_eq!(record["url"]["original"].as_str().unwrap().chars().count(), 2048);
+        assert_eq!(record["url"]["original"].as_str().unwrap().chars().count(), 8192);
         assert_eq!(record["user_agent"]["original"], "evil\n\u{1b}[31m\"");
     }
 }

@@ -154,10 +154,11 @@ pub(super) fn related() -> Value {
 }
 
 pub(super) fn url() -> Value {
+    let target = json!({"type": "string", "maxLength": crate::record::TARGET_CHARS_MAX});
     open(
         &["path", "original"],
         json!({
-            "domain": text(), "port": port(), "path": text(), "original": text(), "query": text(),
+            "domain": text(), "port": port(), "path": target, "original": target, "query": target,
         }),
     )
 }

@@ -573,11 +573,21 @@ impl Assembler {
 
     /// The capture has ended: what is open is handed over as far as it was seen.
     pub fn finish(&mut self, mark: Mark, out: &mut Vec<Exchange>) {
+        self.finish_some(usize::MAX, mark, out);
+    }
+
+    /// The same of at most so many connections, those idle longest first, so that what many hold
+    /// need not be held once more at one time. Once none is left nothing else is kept either.
+    pub fn finish_some(&mut self, most: usize, mark: Mark, out: &mut Vec<Exchange>) {
         let (limits, counters) = (&self.limits, &mut self.counters);
         let mut work = Work { limits, counters, out, ends: Key::default().ends() };
-        while let Some((key, mut flow)) = self.flows.pop_oldest() {
+        for _ in 0..most {
+            let Some((key, mut flow)) = self.flows.pop_oldest() else { break };
             work.ends = key.ends();
             flow.finish(mark, &mut work);
+        }
+        if !self.flows.is_empty() {
+            return;
         }
         // Whatever is left is not needed any more, and there may be a lot of it.
         (self.flows, self.opening, self.closed) =
