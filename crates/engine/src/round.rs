@@ -229,6 +229,10 @@ impl Round {
         let tx = &*tx;
         let sighting = self.inventory.observe(tx);
         let seen = self.sessions.observe(tx, &sighting);
+        self.sessions.made_room(&mut self.closed);
+        if !self.closed.is_empty() {
+            self.outputs.sessions(&mut self.closed, self.alerts.names())?;
+        }
         let agent = self.agents.observe(tx, &sighting, &seen);
         let score = if self.learns {
             self.judge(tx, &sighting, &seen, agent.as_ref())?

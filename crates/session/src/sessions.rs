@@ -412,6 +412,15 @@ impl Sessions {
         out.append(&mut self.closed);
     }
 
+    /// Sessions that made room for others, where many wait: a burst of callers between two ticks
+    /// would else leave its records in memory, which is what making room was for.
+    pub fn made_room(&mut self, out: &mut Vec<SessionRecord>) {
+        const WAITING_MAX: usize = 256;
+        if self.closed.len() >= WAITING_MAX {
+            out.append(&mut self.closed);
+        }
+    }
+
     /// Ends every session, and hands them over a few at a time: there may be very many.
     ///
     /// # Errors

@@ -260,3 +260,21 @@ fn what_a_token_claims_of_one_who_is_known_otherwise_needs_a_precedent() {
     }
     assert_eq!(*read(&mut town, &forged()).roles, ["admin"]);
 }
+
+#[test]
+fn what_made_room_is_handed_over_before_the_next_tick() {
+    let mut town = Town::new();
+    let few = Config { sessions_max: 10, ..Config::default() };
+    town.2 = Sessions::new(&few, &Key::new([7; 32]));
+    let (mut closed, mut handed_over, mut waited) = (Vec::new(), 0, 0);
+    for caller in 0..1000_u32 {
+        let from = std::net::IpAddr::from(0x0A00_0001_u32.wrapping_add(caller).to_be_bytes());
+        town.see(get("/records").from(&from.to_string()));
+        town.2.made_room(&mut closed);
+        waited = waited.max(closed.len());
+        handed_over += closed.len();
+        closed.clear();
+    }
+    assert_eq!(town.2.evicted(), 990);
+    assert!(waited < 300 && handed_over > 700, "{waited} at once, {handed_over} in all");
+}
