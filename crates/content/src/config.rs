@@ -31,6 +31,10 @@ pub struct Config {
     pub talk_text_max: usize,
     /// Bytes of text kept of one turn.
     pub talk_turn_max: usize,
+    /// Headers whose values are kept since the configuration says that they name somebody, in lower
+    /// case.
+    #[serde(skip)]
+    pub named_headers: Vec<String>,
 }
 
 impl Default for Config {
@@ -48,6 +52,7 @@ impl Default for Config {
             jwt_max: 16_384,
             talk_text_max: 128 << 10,
             talk_turn_max: 32 << 10,
+            named_headers: Vec::new(),
         }
     }
 }

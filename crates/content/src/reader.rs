@@ -157,11 +157,33 @@ impl Reader {
     /// What headers say of who asks. Who a signed token is of, it says itself.
     fn said(&mut self, head: &Head, credentials: &[Credential]) -> Vec<(SmolStr, SmolStr)> {
         if credentials.iter().any(|own| own.jwt.is_some()) {
-            return Vec::new();
+            return self.named(head);
         }
         let said = headers::said(head, &mut self.names);
         let clean = |text: &str| self.masker.text_max(text.trim(), 128).into_owned();
-        said.into_iter().map(|(name, value)| (name.into(), clean(&value).into())).collect()
+        let mut said: Vec<(SmolStr, SmolStr)> =
+            said.into_iter().map(|(name, value)| (name.into(), clean(&value).into())).collect();
+        for named in self.named(head) {
+            if !said.contains(&named) {
+                said.push(named);
+            }
+        }
+        said
+    }
+
+    /// What headers say that the configuration asks for.
+    fn named(&self, head: &Head) -> Vec<(SmolStr, SmolStr)> {
+        if self.config.named_headers.is_empty() {
+            return Vec::new();
+        }
+        let is = |name: &[u8], own: &String| name.eq_ignore_ascii_case(own.as_bytes());
+        let named = head.headers().filter_map(|(name, value)| {
+            let own = self.config.named_headers.iter().find(|own| is(name, own))?;
+            let text = String::from_utf8_lossy(value.trim_ascii());
+            let text = self.masker.text_max(&text, 128).into_owned();
+            (!text.is_empty()).then(|| (own.as_str().into(), text.into()))
+        });
+        named.take(self.config.named_headers.len().saturating_mul(2)).collect()
     }
 
     fn request(&mut self, message: &Message, auth: bool) -> Request {
@@ -311,6 +333,7 @@ impl Reader {
             Vec::new()
         };
         Response {
+            said: self.named(head),
             keys,
             status: head.status,
             shape: shape::shape(&leaves, media.as_deref(), message.body.bytes),

@@ -24,7 +24,7 @@ pub(crate) enum Room {
 
 /// Packets in a batch where memory is spared: what is in flight between threads, transactions with
 /// all that was read of them, is a few batches.
-const SPARE_FRAMES: usize = 512;
+const SPARE_FRAMES: usize = 128;
 
 /// Who caps memory or connections wants little of it taken: large pages, which are a tenth faster,
 /// hold a fifth more than is needed.
@@ -49,7 +49,7 @@ pub(crate) fn queue(limits: &Limits, usual: usize) -> usize {
 
 /// What no cap makes smaller (the program itself, what is on its way between threads) is about one
 /// part in so many of what a run without a cap may take.
-const FIXED: usize = 12;
+const FIXED: usize = 11;
 
 /// Room for what is remembered of callers: they are as many as connections are, less what is taken
 /// whatever the cap.
@@ -156,7 +156,7 @@ mod tests {
             let flows_max = Limits::default().flows_max * share / 100;
             for_callers(&Limits { flows_max, ..Limits::default() }).0
         };
-        assert_eq!([room(100), room(200), room(50), room(10), room(0)], [100, 100, 48, 5, 1]);
+        assert_eq!([room(100), room(200), room(50), room(10), room(0)], [100, 100, 46, 2, 1]);
     }
 
     #[test]

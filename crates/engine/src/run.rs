@@ -178,9 +178,10 @@ pub fn run(
     let serving = metrics.map(Metrics::start).transpose()?;
     let board = serving.as_ref().map(|serving| Arc::clone(&serving.board));
     let mut teller = Teller::new(watcher, config, options, stop, board);
-    let front = |number: usize, workers: usize| {
-        Front::new(key, &config.capture, &config.content, number, workers)
-    };
+    let mut content = config.content.clone();
+    content.named_headers = config.identity.named_headers();
+    let front =
+        |number: usize, workers: usize| Front::new(key, &config.capture, &content, number, workers);
     let (mut summary, collected) = if options.threads <= 1 {
         alone(intake, front(0, 1), round, options, stop, &mut teller)?
     } else {

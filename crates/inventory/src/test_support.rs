@@ -59,6 +59,12 @@ impl World {
         }
     }
 
+    /// Has the values of these headers kept, as where a configuration asks for them.
+    pub fn keep_headers(&mut self, names: Vec<String>) {
+        let config = Config { named_headers: names, ..Config::default() };
+        self.reader = Reader::new(self.key.clone(), &config);
+    }
+
     /// Reads what `tx` says into a transaction, the next in order.
     pub fn tx(&mut self, tx: Tx) -> Transaction {
         self.next = self.next.saturating_add(1);

@@ -369,6 +369,10 @@ pub struct Response {
     /// Names of the headers that tell something of the endpoint, as in a request.
     #[serde(skip)]
     pub headers: Arc<[SmolStr]>,
+    /// Headers that the configuration asks for, by their lower-case names; values masked where
+    /// personal.
+    #[serde(skip)]
+    pub said: Vec<(SmolStr, SmolStr)>,
     /// First byte of the response.
     pub start: Timestamp,
     /// The server's own clock (`Date`, RFC 9110 §6.6.1), seconds.

@@ -26,6 +26,12 @@ use stilt_model::{
     Pseudonym, Request, Response, SmolStr, Transaction, Value, saved::Keyed,
 };
 
+mod given;
+
+pub(crate) use given::check;
+use given::{Found, Given};
+pub use given::{IdentityKey, Names, Of};
+
 /// Credentials that are bound to a principal, remembered at most; the older half goes first.
 const BOUND_MAX: usize = 1_000_000;
 const SUBJECTS_MAX: usize = 500_000;
@@ -86,6 +92,11 @@ pub(crate) struct Identity {
     /// What the headers of the present request claim against custom.
     #[serde(skip)]
     claims: Claims,
+    /// Where identity is found, as configured, and what that says of the present request.
+    #[serde(skip)]
+    given: Given,
+    #[serde(skip)]
+    found: Found,
     cookies: BTreeMap<Arc<str>, BTreeSet<String>>,
     clients: HashMap<u64, Client, RandomState>,
     unnamed: HashMap<[u64; 2], Arc<Actor>, RandomState>,
@@ -203,6 +214,9 @@ impl Identity {
         tokens: &[(Pseudonym, Signature)],
     ) -> Who {
         let Some(request) = &tx.request else { return Who::Nobody };
+        if let Some(id) = self.by_keys(tx, &sighting.service) {
+            return Who::Principal(id);
+        }
         let refused = tx.status() == Some(401);
         match self.delegates.see(request) {
             For::User(user) => {

@@ -25,6 +25,7 @@ mod standing;
 mod told;
 mod traits;
 
+pub use identity::{IdentityKey, Names, Of};
 pub use origins::Origins;
 pub use proxy::is_network;
 pub use rights::is_privileged;

@@ -56,6 +56,8 @@ pub struct Seen {
     /// The name of the field that tells roles at the service, where it has none of the usual names:
     /// letters and digits, in lower case.
     pub rank_field: Option<String>,
+    /// The agent that acts, where the configuration says where that stands.
+    pub agent: Option<Arc<str>>,
     /// It shows a name with the password that its maker gave to both (`admin` with `admin`).
     pub default_credentials: bool,
     /// What the signatures of the tokens it carries are worth.

@@ -1,7 +1,7 @@
 //! The table of sessions: one open session per actor, with idle and absolute time-outs.
 
 use crate::defaults::Defaults;
-use crate::identity::{Identity, Who};
+use crate::identity::{Identity, IdentityKey, Who};
 use crate::links::{From, Links};
 use crate::open::Open;
 use crate::origins::Origins;
@@ -36,6 +36,8 @@ pub struct Config {
     /// A file with the keys that tokens are signed with (JWKS, RFC 7517; `oct` keys for HS256 and
     /// its like). Beside it, keys are learned from `/.well-known/jwks.json` as it is served.
     pub jwks: Option<PathBuf>,
+    /// Where identity is found, in order; what no key says is learned.
+    pub keys: Vec<IdentityKey>,
 }
 
 impl Default for Config {
@@ -46,22 +48,33 @@ impl Default for Config {
             sessions_max: 500_000,
             trusted_proxies: Vec::new(),
             jwks: None,
+            keys: Vec::new(),
         }
     }
 }
 
 impl Config {
-    /// What of the configuration makes no sense, with the mend.
+    /// What of the configuration makes no sense: the key, and what is wrong with the mend.
     ///
     /// # Errors
-    /// A trusted proxy that is no address or network.
-    pub fn check(&self) -> Result<(), String> {
-        match self.trusted_proxies.iter().find(|text| !crate::proxy::is_network(text)) {
-            Some(wrong) => Err(format!(
-                "trusted_proxies: `{wrong}` is no address or network; write 10.0.0.5 or 10.0.0.0/8"
-            )),
-            None => Ok(()),
+    /// A trusted proxy that is no address or network; a key of identity that names no place.
+    pub fn check(&self) -> Result<(), (Vec<String>, String)> {
+        if let Some(wrong) =
+            self.trusted_proxies.iter().find(|text| !crate::proxy::is_network(text))
+        {
+            let text = format!("`{wrong}` is no address or network; write 10.0.0.5 or 10.0.0.0/8");
+            return Err((vec!["trusted_proxies".to_owned()], text));
         }
+        crate::identity::check(&self.keys).map_err(|(number, field, text)| {
+            (vec!["keys".to_owned(), number.to_string(), field.to_owned()], text)
+        })
+    }
+
+    /// Headers whose values the keys of identity need, in lower case.
+    #[must_use]
+    pub fn named_headers(&self) -> Vec<String> {
+        let header = |key: &IdentityKey| Some(key.at.strip_prefix("header:")?.to_ascii_lowercase());
+        self.keys.iter().filter_map(header).collect()
     }
 }
 
@@ -94,13 +107,15 @@ impl Sessions {
     /// An empty table.
     #[must_use]
     pub fn new(config: &Config, key: &Key) -> Self {
+        let mut identity = Identity::default();
+        identity.is_given(&config.keys);
         Self {
             defaults: Defaults::new(key),
             links: Links::default(),
             origins: Origins::default(),
             proxies: Proxies::new(&config.trusted_proxies),
             config: config.clone(),
-            identity: Identity::default(),
+            identity,
             signatures: Signatures::default(),
             open: HashMap::default(),
             by_session: HashMap::default(),
@@ -121,6 +136,7 @@ impl Sessions {
         self.defaults = before.defaults;
         self.origins = before.origins;
         self.proxies.configure(&mut before.proxies);
+        self.identity.keep_given(&mut before.identity);
         self.signatures.keep_configured(before.signatures);
         // What is held once while it runs is held once again.
         let identity = &self.identity;
@@ -172,6 +188,7 @@ impl Sessions {
         let client = self.identity.client(client_ip, tx.request.as_ref(), &sighting.service);
         let tokens = self.signatures(tx, sighting);
         let who = self.identity.who(tx, sighting, client.actor.id, &tokens);
+        let agent = self.identity.takes_given(&who);
         let vouched = self.identity.is_vouched(tx, &sighting.service);
         let claimed = self.identity.claimed();
         let (mut principal, mut actor) = match &who {
@@ -237,6 +254,7 @@ impl Sessions {
             pretends: claimed.pretends,
             strays: claimed.strays,
             rank_field: self.identity.rank_field(&sighting.service),
+            agent,
             default_credentials: self.defaults.are_shown(tx, sighting),
             tokens,
             session,

@@ -33,6 +33,13 @@ pub(super) fn of(tx: &Transaction, talk: &Talk, seen: &Seen) -> Identity {
     let named = talk.mcp.as_ref().and_then(|mcp| mcp.client.as_ref());
     let client = named.map_or_else(|| make.clone(), |named| named.name.to_string());
     let mut hasher = FixedState::with_seed(23).build_hasher();
+    if let Some(name) = &seen.agent {
+        hasher.write(name.as_bytes());
+        let mut identity =
+            Identity { agent: hasher.finish(), name: String::new(), client: String::new() };
+        identity.call(name);
+        return identity;
+    }
     // A key that many share says less than a session's own credential, but an agent keeps it.
     let own = request.into_iter().flat_map(|request| &request.credentials).find(|credential| {
         matches!(credential.kind, CredentialKind::Bearer | CredentialKind::ApiKey)

@@ -250,6 +250,25 @@ mod tests {
     }
 
     #[test]
+    fn a_place_of_identity_that_is_none_is_placed() {
+        let key = |more: &str| format!("[[identity.keys]]\nnames = \"user\"\n{more}\n");
+        check(
+            &key("at = \"X-User\""),
+            "stilt.toml:3:1: `identity.keys.at`: `X-User` is no place; write header:NAME",
+        );
+        check(
+            &key("at = \"query:u\"\npattern = \"(\""),
+            "stilt.toml:4:1: `identity.keys.pattern`: is no regular expression",
+        );
+        check(
+            "[identity]\ntrusted_proxies = [\"proxy\"]\n",
+            "stilt.toml:2:1: `identity.trusted_proxies`: `proxy` is no address or network",
+        );
+        let good = key("at = \"header:X-User\"\nof = \"response\"\nservice = \"shop\"");
+        assert_eq!(Config::parse(Path::new("x"), &good).unwrap().identity.keys.len(), 1);
+    }
+
+    #[test]
     fn packets_are_kept_only_where_place_size_and_time_are_given() {
         let all = "[evidence]\nfolder = \"e\"\nsize_max = 1048576\nkeep_secs = 60\n";
         assert!(Config::parse(Path::new("x"), all).unwrap().evidence.bounds().is_some());

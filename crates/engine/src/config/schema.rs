@@ -75,6 +75,9 @@ fn of(value: &Value, path: &str) -> Value {
             let budget = serde_json::to_value(stilt_detect::Budget::default()).unwrap_or_default();
             json!({"type": "array", "items": of(&budget, "")})
         }
+        Value::Array(_) if path == "identity.keys" => {
+            json!({"type": "array", "items": identity_key()})
+        }
         Value::Array(_) if path == "suppress" => json!({"type": "array", "items": suppress()}),
         Value::Array(items) => {
             let items = items.first().map_or_else(
@@ -105,6 +108,22 @@ fn object(fields: &Map<String, Value>, path: &str) -> Value {
         _ => json!(false),
     };
     json!({"type": "object", "properties": properties, "additionalProperties": others})
+}
+
+fn identity_key() -> Value {
+    let text = || json!({"type": "string"});
+    let place = "^(header|cookie|query|claim|body):.+";
+    json!({
+        "type": "object",
+        "properties": {
+            "names": {"enum": ["user", "role", "tenant", "agent"]},
+            "at": {"type": "string", "pattern": place},
+            "of": {"enum": ["request", "response"], "default": "request"},
+            "service": text(), "pattern": text()
+        },
+        "required": ["names", "at"],
+        "additionalProperties": false
+    })
 }
 
 fn suppress() -> Value {

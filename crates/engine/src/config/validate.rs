@@ -21,7 +21,14 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
         stilt_capture::source::live::parse_listener(listen)
             .map_err(|text| capture("listen", text))?;
     }
-    config.identity.check().map_err(|text| wrong(&["identity", "trusted_proxies"], &text))?;
+    config.identity.check().map_err(|(own, text)| {
+        let mut key = vec!["identity".to_owned()];
+        key.extend(own);
+        let said: Vec<&str> =
+            key.iter().map(String::as_str).filter(|part| !is_number(part)).collect();
+        let message = format!("`{}`: {text}", said.join("."));
+        Wrong { key, message }
+    })?;
     if let Err(error) = stilt_detect::Detectors::new(&config.detections, &[], &[]) {
         let mut key = vec!["detections".to_owned()];
         if let stilt_detect::Unknown::Settings(error) = &error {
@@ -89,6 +96,10 @@ fn evidence(config: &Config) -> Result<(), Wrong> {
 
 /// Bytes below which a ring would hold next to nothing.
 const EVIDENCE_MIN: u64 = 1 << 20;
+
+fn is_number(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
+}
 
 fn wrong(key: &[&str], message: &str) -> Wrong {
     Wrong {

@@ -1,6 +1,6 @@
 //! Who sends a request, and whose story it belongs to.
 
-use crate::{Config, Seen, Sessions};
+use crate::{Config, IdentityKey, Names, Of, Seen, Sessions};
 use stilt_inventory::Inventory;
 use stilt_inventory::test_support::{Tx, World, get, jwt, post};
 use stilt_model::Key;
@@ -277,4 +277,81 @@ fn what_made_room_is_handed_over_before_the_next_tick() {
     }
     assert_eq!(town.2.evicted(), 990);
     assert!(waited < 300 && handed_over > 700, "{waited} at once, {handed_over} in all");
+}
+
+fn configured(keys: Vec<IdentityKey>) -> Town {
+    let mut town = Town::new();
+    let config = Config { keys, ..Config::default() };
+    config.check().unwrap();
+    town.0.keep_headers(config.named_headers());
+    town.2 = Sessions::new(&config, &Key::new([7; 32]));
+    town
+}
+
+fn key(names: Names, at: &str) -> IdentityKey {
+    IdentityKey { names, at: at.to_owned(), of: Of::Request, service: None, pattern: None }
+}
+
+#[test]
+fn who_asks_is_where_the_configuration_says() {
+    let badge = IdentityKey {
+        pattern: Some("^badge=([a-z]+)$".to_owned()),
+        ..key(Names::User, "header:X-Op")
+    };
+    let mut town = configured(vec![
+        badge,
+        key(Names::User, "query:op"),
+        key(Names::User, "body:/by/0/name"),
+        key(Names::Role, "header:X-Rights"),
+        key(Names::Tenant, "body:/firm"),
+        key(Names::Agent, "header:X-Robot"),
+    ]);
+    let seen = town.see(
+        get("/records?op=eve").header("X-Op", "badge=ann").header("X-Rights", "clerk, auditor"),
+    );
+    let ann = seen.principal;
+    assert_eq!(seen.actor.user.as_deref(), Some("ann"), "the first key that finds one counts");
+    assert_eq!(seen.actor.identified_by, "header:X-Op, as configured");
+    assert_eq!(*seen.roles, ["auditor", "clerk"]);
+    let seen = town.see(get("/records?op=ann").header("X-Op", "no badge"));
+    assert_eq!((seen.principal, seen.agent), (ann, None), "a pattern that does not match");
+    let body = r#"{"by":[{"name":"bob"}],"firm":"acme"}"#;
+    let seen = town.see(post("/records").header("X-Robot", "planner").json(body));
+    assert_eq!(seen.actor.user.as_deref(), Some("bob"));
+    assert_eq!((seen.tenant.as_deref(), seen.agent.as_deref()), (Some("acme"), Some("planner")));
+    // Who is refused is not believed, and what no key finds is learned as ever.
+    let seen = town.see(get("/records?op=carol").status(401));
+    assert_eq!(seen.principal, None);
+    let carol = town.sign_in("carol", MALLORY, "{}").principal;
+    assert_eq!(town.see(get("/records").cookie("sid", MALLORY)).principal, carol);
+}
+
+#[test]
+fn a_user_whom_an_answer_names_holds_the_credential_from_then_on() {
+    let named = IdentityKey { of: Of::Response, ..key(Names::User, "header:X-Served-For") };
+    let elsewhere =
+        IdentityKey { service: Some("other".to_owned()), ..key(Names::User, "query:q") };
+    let mut town = configured(vec![elsewhere, named]);
+    let other = "fedcba9876543210fedcba9876543210";
+    let asked = |cookie: &str| get("/records?q=shoes").cookie("sid", cookie);
+    let seen = town.see(asked(MALLORY).answer_header("X-Served-For", "ann"));
+    assert_eq!(seen.actor.user.as_deref(), Some("ann"));
+    assert_eq!(town.see(asked(MALLORY)).principal, seen.principal);
+    assert_eq!(town.see(asked(other)).principal, None);
+}
+
+#[test]
+fn keys_that_make_no_sense_are_refused_with_the_mend() {
+    let wrong = |key: IdentityKey| {
+        let config = Config { keys: vec![key], ..Config::default() };
+        config.check().unwrap_err()
+    };
+    let (at, text) = wrong(key(Names::User, "X-User"));
+    assert_eq!(at, ["keys", "0", "at"]);
+    assert!(text.contains("write header:NAME"), "{text}");
+    let (at, _) =
+        wrong(IdentityKey { pattern: Some("(".to_owned()), ..key(Names::User, "query:u") });
+    assert_eq!(at, ["keys", "0", "pattern"]);
+    let (at, _) = wrong(IdentityKey { of: Of::Response, ..key(Names::User, "claim:sub") });
+    assert_eq!(at, ["keys", "0", "of"]);
 }
