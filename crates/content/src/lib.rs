@@ -7,6 +7,7 @@
 
 mod as_sent;
 mod bytes;
+mod columns;
 mod config;
 mod cookie;
 mod credential;

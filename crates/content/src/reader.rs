@@ -1,6 +1,7 @@
 //! One exchange read into one transaction.
 
 use crate::bytes::{percent_decode, prefix};
+use crate::columns::Columns;
 use crate::config::Config;
 use crate::header_names::HeaderNames;
 use crate::header_sets::HeaderSets;
@@ -311,12 +312,14 @@ impl Reader {
         let mut issued = self.issued_in_head(head, message.start.time);
         let mut sink = sink(&mut self.masker, &mut self.paths, &self.config, auth, true);
         read_body(message, self.config.depth_max, &mut sink, false);
-        let mut page = [0; 2];
+        let (mut page, mut page_failed) = ([0; 2], None);
         if media.as_deref().is_some_and(|media| media.contains("html")) && sink.leaves.is_empty() {
             html::read(&message.body.kept, path, &mut sink);
             page = html::says(&message.body.kept, path);
+            page_failed = html::tells_failure(&message.body.kept);
         }
         let (leaves, leaves_cut, mut sensitive) = (sink.leaves, sink.cut, sink.tally.counts);
+        let columns = sink.columns;
         issued.extend(sink.issued.unwrap_or_default());
         issued.truncate(self.config.credentials_max);
         let drawn = drawn::handed_out(&self.masker, &leaves);
@@ -353,7 +356,9 @@ impl Reader {
             drawn,
             location,
             grpc_status: headers::grpc_status(message),
+            columns,
             page,
+            page_failed,
             form_again: false,
         }
     }
@@ -450,6 +455,7 @@ fn sink<'a>(
         jwt_max: config.jwt_max,
         auth,
         email: None,
+        columns: Vec::new(),
         documents: Vec::new(),
         nested: 0,
     }
@@ -503,18 +509,22 @@ fn text_of(body: &[u8], media: &str, sink: &mut Sink<'_>) {
     if BINARY.iter().chain(&CODE).any(|kind| media.contains(kind)) {
         return;
     }
-    let mut rest = crate::bytes::lossy(body.get(..TEXT_MAX).unwrap_or(body)).into_owned();
-    while !rest.is_empty() {
-        let seen = prefix(&rest, PIECE);
+    let text = crate::bytes::lossy(body.get(..TEXT_MAX).unwrap_or(body));
+    let mut columns = Columns::new(&text, media, sink.masker);
+    let mut at = 0_usize;
+    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+        let seen = prefix(rest, PIECE);
         // Cut where a line ends, so that nothing is cut in two.
         let end = if seen.len() < rest.len() {
-            seen.rfind(['\n', ' ']).filter(|at| *at > 0).unwrap_or(seen.len())
+            seen.rfind(['\n', ' ', '>']).filter(|at| *at > 0).unwrap_or(seen.len())
         } else {
             seen.len()
         };
-        sink.masker.count(rest.get(..end).unwrap_or_default(), &mut sink.tally);
-        rest.drain(..end.max(1).min(rest.len()));
+        let to = at.saturating_add(end.max(1));
+        columns.take((at, to), sink.masker, &mut sink.tally);
+        at = to;
     }
+    sink.columns = columns.end(&mut sink.tally);
 }
 
 /// A response that is nothing but a signed token.

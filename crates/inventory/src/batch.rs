@@ -12,7 +12,9 @@ use crate::sighting::{EndpointKind, Inside, Sighting};
 use crate::tree::{Method, Query};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use stilt_model::{Leaf, Outcome, Place, Request, Response, Transaction, Value};
+use stilt_model::{
+    Leaf, Outcome, Place, Pseudonym, Request, Response, SensitiveCounts, Transaction, Value,
+};
 
 /// Requests inside one that are read.
 const PARTS_MAX: usize = 64;
@@ -98,12 +100,28 @@ pub(crate) fn calls(tx: &Transaction) -> Vec<(u32, Transaction)> {
     let alone = |(at, part): (u32, Part)| {
         let (mut request, mut response) = (tx.request.clone()?, tx.response.clone());
         request.leaves = part.request.leaves;
-        if let (Some(whole), Some(own)) = (&mut response, part.response) {
-            whole.leaves = own.leaves;
+        request.sensitive = counted(&request.leaves);
+        if let Some(whole) = &mut response {
+            whole.leaves = part.response.map(|own| own.leaves).unwrap_or_default();
+            whole.sensitive = counted(&whole.leaves);
+            let held = |mark: Pseudonym| {
+                let is = |leaf: &Leaf| matches!(&leaf.value, Value::Masked { mark: own, .. } if *own == mark);
+                whole.leaves.iter().any(is)
+            };
+            whole.issued = whole.issued.iter().filter(|one| held(one.mark)).cloned().collect();
         }
         Some((at, Transaction { request: Some(request), response, ..tx.clone() }))
     };
     parts(tx).into_iter().filter_map(alone).collect()
+}
+
+/// The sensitive data that leaves hold.
+pub(crate) fn counted(leaves: &[Leaf]) -> SensitiveCounts {
+    let mut counts = SensitiveCounts::default();
+    for kind in leaves.iter().filter_map(|leaf| leaf.sensitive) {
+        counts.add(kind);
+    }
+    counts
 }
 
 fn is_array_of_calls(request: &Request) -> bool {
@@ -376,6 +394,25 @@ mod tests {
         assert!(knowledge.body.fields.contains_key("params.id"));
         let answer = knowledge.answers_of(2).next().unwrap();
         assert!(answer.schema.fields.contains_key("result.total"));
+    }
+
+    #[test]
+    fn what_one_call_of_an_array_gives_is_not_the_others() {
+        let body = r#"[{"jsonrpc":"2.0","method":"user.mail","id":1},
+            {"jsonrpc":"2.0","method":"book.list","id":2}]"#;
+        let answer = r#"[{"jsonrpc":"2.0","result":[{"title":"x"}],"id":2},
+            {"jsonrpc":"2.0","result":{"email":"ann@example.com"},"id":1}]"#;
+        let (mut world, mut inventory) = (World::new(), Inventory::new(&Config::default()));
+        let tx = world.tx(post("/rpc").json(body).answer(answer));
+        let sighting = inventory.observe(&tx);
+        let who = Who { actor: stilt_model::ActorId(1), authenticated: true, roles: &[] };
+        inventory.learn(&tx, &sighting, who, false);
+        let known = inventory.known();
+        let given = |name: &str| {
+            let one = known.iter().find(|one| &*one.endpoint.name == name).unwrap();
+            one.knowledge.given.iter().count()
+        };
+        assert_eq!((given("POST /rpc#user.mail"), given("POST /rpc#book.list")), (1, 0));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::knowledge::field::Field;
 use crate::knowledge::{Level, Schema};
 use crate::sighting::EndpointKind;
 use crate::words::{has_word, words};
-use stilt_model::SecretKind;
+use stilt_model::{SecretKind, Sensitive};
 
 /// Records of one answer, and bytes, from which on it is a bulk list.
 const BULK_RECORDS: u64 = 100;
@@ -113,7 +113,36 @@ fn authentication(known: Known<'_>) -> Option<&'static str> {
     if changes(known) && asked(known).any(|(_, field)| holds(field, &secret)) {
         return Some("takes a password or code");
     }
+    if asks_for_reset(known) {
+        return Some("asks for a new password, for somebody who is not signed in");
+    }
     hands_out(known)
+}
+
+/// Somebody who is not signed in names an account at an address that speaks of what was forgotten.
+fn asks_for_reset(known: Known<'_>) -> bool {
+    const FORGOTTEN: &[&str] = &[
+        "forgot",
+        "forgotten",
+        "reset",
+        "recover",
+        "recovery",
+        "lost",
+        "vergessen",
+        "oublie",
+        "olvidada",
+        "olvido",
+        "esqueci",
+        "esqueceu",
+        "dimenticata",
+        "recuperar",
+        "zuruecksetzen",
+    ];
+    let account = [SecretKind::Email, SecretKind::Phone];
+    changes(known)
+        && known.knowledge.auth.level() == Level::None
+        && has_word(&known.endpoint.template, FORGOTTEN)
+        && asked(known).any(|(_, field)| holds(field, &account))
 }
 
 fn hands_out(known: Known<'_>) -> Option<&'static str> {
@@ -138,8 +167,14 @@ fn account(known: Known<'_>) -> Option<&'static str> {
             .any(|word| crate::words::PEOPLE.contains(&crate::words::singular(word).as_str()));
     // `/me` is a person whatever it is called.
     let people = people || is_own(known);
+    if people && tells_on_page(known) {
+        return Some("a page tells personal data of a person");
+    }
     let tells = told(known).any(|(path, field)| single(path) && holds(field, PERSONAL));
-    let takes = changes(known) && asked(known).any(|(_, field)| holds(field, PERSONAL));
+    // Who signs in says who that is, and is told nothing.
+    let takes = changes(known)
+        && known.endpoint.kind != EndpointKind::Login
+        && asked(known).any(|(_, field)| holds(field, PERSONAL));
     // Who signs in or up shows nothing but a name; who changes a password is signed in, gives the
     // one
     // before, or what a mail brought.
@@ -162,6 +197,20 @@ fn account(known: Known<'_>) -> Option<&'static str> {
     } else {
         None
     }
+}
+
+/// Most pages of an endpoint hold personal data, of one person: no list of people.
+fn tells_on_page(known: Known<'_>) -> bool {
+    let knowledge = known.knowledge;
+    let page = knowledge.answers_of(2).any(|answer| {
+        answer.media.iter().any(|media| media.contains("html")) && answer.schema.fields.is_empty()
+    });
+    let personal = [Sensitive::Email, Sensitive::Phone, Sensitive::NationalId];
+    page && knowledge.given.iter().any(|seen| {
+        personal.contains(&seen.kind)
+            && seen.messages.saturating_mul(2) >= knowledge.successes.max(1)
+            && seen.values <= seen.messages.saturating_mul(3)
+    })
 }
 
 /// Words of amounts, and of where money goes or lies.
@@ -215,11 +264,29 @@ const AROUND: &[&str] = &[
     "overboeking",
 ];
 
+/// Words of means to pay.
+const MEANS: &[&str] = &[
+    "payment",
+    "card",
+    "wallet",
+    "billing",
+    "zahlung",
+    "zahlungsart",
+    "zahlungsmittel",
+    "paiement",
+    "pago",
+    "pagamento",
+    "betaling",
+];
+
 fn payment(known: Known<'_>) -> Option<&'static str> {
-    if !changes(known) {
-        return None;
-    }
     let bank = [SecretKind::Card, SecretKind::Iban];
+    if !changes(known) {
+        // What somebody pays with, called so.
+        let named = words_of(known).iter().any(|word| MEANS.contains(&word.as_str()));
+        let tells = named && told(known).any(|(_, field)| holds(field, &bank));
+        return tells.then_some("tells with which card or account is paid");
+    }
     if asked(known).any(|(_, field)| holds(field, &bank)) {
         return Some("takes a card or account number");
     }
@@ -298,6 +365,51 @@ fn gives_rights(known: Known<'_>) -> bool {
                 .is_some_and(|word| ROLE.contains(&word.to_ascii_lowercase().as_str())))
 }
 
+/// A function that is called after shutting people out, or acting as them, and is not done for
+/// everybody who is signed in.
+fn shuts_out(known: Known<'_>) -> bool {
+    const ACTS: &[&str] = &[
+        "ban",
+        "unban",
+        "suspend",
+        "unsuspend",
+        "impersonate",
+        "disable",
+        "deactivate",
+        "promote",
+        "demote",
+        "sperren",
+        "entsperren",
+    ];
+    let name = known.endpoint.template.rsplit(['/', '#', ':']).next().unwrap_or_default();
+    let acts = words(name).iter().any(|word| ACTS.contains(&word.as_str()));
+    acts && changes(known)
+        && known.knowledge.auth.level() == Level::Always
+        && known.knowledge.denied > 0
+        && has_word(&known.endpoint.template, PEOPLE_WORDS)
+}
+
+/// People, one or many.
+const PEOPLE_WORDS: &[&str] = &[
+    "user",
+    "users",
+    "account",
+    "accounts",
+    "member",
+    "members",
+    "customer",
+    "customers",
+    "client",
+    "clients",
+    "player",
+    "players",
+    "person",
+    "people",
+    "employee",
+    "employees",
+    "benutzer",
+];
+
 fn admin(known: Known<'_>) -> Option<&'static str> {
     let roles = &known.knowledge.actors.roles;
     let passed = |role: &&crate::knowledge::Role| role.passed > 0;
@@ -323,6 +435,9 @@ fn admin(known: Known<'_>) -> Option<&'static str> {
             false => "called so, and answers nobody who is not signed in",
         });
     }
+    if shuts_out(known) {
+        return Some("shuts people out, and refuses callers");
+    }
     // The roles of a conversation are none of people.
     (gives_rights(known) && ai(known).is_none()).then_some("says who has which role or right")
 }
@@ -342,6 +457,22 @@ fn export(known: Known<'_>) -> Option<&'static str> {
     }
     None
 }
+
+/// Words of what people send each other.
+const MESSAGES: &[&str] = &[
+    "message",
+    "mail",
+    "email",
+    "sms",
+    "chat",
+    "inbox",
+    "conversation",
+    "nachricht",
+    "mensaje",
+    "mensagem",
+    "messaggio",
+    "bericht",
+];
 
 fn messaging(known: Known<'_>) -> Option<&'static str> {
     const TO: &[&str] = &[
@@ -372,11 +503,19 @@ fn messaging(known: Known<'_>) -> Option<&'static str> {
         .count();
     // One named by a number is a recipient where no money goes there.
     const WHOM: &[&str] = &["to", "recipient", "recipients", "receiver", "addressee"];
+    let about = words_of(known).iter().any(|word| MESSAGES.contains(&word.as_str()));
     let numbered = body.fields.iter().any(|(path, field)| {
-        has_word(last(path), WHOM) && (field.integers > 0 || field.text_count() > 0 && says > 1)
+        has_word(last(path), WHOM)
+            && (field.integers > 0 || field.text_count() > 0 && (says > 1 || about))
     });
     let amount = body.fields.keys().any(|path| has_word(last(path), AMOUNT));
-    (says > 0 && (to || numbered && !amount)).then_some("takes a recipient and a text")
+    if says > 0 && (to || numbered && !amount) {
+        return Some("takes a recipient and a text");
+    }
+    // An answer goes to who wrote what it answers.
+    let replies = words_of(known).iter().any(|word| matches!(word.as_str(), "reply" | "antwort"));
+    (says > 0 && about && replies && !known.endpoint.slots.is_empty())
+        .then_some("takes a text in answer to a message")
 }
 
 fn ai(known: Known<'_>) -> Option<&'static str> {

@@ -12,6 +12,7 @@ use crate::operation;
 use crate::outcome::{self, Verdict};
 use crate::path::Path;
 use crate::record::{Record, Records};
+use crate::roots;
 use crate::service::{Request, Service};
 use crate::sighting::{EndpointKind, Sighting, Slot};
 use crate::tree::Method;
@@ -355,7 +356,7 @@ impl Inventory {
     /// belongs to an attack, and is counted only.
     pub fn learn(&mut self, tx: &Transaction, sighting: &Sighting, who: Who<'_>, flagged: bool) {
         if sighting.inside.is_empty() {
-            return self.learn_one(tx, sighting, who, flagged);
+            return self.learn_roots(tx, sighting, who, flagged);
         }
         let calls = batch::calls(tx);
         if calls.is_empty() {
@@ -366,6 +367,24 @@ impl Inventory {
             if let Some(inside) = sighting.inside.iter().find(|inside| inside.record == at) {
                 self.learn_one(&call, &inside.sighting, who, flagged);
             }
+        }
+    }
+
+    /// Learns of each root field of a GraphQL document what is its own.
+    fn learn_roots(&mut self, tx: &Transaction, sighting: &Sighting, who: Who<'_>, flagged: bool) {
+        let graph = tx.request.as_ref().is_some_and(|request| request.graphql.is_some());
+        let roots = if graph && !flagged { roots::apart(tx) } else { Vec::new() };
+        if roots.is_empty() {
+            return self.learn_one(tx, sighting, who, flagged);
+        }
+        for root in roots {
+            let Some(endpoint) =
+                self.records.beside(sighting.endpoint, &root.field, self.limits.endpoints_max)
+            else {
+                continue;
+            };
+            let own = Sighting { endpoint, outcome: root.outcome, ..sighting.clone() };
+            self.learn_one(&root.tx, &own, who, flagged);
         }
     }
 

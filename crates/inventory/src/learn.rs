@@ -1,6 +1,6 @@
 //! Words that vary: children of one parent that answer alike become one slot.
 
-use crate::path::split_extension;
+use crate::path::{is_keyed, is_method, split_extension};
 use crate::record::Records;
 use crate::service::Service;
 use crate::sighting::SlotKind;
@@ -82,7 +82,13 @@ impl Service {
             let slot = node.slot_kind.is_some();
             // What a slot follows is a collection's name more often than a value; far up, always.
             let collection = level >= 2 && below.starts_with("/{}");
-            if !slot && !collection && !is_function(&node.name) && !is_version(&node.name) {
+            let marked = is_keyed(&node.name) || is_method(&node.name);
+            if !slot
+                && !collection
+                && !marked
+                && !is_function(&node.name)
+                && !is_version(&node.name)
+            {
                 steps.push(Step { child, parent: node.parent, below: below.clone() });
             }
             below = format!("/{}{below}", if slot { "{}" } else { &node.name });
@@ -148,7 +154,8 @@ impl Service {
             Some((SlotKind::Hash | SlotKind::Uuid, _)) => is_odd(name),
             _ => false,
         });
-        if news.leaves == 0 || !takes_words {
+        // Files and pages say nothing of themselves: there the word has to look like the others.
+        if !takes_words || news.leaves == 0 && !is_odd(name) {
             return false;
         }
         let record = self.tree.below(slot, below).and_then(|node| node.record(news.method));
@@ -218,7 +225,9 @@ impl Service {
                 _ if self.beside_values(parent) && named_below && names().all(is_wordy) => {
                     ALIKE_BESIDE
                 }
-                true if named_below => ALIKE_BELOW,
+                true if named_below || self.of_many(parent) => ALIKE_BELOW,
+                // What a custom method is called on, by its name.
+                false if below.starts_with("/:") => ALIKE_BELOW,
                 true => ALIKE,
                 false => ALIKE_POOR,
             };
@@ -238,6 +247,9 @@ impl Service {
                 && alike.iter().all(silent);
             return things || (disclosed >= ALIKE_DISCLOSED && disclosed * 2 >= alike.len());
         }
+        if parent != 0 && alike.len() >= ALIKE && names().all(is_document) {
+            return true;
+        }
         let extension = |name: &str| split_extension(name).1.map(str::to_ascii_lowercase);
         let first = names().next().and_then(extension);
         let files = first.is_some() && names().all(|name| extension(name) == first);
@@ -252,6 +264,15 @@ impl Service {
     fn beside_values(&self, parent: u32) -> bool {
         let slot = self.tree.node(parent).and_then(|parent| self.tree.node(parent.slot));
         parent != 0 && slot.is_some_and(|slot| slot.open)
+    }
+
+    /// The node is a collection of something that there are many of (`/repos/{id}/branches`).
+    fn of_many(&self, parent: u32) -> bool {
+        let Some(node) = self.tree.node(parent).filter(|node| node.slot_kind.is_none()) else {
+            return false;
+        };
+        let above = self.tree.node(node.parent).is_some_and(|above| above.slot_kind.is_some());
+        above && *node.name.to_ascii_lowercase() != *singular(&node.name)
     }
 
     /// The answers call things by these very words.
@@ -285,6 +306,17 @@ impl Service {
 /// Of several words, or with a number: what things are called more often than what one says.
 fn is_wordy(name: &str) -> bool {
     name.contains(['-', '_']) || name.bytes().any(|b| b.is_ascii_digit())
+}
+
+/// A file that somebody made or sent, by its name: no page or program, nor what belongs to one.
+fn is_document(name: &str) -> bool {
+    const SITE: &[&str] = &[
+        "html", "htm", "xhtml", "php", "asp", "aspx", "jsp", "jsf", "do", "cgi", "action", "cfm",
+        "pl", "json", "xml", "js", "mjs", "css", "map", "ico", "woff", "woff2", "ttf", "wasm",
+        "svg",
+    ];
+    let extension = split_extension(name).1.map(str::to_ascii_lowercase);
+    extension.is_some_and(|extension| !SITE.contains(&extension.as_str()))
 }
 
 /// Letters of both cases or digits between them, as in tokens that chance made look like names.

@@ -24,6 +24,7 @@ mod outcome;
 mod path;
 mod record;
 pub mod report;
+mod roots;
 mod service;
 mod settle;
 pub mod sighting;

@@ -154,6 +154,11 @@ impl Operation {
         Self { suffix, name: name.to_owned(), numbered }
     }
 
+    /// A root field of GraphQL.
+    pub(crate) fn of_field(field: &str) -> Self {
+        Self::new('#', "", field, false)
+    }
+
     /// The name of the function.
     pub(crate) fn name(&self) -> &str {
         &self.name

@@ -44,6 +44,11 @@ pub(crate) fn judge(tx: &Transaction) -> Verdict {
         200..=299 if fault.is_some() => Verdict::default(),
         200..=299 => match body(&response.leaves) {
             Some(refused) => Verdict { outcome: Some(Outcome::Failure), refused, body_error: true },
+            None if response.page_failed.is_some() => Verdict {
+                outcome: Some(Outcome::Failure),
+                refused: response.page_failed == Some(true),
+                body_error: true,
+            },
             None => outcome(Outcome::Success, false),
         },
         300..=399 => {

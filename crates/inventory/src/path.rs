@@ -11,6 +11,26 @@ const LITERAL_MAX: usize = 64;
 /// Bytes of a path that are looked at.
 const BYTES_MAX: usize = 4096;
 
+/// What the segment before a key ends with: `Products(12)` is `Products(` and `12`.
+const KEYED: char = '(';
+/// What a custom method begins with: `topics/clicks:publish` is `topics`, `clicks`, `:publish`.
+const METHOD: char = ':';
+
+/// The plain name in a step: that of what a key stands behind, or of a custom method.
+pub(crate) fn bare(name: &str) -> &str {
+    name.strip_prefix(METHOD).or_else(|| name.strip_suffix(KEYED)).unwrap_or(name)
+}
+
+/// The step is what a key stands behind (`Products(`).
+pub(crate) fn is_keyed(name: &str) -> bool {
+    name.ends_with(KEYED)
+}
+
+/// The step is a custom method (`:publish`).
+pub(crate) fn is_method(name: &str) -> bool {
+    name.starts_with(METHOD)
+}
+
 /// A path in its normal form. Reused between transactions, so that nothing is allocated.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Path {
@@ -22,7 +42,8 @@ pub(crate) struct Path {
 }
 
 impl Path {
-    /// Cuts `path`: percent-decoded, empty and `.` segments and matrix parameters left out.
+    /// Cuts `path`: percent-decoded, empty and `.` segments and matrix parameters left out; keys
+    /// and custom methods are steps of their own.
     pub(crate) fn parse(&mut self, path: &str) {
         self.text.clear();
         self.spans.clear();
@@ -35,12 +56,44 @@ impl Path {
             }
             let start = self.text.len();
             decode(segment, &mut self.text);
-            let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-            self.spans.push((offset(start), offset(self.text.len())));
+            self.cut(start);
         }
+        self.cut_method();
         self.lower.clear();
         self.lower.push_str(&self.text);
         self.lower.make_ascii_lowercase();
+    }
+
+    /// Ends the segment that begins at `start`: one step, or the name and the key of a thing.
+    fn cut(&mut self, start: usize) {
+        let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        let segment = self.text.get(start..).unwrap_or_default();
+        let keyed = key(segment).filter(|_| self.spans.len().saturating_add(1) < SEGMENTS_MAX);
+        if let Some((name, key)) = keyed {
+            let (open, from) = (start.saturating_add(name), start.saturating_add(key.start));
+            self.spans.push((offset(start), offset(open)));
+            self.spans.push((offset(from), offset(start.saturating_add(key.end))));
+        } else {
+            self.spans.push((offset(start), offset(self.text.len())));
+        }
+    }
+
+    /// Parts a custom method from what it is done to.
+    fn cut_method(&mut self) {
+        let Some((start, end)) = self.spans.last().copied() else { return };
+        let last = self.text.get(start as usize..end as usize).unwrap_or_default();
+        let Some((thing, method)) = last.rsplit_once(METHOD) else { return };
+        if thing.is_empty() || thing.contains(METHOD) || !is_verb(method) {
+            return;
+        }
+        if self.spans.len() < SEGMENTS_MAX
+            && let Ok(length) = u32::try_from(thing.len())
+            && let Some(span) = self.spans.last_mut()
+        {
+            let middle = start.saturating_add(length);
+            span.1 = middle;
+            self.spans.push((middle, end));
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -64,6 +117,12 @@ impl Path {
     /// What segment `at` is by its looks; `None` for a plain name.
     pub(crate) fn kind(&self, at: usize) -> Option<SlotKind> {
         let segment = self.segment(at);
+        if at > 0 && is_keyed(self.segment(at.saturating_sub(1))) {
+            return Some(kind(segment).unwrap_or(SlotKind::Slug));
+        }
+        if is_keyed(segment) {
+            return None;
+        }
         let kind = kind(segment)?;
         // A date that leads the path, or follows `api`, is the version of an interface.
         let leads =
@@ -75,8 +134,135 @@ impl Path {
         {
             return None;
         }
+        if kind == SlotKind::Slug
+            && leads
+            && is_release(segment)
+            && at.saturating_add(1) < self.len()
+        {
+            return None;
+        }
         Some(kind)
     }
+}
+
+/// Length of the name with its bracket, and where the key in it lies: `Products(12)`,
+/// `Customers('ALFKI')`, `Lines(Order=1,No=2)` (OData 4.01, part 2, §4.3). `Titanic_(1997)` is a
+/// name.
+fn key(segment: &str) -> Option<(usize, core::ops::Range<usize>)> {
+    let inside = segment.strip_suffix(')')?;
+    let open = inside.find(KEYED)?;
+    let (name, key) = (segment.get(..open)?, inside.get(open.saturating_add(1)..)?);
+    let named = name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.ends_with(|c: char| c.is_ascii_alphanumeric())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.'));
+    let from = open.saturating_add(1);
+    let quoted = key.len() > 2 && key.starts_with('\'') && key.ends_with('\'');
+    let pairs = || key.split(',').all(|pair| pair.split_once('=').is_some_and(|(n, v)| n != v));
+    let number = key.bytes().any(|b| b.is_ascii_digit())
+        && key
+            .bytes()
+            .all(|b| b.is_ascii_hexdigit() || matches!(b, b'-' | b'.' | b':' | b'T' | b'Z'));
+    if !named || key.is_empty() || key.contains(['(', ')']) && !quoted {
+        return None;
+    }
+    let to = from.saturating_add(key.len());
+    if quoted {
+        return Some((from, from.saturating_add(1)..to.saturating_sub(1)));
+    }
+    (number || pairs()).then_some((from, from..to))
+}
+
+/// Verbs of custom methods (Google AIP-136), beside those of several words (`batchGet`).
+const VERBS: &[&str] = &[
+    "publish",
+    "pull",
+    "acknowledge",
+    "cancel",
+    "search",
+    "undelete",
+    "move",
+    "copy",
+    "lookup",
+    "query",
+    "run",
+    "start",
+    "stop",
+    "export",
+    "import",
+    "enable",
+    "disable",
+    "validate",
+    "predict",
+    "invoke",
+    "commit",
+    "rollback",
+    "listen",
+    "annotate",
+    "recognize",
+    "translate",
+    "detect",
+    "resolve",
+    "approve",
+    "reject",
+    "archive",
+    "restore",
+    "activate",
+    "deactivate",
+    "purge",
+    "seek",
+    "detach",
+    "attach",
+    "close",
+    "open",
+    "reset",
+    "clone",
+    "rename",
+    "refresh",
+    "execute",
+    "send",
+    "undo",
+    "redo",
+    "mutate",
+    "generate",
+    "suspend",
+    "resume",
+    "wait",
+];
+
+/// The name of a custom method.
+fn is_verb(text: &str) -> bool {
+    let camel = text.len() >= 6
+        && text.bytes().all(|b| b.is_ascii_alphabetic())
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.bytes().any(|b| b.is_ascii_uppercase());
+    camel || VERBS.contains(&text)
+}
+
+/// `1.4.2`, `2.0.0-rc.1`: a version of a thing (Semantic Versioning 2.0, §2 and §9).
+fn is_release(text: &str) -> bool {
+    let core = text.split(['-', '+']).next().unwrap_or_default();
+    let number =
+        |part: &str| (1..=4).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+    core.split('.').count() == 3
+        && core.split('.').all(number)
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.+".contains(&b))
+}
+
+/// It begins with the status of an error.
+fn is_status(text: &str) -> bool {
+    text.get(..3)
+        .and_then(|code| code.parse().ok())
+        .is_some_and(|code: u16| matches!(code, 400..=418 | 421..=431 | 500..=511))
+}
+
+/// `468-canyon-willow`: a number, and in words what it stands for.
+fn is_numbered(text: &str) -> bool {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let rest = text.get(digits..).and_then(|rest| rest.strip_prefix('-')).unwrap_or_default();
+    let words = rest.split('-').filter(|word| word.len() > 1).count();
+    // `404-not-found`, `365-days-of-code` are names of pages.
+    (digits >= 4 && words > 0 || digits == 3 && words >= 2 && !is_status(text))
+        && rest.starts_with(|c: char| c.is_alphabetic())
 }
 
 /// Undoes percent-encoding once; bytes that are no UTF-8 are replaced.
@@ -141,6 +327,8 @@ pub(crate) fn kind(segment: &str) -> Option<SlotKind> {
     if segment.len() > LITERAL_MAX
         || segment.contains(strange)
         || is_code(stem)
+        || is_release(stem)
+        || is_numbered(stem)
         || (segment.len() > 3 && segment.contains('@') && !segment.starts_with('@'))
     {
         return Some(SlotKind::Slug);
@@ -317,6 +505,9 @@ mod tests {
         check("SKU12345", Some(SlotKind::Slug));
         check("<email:0123456789abcdef>", Some(SlotKind::Slug));
         check("x' OR '1'='1", Some(SlotKind::Slug));
+        check("468-canyon-willow", Some(SlotKind::Slug));
+        check("1.4.2", Some(SlotKind::Slug));
+        check("2.0.0-rc.1", Some(SlotKind::Slug));
         for name in [
             "orders",
             "v1",
@@ -340,8 +531,10 @@ mod tests {
             "facade",
             "defaced1",
             "face2face",
-            "10.1.2",
             "plan-b",
+            "404-not-found",
+            "2-factor-auth",
+            "1.2",
         ] {
             check(name, None);
         }
@@ -357,9 +550,33 @@ mod tests {
     }
 
     #[test]
+    fn keys_and_custom_methods_are_steps_of_their_own() {
+        let check = |text: &str, expected: &[&str]| {
+            let mut path = Path::default();
+            path.parse(text);
+            let steps: Vec<&str> = (0..path.len()).map(|at| path.segment(at)).collect();
+            assert_eq!(steps, expected, "{text}");
+        };
+        check("/odata/Products(12)/Name", &["odata", "Products(", "12", "Name"]);
+        check("/Customers('ALFKI')", &["Customers(", "ALFKI"]);
+        let mut path = Path::default();
+        path.parse("/Customers('ALFKI')/Orders(7)");
+        let kinds: Vec<bool> = (0..4).map(|at| path.kind(at).is_some()).collect();
+        assert_eq!(kinds, [false, true, false, true]);
+        check("/Lines(Order=1,No=2)", &["Lines(", "Order=1,No=2"]);
+        check("/v1/topics/clicks:publish", &["v1", "topics", "clicks", ":publish"]);
+        check("/v1/documents:batchGet", &["v1", "documents", ":batchGet"]);
+        for name in ["Mercury_(planet)", "Titanic_(1997)", "f()", "tag:blue", "a:b:stop", "x(y)"] {
+            check(&format!("/{name}"), &[name]);
+        }
+    }
+
+    #[test]
     fn a_date_that_leads_is_a_version() {
         let mut path = Path::default();
         path.parse("/2024-01-01/functions/x");
+        assert_eq!(path.kind(0), None);
+        path.parse("/1.4.2/functions/x");
         assert_eq!(path.kind(0), None);
         path.parse("/reports/2024-01-01/x");
         assert_eq!(path.kind(1), Some(SlotKind::Date));

@@ -318,6 +318,27 @@ impl Records {
         own
     }
 
+    /// The endpoint of another root field at the address of one (`POST /graphql#me`), as long as
+    /// these are few enough.
+    pub(crate) fn beside(
+        &mut self,
+        one: EndpointId,
+        field: &str,
+        max: usize,
+    ) -> Option<EndpointId> {
+        let known = self.by_id(one)?;
+        let (path, function) = known.endpoint.address();
+        if function == Some(field) {
+            return Some(known.endpoint.id);
+        }
+        let (service, method) = (&known.endpoint.service, &known.endpoint.method);
+        let base = *self.by_id.get(&id_of(service, method, path))?;
+        let at = self.function(base, &Operation::of_field(field), max, false);
+        let own = self.get_mut(at).filter(|_| at != base)?;
+        own.endpoint.requests = own.endpoint.requests.saturating_add(1);
+        Some(own.endpoint.id)
+    }
+
     /// Lets `from` go on in `into`; its id leads there from now on.
     pub(crate) fn absorb(&mut self, into: u32, from: u32) {
         if into == from {

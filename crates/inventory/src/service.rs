@@ -11,7 +11,7 @@ use crate::login::basic::Basic;
 use crate::login::cookies::Cookies;
 use crate::login::handles::Handles;
 use crate::objects::Names;
-use crate::path::Path;
+use crate::path::{Path, bare};
 use crate::record::Records;
 use crate::template::{Part, Template};
 use crate::tree::{Method, NONE, Query, Tree};
@@ -162,7 +162,7 @@ impl Service {
         }
         for part in &parts {
             if let Part::Name(name) = part {
-                self.names.resource(name);
+                self.names.resource(bare(name));
             }
         }
         let parts: Vec<Part<'_>> = parts;

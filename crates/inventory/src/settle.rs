@@ -6,7 +6,7 @@ use crate::learn::{News, feature};
 use crate::record::Records;
 use crate::service::Service;
 use crate::tree::NONE;
-use crate::words::{is_function, is_language, is_self, is_version};
+use crate::words::{is_function, is_self, is_version, names_language};
 
 /// Rounds of settling: each may make slots that show more words to be values.
 const ROUNDS: usize = 8;
@@ -16,6 +16,10 @@ const SCOPES: usize = 4;
 const SCOPES_FEW: usize = 3;
 const COMMON: u32 = 2;
 const COMMON_FEW: u32 = 3;
+const COMMON_FILES: u32 = 6;
+/// Languages with a page in common that are values of one parameter, and pages that two have.
+const LANGUAGES: usize = 3;
+const PAGES_OF_TWO: u32 = 2;
 
 impl Service {
     /// Looks at all that was noted once more, until nothing changes.
@@ -24,7 +28,8 @@ impl Service {
             self.note_anew(records);
             let mut changed = false;
             for parent in self.tree.deepest_first() {
-                changed |= self.settle_alike(records, parent)
+                changed |= self.settle_languages(records, parent)
+                    | self.settle_alike(records, parent)
                     | self.settle_scopes(records, parent)
                     | self.settle_beside(records, parent);
             }
@@ -77,6 +82,36 @@ impl Service {
         changed
     }
 
+    /// Codes of languages with the same pages below them: these say little of themselves, and not
+    /// every page is read in every language.
+    fn settle_languages(&mut self, records: &mut Records, parent: u32) -> bool {
+        let slot = self.tree.node(parent).map_or(NONE, |node| node.slot);
+        let open = self.tree.node(slot).is_some_and(|slot| slot.open);
+        let languages: Vec<u32> = self
+            .tree
+            .children(parent)
+            .into_iter()
+            .filter(|(name, _)| names_language(name))
+            .map(|(_, child)| child)
+            .collect();
+        let weight = |child: &u32| self.tree.weight(*child);
+        let heaviest = || languages.iter().rev().copied().max_by_key(weight);
+        let Some(model) = (if open { Some(slot) } else { heaviest() }) else { return false };
+        let like = |child: &u32, alike: u32| {
+            let tally = self.tree.compare(records, *child, model);
+            *child == model || tally.alike >= alike && tally.alike > 2 * tally.differs
+        };
+        let of = |alike: u32| -> Vec<u32> {
+            languages.iter().copied().filter(|child| like(child, alike)).collect()
+        };
+        let mut values = of(1);
+        if !open && values.len() < LANGUAGES {
+            values = of(PAGES_OF_TWO);
+        }
+        let enough = values.len() >= if open { 1 } else { 2 };
+        enough && self.merge(records, parent, &values)
+    }
+
     /// Words that nobody asks for themselves, with the same below all of them.
     fn settle_scopes(&mut self, records: &mut Records, parent: u32) -> bool {
         let scopes: Vec<u32> = self
@@ -94,12 +129,6 @@ impl Service {
         if scopes.len() < SCOPES_FEW {
             return false;
         }
-        // Languages are values with the same pages below them, which say little of themselves.
-        let is_language =
-            |child: &u32| self.tree.node(*child).is_some_and(|child| is_language(&child.name));
-        let languages: Vec<u32> = scopes.iter().copied().filter(is_language).collect();
-        let in_languages = languages.len() >= SCOPES_FEW;
-        let scopes = if in_languages { languages } else { scopes };
         // The one with most below it is what the others are compared with; the first of equals.
         let weight = |child: &u32| self.tree.weight(*child);
         let Some(model) = scopes.iter().rev().copied().max_by_key(weight) else { return false };
@@ -108,7 +137,8 @@ impl Service {
             let tally = self.tree.compare(records, *child, model);
             let same = *child == model
                 || tally.differs == 0
-                    && (tally.telling > 0 || in_languages)
+                    // Files say nothing of themselves, but many have the same names.
+                    && (tally.telling > 0 || tally.alike >= COMMON_FILES)
                     && tally.alike >= COMMON
                     && tally.alike >= 2 * tally.lacking;
             few &= *child == model || tally.alike >= COMMON_FEW;
@@ -130,7 +160,11 @@ impl Service {
         let values: Vec<u32> = children
             .filter(|(name, child)| {
                 let tally = self.tree.compare(records, *child, slot);
-                let own = self.tree.node(*child).is_none_or(|node| !node.methods.is_empty());
+                let own = self.tree.node(*child).is_none_or(|node| {
+                    let records = node.methods.iter().filter_map(|(_, at)| records.get(*at));
+                    // What answers call by that very word is a thing of that name.
+                    !node.methods.is_empty() && !records.clone().any(|one| one.echoes & 1 == 1)
+                });
                 // The word of a function is one, unless it holds just what a value holds.
                 let name_of = is_version(name)
                     || is_self(name)

@@ -1,6 +1,7 @@
 //! Templates: how a path with slots is written, and what its words say.
 
 use crate::login::steps::About;
+use crate::path;
 use crate::sighting::{Slot, SlotKind};
 use crate::words::{self, has_word, is_version, singular};
 use serde::{Deserialize, Serialize};
@@ -58,13 +59,19 @@ impl Template {
             })),
         };
         let mut class: Arc<str> = Arc::from("");
+        let mut keyed = false;
         for (segment, part) in parts.iter().enumerate() {
-            template.text.push('/');
+            let inside = core::mem::take(&mut keyed);
+            let joined = inside || matches!(part, Part::Name(name) if path::is_method(name));
+            if !joined {
+                template.text.push('/');
+            }
             match part {
                 Part::Name(name) => {
                     template.text.push_str(name);
-                    if !is_version(name) {
-                        let stem = crate::path::split_extension(name).0;
+                    keyed = path::is_keyed(name);
+                    if !is_version(name) && !path::is_method(name) {
+                        let stem = path::split_extension(path::bare(name)).0;
                         class = singular(stem).into();
                     }
                 }
@@ -89,6 +96,9 @@ impl Template {
                     template.classes.push(Arc::clone(&class));
                 }
             }
+            if inside {
+                template.text.push(')');
+            }
         }
         if parts.is_empty() {
             template.text.push('/');
@@ -105,7 +115,7 @@ fn hint(parts: &[Part<'_>]) -> Hint {
         _ => None,
     });
     for (at, name) in names.take(2).enumerate() {
-        let stem = crate::path::split_extension(name).0;
+        let stem = path::split_extension(path::bare(name)).0;
         let has = |needles: &[&str]| has_word(stem, needles);
         if has(&["password", "passwd", "forgot", "reset", "recover", "recovery", "passwort"]) {
             return Hint::Password;

@@ -1,7 +1,7 @@
 //! The tree of paths of one service: plain names and slots, learned as they are asked for.
 
 use crate::learn::News;
-use crate::path::{Path, split_extension};
+use crate::path::{Path, bare, is_method, split_extension};
 use crate::sighting::SlotKind;
 use crate::template::{Part, Template};
 use crate::words::{is_function, is_version, singular};
@@ -258,8 +258,8 @@ impl Tree {
             if let Some(child) = node.and_then(|node| node.children.get(path.lower(at))) {
                 node = self.node(*child);
                 let name: &str = node.map_or("", |node| &node.name);
-                if !is_version(name) {
-                    class = singular(split_extension(name).0);
+                if !is_version(name) && !is_method(name) {
+                    class = singular(split_extension(bare(name)).0);
                 }
                 parts.push(Part::Name(name));
                 continue;
@@ -310,8 +310,8 @@ impl Tree {
     pub(crate) fn class(&self, at: u32) -> Option<&str> {
         let mut at = at;
         while let Some(node) = self.node(at).filter(|node| node.parent != NONE) {
-            if node.slot_kind.is_none() && !is_version(&node.name) {
-                return Some(split_extension(&node.name).0);
+            if node.slot_kind.is_none() && !is_version(&node.name) && !is_method(&node.name) {
+                return Some(split_extension(bare(&node.name)).0);
             }
             at = node.parent;
         }

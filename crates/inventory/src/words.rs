@@ -48,17 +48,33 @@ pub(crate) fn singular(name: &str) -> String {
     name
 }
 
-/// `v1`, `v2.1`, `v1beta2`.
+/// `v1`, `v2.1`, `v1beta2`: a version of an interface. Three numbers (`v1.4.2`) are of a thing.
 pub(crate) fn is_version(segment: &str) -> bool {
     let Some(rest) = segment.strip_prefix(['v', 'V']) else { return false };
     let digits = rest.bytes().take_while(|b| b.is_ascii_digit() || *b == b'.').count();
     let tail = rest.get(digits..).unwrap_or_default();
     digits > 0
+        && rest.get(..digits).is_some_and(|number| number.matches('.').count() < 2)
         && rest.starts_with(|c: char| c.is_ascii_digit())
         && (tail.is_empty()
             || ["a", "b", "rc", "alpha", "beta", "p"].iter().any(|stage| {
                 tail.strip_prefix(stage).is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()))
             }))
+}
+
+/// Codes of languages that web sites are written in (ISO 639-1), without those that are words of
+/// paths as often.
+const LANGUAGES: &[&str] = &[
+    "af", "ar", "az", "be", "bg", "bn", "bs", "ca", "cs", "cy", "da", "de", "el", "en", "es", "et",
+    "eu", "fa", "fi", "fr", "ga", "gl", "he", "hi", "hr", "hu", "hy", "id", "is", "it", "ja", "ka",
+    "kk", "km", "ko", "lt", "lv", "mk", "mn", "ms", "mt", "nb", "nl", "nn", "no", "pl", "pt", "ro",
+    "ru", "sk", "sl", "sq", "sr", "sv", "sw", "ta", "th", "tr", "uk", "ur", "uz", "vi", "zh",
+];
+
+/// The word is the code of a language, with a region or script or without.
+pub(crate) fn names_language(segment: &str) -> bool {
+    let language = segment.split(['-', '_']).next().unwrap_or_default();
+    is_language(segment) && LANGUAGES.contains(&language)
 }
 
 /// `de`, `pt-BR`, `zh_Hant`: has the look of a language tag (RFC 5646 §2.1).
@@ -77,6 +93,7 @@ pub(crate) fn is_function(segment: &str) -> bool {
         "me",
         "self",
         "current",
+        "latest",
         "mine",
         "whoami",
         "login",
@@ -308,7 +325,7 @@ mod tests {
         for version in ["v1", "V2", "v2.1", "v1beta2", "v1alpha"] {
             assert!(is_version(version), "{version}");
         }
-        for word in ["v", "vat", "v1x", "via1", "1"] {
+        for word in ["v", "vat", "v1x", "via1", "1", "v1.4.2"] {
             assert!(!is_version(word), "{word}");
         }
     }

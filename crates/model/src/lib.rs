@@ -34,7 +34,7 @@ pub use origin::{Asset, Criticality, Origin};
 pub use pseudonym::{Key, Pseudonym, SecretKind};
 pub use recent::Recent;
 pub use record::{Closed, SessionRecord, Step};
-pub use sensitive::{Sensitive, SensitiveClass, SensitiveCounts};
+pub use sensitive::{NumberColumn, Sensitive, SensitiveClass, SensitiveCounts};
 pub use smol_str::SmolStr;
 pub use talk::{Dialect, Talk, ToolCall, ToolDef, TrustRole, Turn};
 pub use time::Timestamp;

@@ -163,6 +163,17 @@ impl<'de> Deserialize<'de> for Sensitive {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SensitiveCounts([u16; Sensitive::ALL.len()]);
 
+/// The numbers of one column of a text without fields, or of the text outside of tables.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NumberColumn {
+    /// Which: the same in all texts.
+    pub column: u64,
+    /// Numbers that passed no check.
+    pub plain: u32,
+    /// What the others passed the check of, and how many they are.
+    pub passed: Option<(Sensitive, u32)>,
+}
+
 impl SensitiveCounts {
     /// One more of `kind`.
     pub fn add(&mut self, kind: Sensitive) {

@@ -5,7 +5,7 @@ use crate::flow::Flow;
 use crate::id::{FlowId, TransactionId};
 use crate::leaf::Leaf;
 use crate::pseudonym::Pseudonym;
-use crate::sensitive::SensitiveCounts;
+use crate::sensitive::{NumberColumn, SensitiveCounts};
 use crate::talk::Talk;
 use crate::time::Timestamp;
 use crate::wire::{Anomaly, HttpVersion};
@@ -403,6 +403,12 @@ pub struct Response {
     /// path it was asked by; 0 where it is no page.
     #[serde(skip)]
     pub page: [u64; 2],
+    /// Numbers of a text without fields.
+    #[serde(skip)]
+    pub columns: Vec<NumberColumn>,
+    /// A page whose title says that it did not work; `true`: for lack of right or existence.
+    #[serde(skip)]
+    pub page_failed: Option<bool>,
     /// A page that holds the form again that was sent.
     pub form_again: bool,
     /// What it gives away of the application behind it.

@@ -66,6 +66,91 @@ pub(crate) fn says(body: &[u8], path: &str) -> [u64; 2] {
     [whole.max(1), bare.max(1)]
 }
 
+/// Titles of pages that say that it did not work: what is not there or not allowed, and others.
+const REFUSALS: &[&str] = &[
+    "not found",
+    "page not found",
+    "file not found",
+    "forbidden",
+    "access denied",
+    "unauthorized",
+    "unauthorised",
+    "permission denied",
+    "no access",
+    "page does not exist",
+    "login required",
+    "nicht gefunden",
+    "seite nicht gefunden",
+    "zugriff verweigert",
+    "kein zugriff",
+    "page introuvable",
+    "introuvable",
+    "accès refusé",
+    "accès interdit",
+    "no encontrado",
+    "página no encontrada",
+    "acceso denegado",
+    "não encontrado",
+    "página não encontrada",
+    "acesso negado",
+    "non trovato",
+    "pagina non trovata",
+    "accesso negato",
+    "niet gevonden",
+    "pagina niet gevonden",
+];
+const FAILURES: &[&str] = &[
+    "error",
+    "an error occurred",
+    "an error has occurred",
+    "bad request",
+    "invalid request",
+    "something went wrong",
+    "oops",
+    "internal server error",
+    "server error",
+    "method not allowed",
+    "too many requests",
+    "validation error",
+    "fehler",
+    "ungültige anfrage",
+    "erreur",
+    "erro",
+    "errore",
+    "fout",
+];
+/// Bytes of a page among which its title stands.
+const TITLE_MAX: usize = 4096;
+
+/// Whether the title of a page says that what was asked for did not work, and if so whether for
+/// lack of right or existence. What else stands in a title (the name of the site) is set apart.
+pub(crate) fn tells_failure(body: &[u8]) -> Option<bool> {
+    let head = body.get(..body.len().min(TITLE_MAX)).unwrap_or_default();
+    let open = memchr::memmem::find(head, b"<title")?;
+    let rest = head.get(open..)?;
+    let rest = rest.get(memchr::memchr(b'>', rest)?.saturating_add(1)..)?;
+    let title = rest.get(..memchr::memchr(b'<', rest)?)?;
+    let title = crate::bytes::lossy(title).to_lowercase();
+    let parts = title.split(['|', '·', '–', '—', '»', '«', ':']).flat_map(|part| part.split(" - "));
+    let mut failed = None;
+    for part in parts {
+        let text = part.trim().trim_end_matches(['!', '.', '?']);
+        let bare = text.trim_start_matches("error ").trim_start_matches("http ").trim_start();
+        let code: String = bare.chars().take_while(char::is_ascii_digit).collect();
+        let words = bare.get(code.len()..).unwrap_or_default().trim_start();
+        let code = code.parse::<u16>().unwrap_or_default();
+        let alone = words.is_empty() && bare.len() == 3;
+        // A number alone is the name of a thing as often, unless it is that of these errors.
+        if REFUSALS.contains(&words) || alone && matches!(code, 403 | 404) {
+            return Some(true);
+        }
+        if FAILURES.contains(&words) || FAILURES.contains(&text) {
+            failed = Some(false);
+        }
+    }
+    failed
+}
+
 /// Names of a form, sent with it for the machines, that are looked for in the answer.
 const FIELDS_MAX: usize = 32;
 
@@ -185,6 +270,32 @@ mod tests {
         check("<p>name=code", &["code"], false);
         check("<input name='user[email]'>", &["email"], true);
         check("", &[], false);
+    }
+
+    #[test]
+    fn a_title_tells_that_it_did_not_work() {
+        let check = |title: &str, expected: Option<bool>| {
+            let page = format!("<!doctype html><html><head><title>{title}</title></head></html>");
+            assert_eq!(tells_failure(page.as_bytes()), expected, "{title}");
+        };
+        check("Not found - Old Shop", Some(true));
+        check("404 Not Found", Some(true));
+        check("Old Shop | Seite nicht gefunden", Some(true));
+        check("Error 403: Forbidden", Some(true));
+        check("404", Some(true));
+        check("Error - Old Shop", Some(false));
+        check("Oops! - Shop", Some(false));
+        for title in [
+            "Old Shop",
+            "Error log - Admin",
+            "How to fix error 404 not found in nginx",
+            "Found: 3 results",
+            "Lost and not found games",
+            "500 pieces puzzle",
+            "",
+        ] {
+            check(title, None);
+        }
     }
 
     #[test]

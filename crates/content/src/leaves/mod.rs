@@ -19,7 +19,9 @@ use inner::Inner;
 use paths::{Node, PathId, Paths};
 use std::borrow::Cow;
 use std::sync::Arc;
-use stilt_model::{CredentialKind, Issued, Leaf, Place, SecretKind, Sensitive, SmolStr, Value};
+use stilt_model::{
+    CredentialKind, Issued, Leaf, NumberColumn, Place, SecretKind, Sensitive, SmolStr, Value,
+};
 
 /// One scalar before masking.
 pub(crate) enum Scalar<'a> {
@@ -48,6 +50,8 @@ pub(crate) struct Sink<'a> {
     pub(crate) auth: bool,
     /// The first value of a request that is an e-mail address as a whole.
     pub(crate) email: Option<String>,
+    /// Numbers of a text without fields.
+    pub(crate) columns: Vec<NumberColumn>,
     /// GraphQL documents: several where requests are batched.
     pub(crate) documents: Vec<String>,
     /// How often what is read now was decoded.
@@ -78,6 +82,7 @@ impl<'a> Sink<'a> {
             jwt_max,
             auth: false,
             email: None,
+            columns: Vec::new(),
             documents: Vec::new(),
             nested: 0,
         }

@@ -70,6 +70,15 @@ fn value(
     let value = part(text, start, end);
     let value = value.strip_prefix("Bearer ").unwrap_or(value);
     let start = end.saturating_sub(value.len());
+    // A variable of a GraphQL document, and its type (`password: $password`, `$password: String!`).
+    let variable = |text: &str| {
+        let name = text.strip_prefix('$').unwrap_or_default();
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    };
+    let declared = before(bytes, name_start) == b'$' && sign == b':';
+    if declared || sign == b':' && variable(value) {
+        return None;
+    }
     if value.is_empty() || value.starts_with('<') || matches!(value, "true" | "false" | "null") {
         return None;
     }

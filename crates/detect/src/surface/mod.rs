@@ -52,6 +52,36 @@ impl Support {
     }
 }
 
+/// Operations remembered for the parameters in their paths.
+const OPERATIONS_MAX: usize = 4096;
+
+/// Documented operations whose parameters in the path are known to take values.
+#[derive(Default, Serialize, Deserialize)]
+struct Parameters(BTreeSet<(usize, usize)>);
+
+impl Parameters {
+    /// Whether an endpoint has a name of its own where the operation has a parameter that other
+    /// paths fill with values: a function that the parameter happens to take (`/products/featured`
+    /// beside `/products/{id}`).
+    fn beside(&mut self, operation: (usize, usize), endpoint: &str, path: &str) -> bool {
+        let template = endpoint.split_once(' ').map_or(endpoint, |(_, template)| template);
+        let template = template.split(['#', '?']).next().unwrap_or_default();
+        // A document may leave out the beginning that all paths have.
+        let pairs = || template.rsplit('/').zip(path.rsplit('/'));
+        let is_slot = |step: &str| step.contains('{');
+        let mut own = false;
+        let mut takes = false;
+        for (seen, _) in pairs().filter(|(_, documented)| is_slot(documented)) {
+            own |= !is_slot(seen);
+            takes |= is_slot(seen);
+        }
+        if !own && takes && self.0.len() < OPERATIONS_MAX {
+            self.0.insert(operation);
+        }
+        own && self.0.contains(&operation)
+    }
+}
+
 /// A weakness of the application: nobody's act, told once per endpoint and `why`.
 fn weakness(
     context: &Context<'_>,

@@ -5,7 +5,7 @@
 use super::schema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
-use stilt_model::{Leaf, LeafPath, Sensitive, Value};
+use stilt_model::{Leaf, LeafPath, NumberColumn, Sensitive, Value};
 
 /// Fields whose numbers are counted.
 const FIELDS_MAX: usize = 32;
@@ -63,6 +63,18 @@ impl Doubts {
         }
     }
 
+    /// Takes in a column of a text: its numbers, over many answers, are those of a field.
+    pub(super) fn see_column(&mut self, column: &NumberColumn) {
+        let Some(field) = self.field(column.column, column.passed.is_some()) else { return };
+        field.plain = field.plain.saturating_add(u64::from(column.plain));
+        let kind = |(kind, _): &(Sensitive, u32)| CHECKED.iter().position(|own| own == kind);
+        if let Some(passed) = column.passed
+            && let Some(own) = kind(&passed).and_then(|at| field.passed.get_mut(at))
+        {
+            *own = own.saturating_add(u64::from(passed.1));
+        }
+    }
+
     /// The field's numbers; where the table is full, one that `matters` takes the place of the
     /// first of which nothing ever passed.
     fn field(&mut self, field: u64, matters: bool) -> Option<&mut Numbers> {
@@ -116,13 +128,14 @@ fn key(path: &LeafPath) -> u64 {
     }
 }
 
-/// One word with as many digits as a card or the number of a person has.
+/// One word, or groups of digits, with as many digits as a card or the number of a person has.
 fn is_number(value: &Value) -> bool {
     match value {
         Value::Integer(number) => number.unsigned_abs() >= 10_u64.pow(DIGITS_MIN as u32 - 1),
         Value::Text(text) => {
-            text.bytes().filter(u8::is_ascii_digit).count() >= DIGITS_MIN
-                && !text.bytes().any(|b| b.is_ascii_whitespace())
+            let digits = text.bytes().filter(u8::is_ascii_digit).count();
+            let grouped = || text.bytes().all(|b| b.is_ascii_digit() || b == b' ');
+            digits >= DIGITS_MIN && (grouped() || !text.bytes().any(|b| b.is_ascii_whitespace()))
         }
         _ => false,
     }

@@ -26,7 +26,9 @@ use crate::path::Path;
 use crate::sighting::Slot;
 use field::Field;
 use serde::{Deserialize, Serialize};
-use stilt_model::{ActorId, Outcome, Place, Request, Response, Timestamp, Transaction};
+use stilt_model::{
+    ActorId, Leaf, Outcome, Place, Request, Response, Timestamp, Transaction, Value,
+};
 
 /// Messages of one sort that are looked at in detail…
 const DETAILED: u64 = 128;
@@ -98,6 +100,9 @@ pub struct Knowledge {
     pub media: Vec<Box<str>>,
     /// Answers that handed out a token or cookie which is not one of many.
     pub issued: u64,
+    /// Requests of callers who are signed in that were refused for lack of right.
+    #[serde(default)]
+    pub denied: u64,
     /// Headers of requests.
     #[serde(default)]
     pub headers: Headers,
@@ -128,12 +133,15 @@ impl Knowledge {
         self.last = self.last.max(tx.start);
         self.requests = self.requests.saturating_add(1);
         self.actors.see(who, tx.status());
+        let forbidden = outcome == Outcome::Failure && who.authenticated && denies(tx);
+        self.denied = self.denied.saturating_add(u64::from(forbidden));
         self.auth.see(&request.credentials, who.authenticated, outcome, tx.status());
         if let Some(response) = &tx.response {
             self.latency.add(response.start.since(tx.start));
             self.answer(response, who.actor, flagged, room);
             if !flagged {
                 self.given.see(&response.sensitive, &response.leaves);
+                self.given.see_columns(&response.columns);
             }
         }
         if outcome != Outcome::Success || flagged {
@@ -237,6 +245,7 @@ impl Knowledge {
         self.requests = self.requests.saturating_add(other.requests);
         self.successes = self.successes.saturating_add(other.successes);
         self.issued = self.issued.saturating_add(other.issued);
+        self.denied = self.denied.saturating_add(other.denied);
         self.latency.absorb(&other.latency);
         self.auth.absorb(&other.auth);
         self.actors.absorb(&other.actors);
@@ -273,6 +282,24 @@ impl Knowledge {
             }
         }
     }
+}
+
+/// The answer says that the caller may not do that: 403, or the same in words of a GraphQL or
+/// JSON-RPC error.
+fn denies(tx: &Transaction) -> bool {
+    let Some(response) = &tx.response else { return false };
+    let word = |text: &str| {
+        let plain: String = text.chars().filter(char::is_ascii_alphabetic).take(24).collect();
+        let plain = plain.to_ascii_lowercase();
+        ["forbidden", "permissiondenied", "accessdenied", "notallowed"]
+            .iter()
+            .any(|known| plain.starts_with(known))
+    };
+    let says = |leaf: &Leaf| match &leaf.value {
+        Value::Text(text) => leaf.path.starts_with("error") && word(text),
+        _ => false,
+    };
+    response.status == 403 || response.status == 200 && response.leaves.iter().take(16).any(says)
 }
 
 /// Whether the `count`th message of its sort is looked at in detail.

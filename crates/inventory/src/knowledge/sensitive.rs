@@ -2,7 +2,7 @@
 
 use super::doubt::Doubts;
 use serde::{Deserialize, Serialize};
-use stilt_model::{Leaf, Sensitive, SensitiveCounts};
+use stilt_model::{Leaf, NumberColumn, Sensitive, SensitiveCounts};
 
 /// One kind of sensitive data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +28,13 @@ impl SensitiveSeen {
         self.doubts.see(leaves);
         for (kind, values) in counts.iter() {
             self.add(Kind { kind, messages: 1, values: u64::from(values) });
+        }
+    }
+
+    /// The columns of a text without fields.
+    pub(crate) fn see_columns(&mut self, columns: &[NumberColumn]) {
+        for column in columns {
+            self.doubts.see_column(column);
         }
     }
 

@@ -52,7 +52,11 @@ const ANY: &[&str] = &[
     "taxpayer",
     "social security",
 ];
-const SSN: &[&str] = &["ssn", "social security", "itin", "social insurance"];
+const SSN: &[&str] = &["ssn", "ssns", "social security", "itin", "social insurance"];
+/// The same, written with dashes: of any nine digits nine in ten pass, so that it is hidden
+/// wherever it stands and told where a word speaks of it.
+const DASHED: &[&str] =
+    &["ssn", "ssns", "social", "security number", "taxpayer", "tax id", "itin", "tin", "tax"];
 const UK: &[&str] = &["nino", "national insurance", "ni number"];
 const SPAIN: &[&str] = &["dni", "nif", "nie", "documento"];
 const NORDIC: &[&str] = &["personnummer", "samordningsnummer", "pnr", "cpr", "cprnr"];
@@ -167,6 +171,14 @@ pub(super) fn find(text: &str, before: &impl Fn() -> String) -> Option<What> {
         let said = said.get_or_insert_with(before);
         says(said, row.words) || says(said, ANY)
     })
+    .map(|what| {
+        let bare = matches!(what.name, "us_ssn" | "us_itin") && text.contains('-');
+        let mut told = || {
+            let said = said.take().unwrap_or_else(before);
+            says(&said, DASHED) || says(&said, ANY)
+        };
+        if bare && !told() { what.hidden() } else { what }
+    })
 }
 
 /// The number that a field of such a name holds.
@@ -279,5 +291,8 @@ mod tests {
         assert_eq!(found("12345678Z", "dni "), Some("es_dni"));
         assert_eq!(found("12345678Z", "spinning "), None);
         assert_eq!(found("123-45-6789", ""), Some("us_ssn"));
+        let told = |before: &str| find("123-45-6789", &|| before.to_owned()).unwrap().kind;
+        assert_eq!(told("part no. "), None);
+        assert_eq!(told("ssn: "), Some(Sensitive::NationalId));
     }
 }

@@ -11,7 +11,7 @@ mod learned;
 #[cfg(test)]
 mod tests;
 
-use super::{Support, weakness};
+use super::{Parameters, Support, weakness};
 use crate::context::{Context, Observation};
 use crate::settings::{Settings, SettingsError};
 use crate::spec::{Detector, Spec, Tuning};
@@ -104,11 +104,18 @@ struct SchemaDrift {
     seen: BTreeMap<(usize, usize, Part), Messages>,
     #[serde(default)]
     learned: Learned,
+    #[serde(default)]
+    parameters: Parameters,
 }
 
 impl SchemaDrift {
     fn new(settings: &Settings) -> Result<Self, SettingsError> {
-        Ok(Self { limits: settings.own()?, seen: BTreeMap::new(), learned: Learned::default() })
+        Ok(Self {
+            limits: settings.own()?,
+            seen: BTreeMap::new(),
+            learned: Learned::default(),
+            parameters: Parameters::default(),
+        })
     }
 
     fn judge(&mut self, context: &Context<'_>, findings: &mut Vec<Finding>) {
@@ -123,6 +130,11 @@ impl SchemaDrift {
         let operation =
             document.zip(found.operation).and_then(|(document, at)| document.operations().get(at));
         let (Some(operation), Some(at)) = (operation, found.operation) else { return };
+        // What is a function of its own is no message of the operation: it is undocumented.
+        let key = (found.document, at);
+        if self.parameters.beside(key, &context.sighting.name, &operation.path) {
+            return;
+        }
         for (part, departures) in parts(context, operation) {
             let key = (found.document, at, part);
             if self.seen.len() >= OPERATIONS_MAX && !self.seen.contains_key(&key) {
@@ -208,6 +220,13 @@ fn drift(context: &Context<'_>, part: Part, told: &[Told], of: u64, mend: &str) 
     finding.evidence = vec![context.evidence(first.observed.clone())];
     finding.remediation = mend.to_owned();
     Some(finding)
+}
+
+/// The answer is not as the operation's is documented.
+pub(super) fn answers_otherwise(context: &Context<'_>, operation: &Operation) -> bool {
+    parts(context, operation)
+        .iter()
+        .any(|(part, departures)| matches!(part, Part::Response(_)) && !departures.is_empty())
 }
 
 /// Each part of an exchange that is documented, with its departures.

@@ -8,7 +8,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::{Support, weakness};
+use super::{Parameters, Support, schema_drift, weakness};
 use crate::context::{Context, Observation};
 use crate::settings::{Settings, SettingsError};
 use crate::spec::{Detector, NotEvaluated, Spec, Tuning};
@@ -99,6 +99,8 @@ struct UndocumentedEndpoint {
     cases: BTreeMap<(EndpointId, Kind), Case>,
     watches: BTreeMap<usize, Watch>,
     outside: u64,
+    #[serde(default)]
+    parameters: Parameters,
 }
 
 impl UndocumentedEndpoint {
@@ -108,6 +110,7 @@ impl UndocumentedEndpoint {
             cases: BTreeMap::new(),
             watches: BTreeMap::new(),
             outside: 0,
+            parameters: Parameters::default(),
         })
     }
 
@@ -128,7 +131,19 @@ impl UndocumentedEndpoint {
             return;
         }
         let operation = found.operation.and_then(|at| document.operations().get(at));
-        let Some((kind, why)) = beside(context, found, document, operation) else { return };
+        let own = operation.zip(found.operation).is_some_and(|(operation, at)| {
+            let name = &context.sighting.name;
+            self.parameters.beside((found.document, at), name, &operation.path)
+                && schema_drift::answers_otherwise(context, operation)
+        });
+        let aside = match operation.filter(|_| own) {
+            Some(operation) => {
+                let path = &operation.path;
+                Some((Kind::Shadow, format!("not documented, though {path} takes its name")))
+            }
+            None => beside(context, found, document, operation),
+        };
+        let Some((kind, why)) = aside else { return };
         let key = (context.sighting.endpoint, kind);
         if self.cases.len() >= CASES_MAX && !self.cases.contains_key(&key) {
             return;

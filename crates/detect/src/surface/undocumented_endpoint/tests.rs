@@ -177,3 +177,44 @@ fn functions_of_documented_collections_are_told_apart() {
     town.run();
     assert_eq!(town.notices().len(), 2);
 }
+
+const ITEMS: &str = r##"
+openapi: 3.0.3
+info: {title: Items, version: "1.0"}
+servers: [{url: "https://app.test"}]
+paths:
+  /items/{id}:
+    get:
+      parameters: [{name: id, in: path, required: true, schema: {type: string}}]
+      responses:
+        "200":
+          description: ok
+          content:
+            application/json:
+              schema:
+                type: object
+                required: [id, title]
+                properties: {id: {type: integer}, title: {type: string}}
+                additionalProperties: false
+"##;
+
+#[test]
+fn a_function_that_a_parameter_takes_is_a_shadow_and_no_drift() {
+    for rule in ["surface.undocumented_endpoint", "surface.schema_drift"] {
+        let mut town = Town::new(rule);
+        town.document(&[ITEMS]);
+        for id in 17..30 {
+            let body = format!(r#"{{"id":{id},"title":"x"}}"#);
+            often(&mut town, get(&format!("/items/{id}")).answer(&body));
+        }
+        for _ in 0..8 {
+            often(&mut town, get("/items/featured").answer(r#"{"hits":[1,2],"took":3}"#));
+            often(&mut town, get("/items/lamp").answer(r#"{"id":5,"title":"x"}"#));
+        }
+        town.run();
+        let told: Vec<&str> = town.notices().iter().map(|one| one.endpoint.as_str()).collect();
+        let shadow = rule == "surface.undocumented_endpoint";
+        let expected: &[&str] = if shadow { &["GET /items/featured"] } else { &[] };
+        assert_eq!(told, expected, "{rule}");
+    }
+}
