@@ -2,6 +2,7 @@
 
 use crate::features::{Features, NAMES, Window};
 use crate::file;
+use crate::fitting::Fitting;
 use crate::model::Model;
 use crate::profile::{EndpointProfile, Oddity, Profiles, combine};
 use crate::rates::{RateStatus, Rates, SavedRates};
@@ -142,6 +143,9 @@ pub struct Baseline {
     #[serde(default)]
     fitted: Option<Timestamp>,
     model: Option<Model>,
+    /// What is lost at a restart begins anew.
+    #[serde(skip)]
+    fitting: Option<Fitting>,
     counts: HashMap<u64, u64, RandomState>,
     total: u64,
     transitions: HashMap<(u64, u64), u64, RandomState>,
@@ -180,6 +184,7 @@ impl Baseline {
             fitted_at: 0,
             fitted: None,
             model: None,
+            fitting: None,
             counts: HashMap::default(),
             total: 0,
             transitions: HashMap::default(),
@@ -482,15 +487,27 @@ impl Baseline {
             }
             self.keep_window(open.window.features());
         }
+        if self.fitting.as_ref().is_some_and(|fitting| fitting.is_due(now)) {
+            self.settle();
+        }
         // The first fit as soon as it may be, the next when half as much again is known.
         let due = self.fitted_at.saturating_add(self.fitted_at / 2);
         if self.windows_seen >= (self.config.windows_min as u64).max(due.saturating_add(1)) {
-            self.fitted_at = self.windows_seen;
-            self.model = Model::fit(&self.windows, self.config.seed).or(self.model.take());
-            self.fitted = None;
+            let (seen, seed) = (self.windows_seen, self.config.seed);
+            let windows = &self.windows;
+            self.fitting.get_or_insert_with(|| Fitting::begin(windows, seen, seed, now));
         }
         if self.model.is_some() {
             self.fitted.get_or_insert(now);
+        }
+    }
+
+    /// Takes up the model that is being fitted, where there is one: waits for it.
+    pub fn settle(&mut self) {
+        if let Some(fitting) = self.fitting.take() {
+            self.fitted_at = fitting.windows_seen;
+            self.model = fitting.take().or(self.model.take());
+            self.fitted = None;
         }
     }
 

@@ -4,6 +4,7 @@
 mod baseline;
 mod features;
 mod file;
+mod fitting;
 mod model;
 mod profile;
 pub mod rates;

@@ -23,6 +23,8 @@ const CENTRES_MAX: usize = 6;
 const PER_CENTRE: usize = 25;
 /// Every so many-th window calibrates instead of being fitted.
 const HELD_OUT: usize = 4;
+/// One in so many windows, the worst, is left out when the centres are found anew.
+const TRIMMED: usize = 20;
 /// A feature that never varied is given this scale, so that any change of it counts but does not
 /// rule.
 const SCALE_MIN: f64 = 0.05;
@@ -83,6 +85,13 @@ impl Model {
         }
         let scaled: Vec<Features> = fitted.iter().map(|window| model.scaled(window)).collect();
         model.centres = centres(&scaled, seed)?;
+        // What is furthest from all may be what somebody smuggled in: it draws no centre to itself.
+        let mut kept: Vec<(f64, Features)> =
+            fitted.iter().zip(scaled).map(|(raw, own)| (model.distance(raw).0, own)).collect();
+        kept.sort_by(|a, b| a.0.total_cmp(&b.0));
+        kept.truncate(kept.len().saturating_sub(kept.len() / TRIMMED));
+        let kept: Vec<Features> = kept.into_iter().map(|(_, own)| own).collect();
+        model.centres = centres(&kept, seed)?;
         let mut held_out: Vec<f64> = windows
             .iter()
             .skip(HELD_OUT - 1)

@@ -520,6 +520,7 @@ impl Round {
         notices.extend(self.known_again());
         if let Some(path) = &options.save_baseline {
             self.baseline.tick(last);
+            self.baseline.settle();
             self.baseline.save(path)?;
         }
         summary.transactions = self.transactions;

@@ -162,9 +162,10 @@ fn account(known: Known<'_>) -> Option<&'static str> {
     // A record of a person, not a list in which some address occurs.
     let single = |path: &str| !path.contains("[]");
     let people = has_word(&known.endpoint.template, crate::words::PEOPLE)
-        || words(&known.endpoint.template)
-            .iter()
-            .any(|word| crate::words::PEOPLE.contains(&crate::words::singular(word).as_str()));
+        || words(&known.endpoint.template).iter().any(|word| {
+            let one = crate::words::singular(word);
+            [crate::words::PEOPLE, crate::words::PERSONS].iter().any(|all| all.contains(&&*one))
+        });
     // `/me` is a person whatever it is called.
     let people = people || is_own(known);
     if people && tells_on_page(known) {

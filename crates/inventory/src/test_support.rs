@@ -318,6 +318,20 @@ impl Tx {
         self.header("Content-Type", "text/xml; charset=utf-8")
     }
 
+    /// A body whose kind a header of its own tells.
+    #[must_use]
+    pub fn sends(mut self, text: &str) -> Self {
+        self.body = text.as_bytes().to_vec();
+        self
+    }
+
+    /// The same of the answer.
+    #[must_use]
+    pub fn tells(mut self, text: &str) -> Self {
+        self.answer = text.as_bytes().to_vec();
+        self
+    }
+
     /// Status of the answer.
     #[must_use]
     pub fn status(mut self, status: u16) -> Self {

@@ -249,6 +249,32 @@ pub(crate) const SIGNUP: &[&str] = &[
 pub(crate) const PEOPLE: &[&str] =
     &["user", "account", "customer", "member", "client", "profile", "person", "employee"];
 
+/// Words for people that are on record, and need not have accounts of their own.
+pub(crate) const PERSONS: &[&str] = &[
+    "patient",
+    "pupil",
+    "student",
+    "teacher",
+    "resident",
+    "guest",
+    "passenger",
+    "citizen",
+    "applicant",
+    "candidate",
+    "kunde",
+    "mitarbeiter",
+    "schueler",
+    "utilisateur",
+    "eleve",
+    "usuario",
+    "cliente",
+    "paciente",
+    "alumno",
+    "aluno",
+    "utente",
+    "paziente",
+];
+
 /// Words that name signing out.
 pub(crate) const LOGOUT: &[&str] = &[
     "logout",

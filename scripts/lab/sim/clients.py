@@ -67,7 +67,7 @@ class Client:
     """
 
     def __init__(self, ip, profile="chrome", episode=None, cookies=True, **state):
-        self.ip, self.episode, self.connection = ip, episode, None
+        self.ip, self.episode, self.connection, self.number = ip, episode, None, None
         self.profile, self.headers = PROFILES[profile], []
         self.cookies = {} if cookies else None
         self.state = SimpleNamespace(**state)

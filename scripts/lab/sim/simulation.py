@@ -32,11 +32,18 @@ class Simulation:
         self.waiting, self.order, self.ports = [], itertools.count(), itertools.count()
         self.rows, self.episodes, self.benign = [], {}, []
         self.attacking = False
+        # One day after the other: who begins each of them, when it began, who stays away.
+        self.service = self.begin_day = None
+        self.morning, self.numbers, self.absent = 0, itertools.count(), set()
+        self.tolerant = False  # of scripts that fail over what others did to the application
+        self.tell = None  # takes exchanges, in place of packets
 
     # Who takes part
 
     def actor(self, name, ips, note, username=None):
-        """Records a benign actor."""
+        """Records a benign actor, once."""
+        if self.morning:
+            return
         identity = {"ip": list(ips)}
         if username:
             identity["username"] = username
@@ -61,8 +68,17 @@ class Simulation:
 
     def start(self, at, client, script):
         """Begins a script at a second of the day."""
-        if self.attacks or not self.attacking:
+        if client.number is None:
+            client.number = next(self.numbers)
+        if client.number not in self.absent and (self.attacks or not self.attacking):
+            at += self.morning
             heapq.heappush(self.waiting, (at, next(self.order), client, script, None))
+
+    def next_day(self):
+        """Everybody begins another day; who has the same number is the same person."""
+        self.morning, self.numbers = self.now, itertools.count()
+        self.begin_day()
+        self.morning = 0
 
     # The play
 
@@ -74,6 +90,10 @@ class Simulation:
                 wanted = script.send(answer)
             except StopIteration:
                 continue
+            except (KeyError, IndexError, ValueError, TypeError):
+                if self.tolerant:
+                    continue
+                raise
             if isinstance(wanted, Ask):
                 answer, ended = self.exchange(client, wanted)
                 at = ended + PAUSE
@@ -89,6 +109,9 @@ class Simulation:
         latency = response.delay
         if latency is None:
             latency = self.dice.lognormvariate(-3.6, 0.5)
+        if self.tell:
+            self.tell(request, response, latency)
+            return response, self.now + latency
         conn = self.connection(client)
         answer = response.wire(asked.method, self.server, request.at)
         sent = request.wire(bool(self.proxy))

@@ -77,6 +77,8 @@ pub struct Deviation {
     /// A parameter that another deviating value names (`grant_type=refresh_token`, `$first` of a
     /// query): it comes with that value, and is no way of its own.
     pub comes_with: bool,
+    /// It is a parameter that nobody sends.
+    pub is_unknown: bool,
     /// Tells it from deviations of the same kind by other values.
     pub value: u64,
     /// What was looked at, in snake case with the parameter (`length of q`).
@@ -589,6 +591,7 @@ fn explain(
         parts: Vec::new(),
         of_id: false,
         comes_with: false,
+        is_unknown: term.what == What::Unknown,
         value: term.detail,
         feature,
         observed,

@@ -22,6 +22,13 @@ impl Busiest {
         }
     }
 
+    /// That actor's count is no measure for others any more.
+    pub(crate) fn forget(&mut self, by: ActorId) {
+        if self.by == by {
+            *self = Self { best: self.next, by: ActorId(0), next: self.next };
+        }
+    }
+
     pub(crate) fn of_others(&self, by: ActorId) -> u64 {
         if self.by == by { self.next } else { self.best }
     }

@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use stilt_model::{Key, Timestamp};
 
 const MAGIC: &[u8; 8] = b"stilt-st";
-pub(crate) const VERSION: u32 = 8;
+pub(crate) const VERSION: u32 = 9;
 /// Bytes before the nonce, and before what is sealed.
 const HEAD: usize = 20;
 const SEALED: usize = HEAD + 12;

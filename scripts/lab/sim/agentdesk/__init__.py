@@ -9,6 +9,7 @@ from .service import Service
 
 VARIANTS = ()
 SENSITIVE = r"/pay|/transfer|/refund"  # functions that few may use
+PROMOTED = None  # who may become what
 SIGNING = r"/login|/logout|/session"  # requests about credentials
 
 
@@ -22,6 +23,7 @@ def build(seed, _variant, with_attacks):
     )
     service.simulation = simulation
     desk = day.Desk(service, simulation)
+    simulation.begin_day = desk.begin
     desk.begin()
     attacks.begin(desk)
     return simulation

@@ -8,7 +8,8 @@ from . import attacks, day
 from .service import Service
 
 VARIANTS = ("code-elsewhere",)
-SENSITIVE = r"/profil|/administration"  # functions that few may use
+SENSITIVE = r"/administration"  # functions that few may use
+PROMOTED = ("patient", "secretaire")  # who may become what
 SIGNING = r"connexion|/reinitialiser|mot-de-passe|/code"  # requests about credentials
 
 
@@ -22,6 +23,7 @@ def build(seed, variant, with_attacks):
         server="Apache/2.4.62")
     service.simulation = simulation
     people = day.Day(service, simulation)
+    simulation.service, simulation.begin_day = service, people.begin
     people.begin()
     attacks.begin(people)
     return simulation

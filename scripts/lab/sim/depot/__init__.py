@@ -9,6 +9,7 @@ from .service import Service
 
 VARIANTS = ("no-content", "roles")
 SENSITIVE = r"/(billing|audit-log|export)$"  # functions that few may use
+PROMOTED = ("member", "admin")  # who may become what
 SIGNING = r"/oauth/"  # requests about credentials
 
 
@@ -22,6 +23,7 @@ def build(seed, variant, with_attacks):
         server="uvicorn")
     service.simulation = simulation
     people = day.Day(service, simulation)
+    simulation.service, simulation.begin_day = service, people.begin
     people.begin()
     attacks.begin(people)
     return simulation

@@ -9,6 +9,7 @@ from .service import Service
 
 VARIANTS = ("role",)
 SENSITIVE = r"/contact$|/export/|/staff/"  # functions that few may use
+PROMOTED = ("pupil", "teacher")  # who may become what
 SIGNING = r"/api/(login|logout|password|impersonate)"  # requests about credentials
 
 
@@ -22,6 +23,7 @@ def build(seed, variant, with_attacks):
         start="2026-11-23T07:30:00")
     service.simulation = simulation
     people = day.Day(service, simulation)
+    simulation.service, simulation.begin_day = service, people.begin
     people.begin()
     attacks.begin(people)
     return simulation

@@ -7,6 +7,7 @@ from .service import Service
 
 VARIANTS = ()
 SENSITIVE = r"/transfer/execute|/admin/"  # functions that few may use
+PROMOTED = ("cust", "agent")  # who may become what
 SIGNING = r"/m/auth/"  # requests about credentials
 
 
@@ -18,6 +19,7 @@ def build(seed, _variant, with_attacks):
         'mobile money, 200 {"ok":false} to all, sign-in by code, HS256 JWT, three-step transfers',
         seed=5 + seed, attacks=with_attacks, host="api.kivo.test", server="kivo-edge")
     people = day.Day(service, simulation)
+    simulation.service, simulation.begin_day = service, people.begin
     people.begin()
     attacks.begin(people)
     return simulation

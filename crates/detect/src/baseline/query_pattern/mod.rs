@@ -59,8 +59,11 @@ pub(crate) const SPEC: Spec = Spec {
 const SUSPECTS_MAX: usize = 10_000;
 /// A notice about an endpoint is repeated after so long.
 const QUIET: Duration = Duration::from_secs(3600);
-/// Findings that wait at most.
+/// Findings that wait at most, and deviations that may become the new usage.
 const WAITING_MAX: usize = 1000;
+const SETTLING_MAX: usize = 10_000;
+/// Parameters that nobody sends, asked for one by one.
+const PROBES_MIN: usize = 3;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -86,6 +89,15 @@ struct Waiting {
     finding: Finding,
 }
 
+/// How many deviations an actor has come to, some of them new.
+#[derive(Serialize, Deserialize)]
+struct Settling {
+    until: Timestamp,
+    service: u64,
+    actor: ActorId,
+    keys: Vec<Vec<u64>>,
+}
+
 #[derive(Serialize, Deserialize)]
 struct QueryPattern {
     #[serde(skip)]
@@ -94,6 +106,9 @@ struct QueryPattern {
     busiest: BTreeMap<u64, Busiest>,
     shared: Several<u64>,
     waiting: VecDeque<Waiting>,
+    /// Deviations that count for their actor unless others come to do the same.
+    #[serde(default)]
+    settling: VecDeque<Settling>,
     notices: BTreeMap<EndpointId, Timestamp>,
     learning: BTreeSet<EndpointId>,
     budget: Budget,
@@ -107,6 +122,7 @@ impl QueryPattern {
             busiest: BTreeMap::new(),
             shared: Several::default(),
             waiting: VecDeque::new(),
+            settling: VecDeque::new(),
             notices: BTreeMap::new(),
             learning: BTreeSet::new(),
             budget: Budget::default(),
@@ -146,12 +162,18 @@ impl QueryPattern {
         let suspect = self.suspects.touch(now, (service, actor), Suspect::default);
         suspect.add(context, &fresh);
         let others = busiest.of_others(actor);
-        busiest.see(actor, suspect.distinct());
-        let many = suspect.distinct() >= self.limits.distinct_min
-            && suspect.distinct() > others.saturating_mul(3);
+        let until = now.plus(Duration::from_secs(self.limits.wait_secs));
+        if suspect.grew() && self.settling.len() < SETTLING_MAX {
+            let keys = fresh.iter().map(|one| one.parts.clone()).collect();
+            self.settling.push_back(Settling { until, service, actor, keys });
+        }
+        let more = suspect.distinct() > others.saturating_mul(3);
+        let many = suspect.distinct() >= self.limits.distinct_min && more;
+        // Fewer are enough where they come one by one: what is new of a client comes together.
+        let probes = suspect.probes() >= PROBES_MIN && others == 0;
         let rare = is_rare(odd.p, odd.calibrated, alpha);
         let ways = ways(&fresh);
-        if !(ways >= 2 || many || rare || suspect.tale.was_told()) {
+        if !(ways >= 2 || many || rare || probes || suspect.tale.was_told()) {
             return;
         }
         let outcome = suspect.outcome();
@@ -168,7 +190,6 @@ impl QueryPattern {
             suspect.is_certain = true;
             findings.push(finding);
         } else {
-            let until = now.plus(Duration::from_secs(self.limits.wait_secs));
             let keys = fresh.iter().map(|one| one.parts.clone()).collect();
             if self.waiting.len() >= WAITING_MAX {
                 self.waiting.pop_front();
@@ -201,6 +222,16 @@ impl QueryPattern {
     }
 
     fn tick(&mut self, now: Timestamp, findings: &mut Vec<Finding>) {
+        while self.settling.front().is_some_and(|one| one.until <= now) {
+            let Some(one) = self.settling.pop_front() else { break };
+            let few = |parts: &Vec<u64>| parts.iter().any(|part| self.shared.are_few(*part));
+            if one.keys.iter().any(few)
+                && let Some(suspect) = self.suspects.get_mut(&(one.service, one.actor))
+            {
+                let count = suspect.settle();
+                self.busiest.entry(one.service).or_default().see(one.actor, count);
+            }
+        }
         while self.waiting.front().is_some_and(|waiting| waiting.until <= now) {
             let Some(waiting) = self.waiting.pop_front() else { break };
             let few = |parts: &&Vec<u64>| parts.iter().any(|part| self.shared.are_few(*part));

@@ -14,12 +14,23 @@ const DISTINCT_MAX: usize = 64;
 /// What lies further apart is another story.
 const SPAN: Duration = Duration::from_secs(3600);
 const REASONS: usize = 3;
+/// Names that are told apart.
+const PROBES_MAX: usize = 16;
 
 /// One actor.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Suspect {
     /// Deviations with their values.
     distinct: BTreeSet<(u64, u64)>,
+    /// The latest request brought a new one.
+    #[serde(skip)]
+    grew: bool,
+    /// Those that stayed its own.
+    #[serde(default)]
+    settled: u64,
+    /// Names that nobody sends, each alone in its request.
+    #[serde(default)]
+    probes: BTreeSet<String>,
     /// Where it was first told of, or began.
     place: Option<String>,
     first: Timestamp,
@@ -38,14 +49,21 @@ impl Suspect {
             *self = Self { first: now, ..Self::default() };
         } else if now.since(self.first) > SPAN && !self.tale.was_told() {
             // An hour of it is over, and nothing came of it.
-            (self.first, self.distinct) = (now, BTreeSet::new());
+            (self.first, self.distinct, self.probes) = (now, BTreeSet::new(), BTreeSet::new());
         }
         self.last = now;
         self.place.get_or_insert_with(|| context.sighting.name.to_string());
+        self.grew = false;
         for one in fresh {
             if self.distinct.len() < DISTINCT_MAX {
-                self.distinct.insert((one.key, one.value));
+                self.grew |= self.distinct.insert((one.key, one.value));
             }
+        }
+        let mut names = fresh.iter().filter(|one| one.is_unknown && !one.comes_with);
+        if let (Some(one), None) = (names.next(), names.next())
+            && self.probes.len() < PROBES_MAX
+        {
+            self.probes.insert(one.observed.clone());
         }
         match context.sighting.outcome {
             Outcome::Success => self.granted = self.granted.saturating_add(1),
@@ -61,6 +79,22 @@ impl Suspect {
 
     pub(super) fn distinct(&self) -> u64 {
         self.distinct.len() as u64
+    }
+
+    /// The latest request deviates as none of it before.
+    pub(super) fn grew(&self) -> bool {
+        self.grew
+    }
+
+    /// One more that nobody else came to: how many there are.
+    pub(super) fn settle(&mut self) -> u64 {
+        self.settled = self.settled.saturating_add(1);
+        self.settled
+    }
+
+    /// Different names that nobody sends, each of which came alone.
+    pub(super) fn probes(&self) -> usize {
+        self.probes.len()
     }
 
     pub(super) fn outcome(&self) -> Outcome {

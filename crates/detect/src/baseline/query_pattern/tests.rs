@@ -305,3 +305,13 @@ fn a_value_and_the_parameter_that_it_brings_are_one_way() {
     check_tokens(|| token("device_code", "&device=phone&device_code=abc"), SILENT);
     check_tokens(|| token("device_code", "&device=phone&scope=abc"), SERVED);
 }
+
+#[test]
+fn parameters_that_nobody_sends_tried_one_by_one_are_told() {
+    let tried = ["debug=1", "admin=true", "_method=all"];
+    let tried = tried.map(|more| Ask { more, ..Ask::default() });
+    check_asked(&tried, Answer::Yes, SERVED);
+    // A client of one's own sends them together, always.
+    let own = [(); 3].map(|()| Ask { more: "tz=2&lang=de&build=77", ..Ask::default() });
+    check_asked(&own, Answer::Yes, SILENT);
+}

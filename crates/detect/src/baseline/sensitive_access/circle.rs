@@ -1,4 +1,4 @@
-//! Who uses a sensitive function, when, and how often.
+//! Who uses a function, when, and how often.
 
 use crate::context::Context;
 use core::time::Duration;
@@ -8,9 +8,11 @@ use stilt_model::{ActorId, Timestamp};
 
 /// Callers remembered of one function; one with more is open to all.
 const CALLERS_MAX: usize = 256;
-const ROLES_MAX: usize = 32;
+const ROLES_MAX: usize = 4;
 /// Turns among which newcomers are counted.
-const LATEST: usize = 30;
+const LATEST: usize = 60;
+/// Turns by callers with a role, one after the other, until those are all roles there are.
+const ROLES_MIN: usize = 10;
 /// What is new stays new for so long.
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
 /// Accesses of one caller within the hour that are counted.
@@ -26,6 +28,9 @@ struct Caller {
     first: Timestamp,
     recent: VecDeque<Timestamp>,
     most: u64,
+    /// What it was when it came last.
+    #[serde(default)]
+    roles: Vec<String>,
 }
 
 /// The circle of callers of one function.
@@ -34,20 +39,20 @@ pub(super) struct Circle {
     callers: BTreeMap<ActorId, Caller>,
     /// More callers than are remembered.
     open: bool,
-    roles: BTreeSet<String>,
-    /// Callers that have no role.
-    roleless: bool,
     turns: u64,
     last: Option<ActorId>,
-    /// Whether the latest turns were first accesses.
+    /// Whether the latest turns were first accesses of established callers.
     latest: VecDeque<bool>,
+    /// Latest turns since one whose caller had no role.
+    #[serde(default)]
+    with_role: usize,
     hours: [u32; 24],
     first: Option<Timestamp>,
 }
 
 impl Circle {
-    /// Takes an access in.
-    pub(super) fn see(&mut self, context: &Context<'_>, actor: ActorId) {
+    /// Takes an access in; `established` is a caller who used the service before.
+    pub(super) fn see(&mut self, context: &Context<'_>, actor: ActorId, established: bool) {
         let now = context.at();
         self.first.get_or_insert(now);
         let new = !self.callers.contains_key(&actor);
@@ -57,25 +62,24 @@ impl Circle {
             if self.latest.len() >= LATEST {
                 self.latest.pop_front();
             }
-            self.latest.push_back(new);
+            self.latest.push_back(new && established);
+            let has_role = !context.seen.best_roles().is_empty();
+            self.with_role = if has_role { self.with_role.saturating_add(1) } else { 0 };
         }
         let hour = usize::try_from(now.secs().rem_euclid(86_400) / 3600).unwrap_or(0);
         if let Some(count) = self.hours.get_mut(hour) {
             *count = count.saturating_add(1);
         }
-        let roles = context.seen.best_roles();
-        self.roleless |= roles.is_empty();
-        for role in roles.iter() {
-            if self.roles.len() < ROLES_MAX {
-                self.roles.insert(role.clone());
-            }
-        }
         if new && self.callers.len() >= CALLERS_MAX {
             self.open = true;
             return;
         }
+        let roles = context.seen.best_roles();
         let caller =
             self.callers.entry(actor).or_insert_with(|| Caller { first: now, ..Caller::default() });
+        if !roles.is_empty() && caller.roles != **roles {
+            caller.roles = roles.iter().take(ROLES_MAX).cloned().collect();
+        }
         while caller.recent.front().is_some_and(|at| now.since(*at) > HOUR) {
             caller.recent.pop_front();
         }
@@ -85,8 +89,32 @@ impl Circle {
         caller.most = caller.most.max(caller.recent.len() as u64);
     }
 
+    /// It was told of: it is no part of the circle, and never was.
+    pub(super) fn forget(&mut self, actor: ActorId) {
+        if self.callers.remove(&actor).is_some()
+            && let Some(joined) = self.latest.iter_mut().rev().find(|new| **new)
+        {
+            *joined = false;
+        }
+    }
+
     pub(super) fn turns(&self) -> u64 {
         self.turns
+    }
+
+    /// The caller has used the function for longer than an hour.
+    pub(super) fn holds(&self, actor: ActorId, now: Timestamp) -> bool {
+        self.callers.get(&actor).is_some_and(|caller| now.since(caller.first) > HOUR)
+    }
+
+    /// Who uses the function; empty where more do than are remembered.
+    pub(super) fn members(&self) -> impl Iterator<Item = ActorId> {
+        self.callers.keys().copied().filter(|_| !self.open)
+    }
+
+    /// At most one in `share` of so many callers uses the function.
+    pub(super) fn is_of_few(&self, callers: u64, share: u64) -> bool {
+        !self.open && (self.callers.len() as u64).saturating_mul(share) <= callers
     }
 
     /// The caller joins now, or did within the hour.
@@ -100,7 +128,7 @@ impl Circle {
         self.callers.len().saturating_sub(usize::from(self.callers.contains_key(&actor)))
     }
 
-    /// First accesses among the latest turns.
+    /// First accesses of established callers among the latest turns.
     pub(super) fn newcomers(&self) -> u64 {
         self.latest.iter().filter(|new| **new).count() as u64
     }
@@ -110,12 +138,32 @@ impl Circle {
         !self.open && self.newcomers().saturating_mul(30) <= self.latest.len() as u64
     }
 
+    /// The caller has one of the circle's roles, which not all callers of the service have.
+    pub(super) fn has_role(&self, roles: &[String], all: &BTreeMap<String, u64>) -> bool {
+        let others = all.iter().any(|(role, count)| *count >= 3 && self.with(role) == 0);
+        // One alone may have been where it does not belong.
+        let least = (self.callers.len() / 5).max(2);
+        others && roles.iter().any(|role| self.with(role) >= least)
+    }
+
+    /// Callers of the role.
+    fn with(&self, role: &String) -> usize {
+        self.callers.values().filter(|caller| caller.roles.contains(role)).count()
+    }
+
     /// The roles of the circle, where all in it have one and none of `roles` is among them.
     pub(super) fn foreign_role(&self, roles: &[String]) -> Option<String> {
-        let known = !self.roleless && !self.roles.is_empty() && !roles.is_empty();
-        let foreign = known && !roles.iter().any(|role| self.roles.contains(role));
+        let foreign = self.with_role >= ROLES_MIN
+            && !roles.is_empty()
+            && roles.iter().all(|role| self.with(role) == 0);
         foreign.then(|| {
-            let some: Vec<&str> = self.roles.iter().take(5).map(String::as_str).collect();
+            let all: BTreeSet<&str> = self
+                .callers
+                .values()
+                .flat_map(|caller| &caller.roles)
+                .map(String::as_str)
+                .collect();
+            let some: Vec<&str> = all.into_iter().take(5).collect();
             format!("one of {}", some.join(", "))
         })
     }

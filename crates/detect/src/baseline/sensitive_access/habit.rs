@@ -3,12 +3,15 @@
 use super::circle::{HOUR, odd_hour};
 use crate::context::Context;
 use core::net::IpAddr;
+use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use stilt_model::Timestamp;
 
 /// Networks and makes of clients remembered of one caller; one with more is everywhere at home.
 const PLACES_MAX: usize = 8;
+/// Quiet that ends a stretch of requests.
+const PAUSE: Duration = Duration::from_secs(3 * 3600);
 /// Requests until its hours are known.
 const HOURS_MIN: u64 = 50;
 
@@ -32,6 +35,11 @@ struct First {
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct More {
     hours: [u32; 24],
+    /// The hours of the stretch of requests at hand, which teach once it is over.
+    #[serde(default)]
+    stretch: Vec<(u8, u32)>,
+    #[serde(default)]
+    last: Timestamp,
     networks: BTreeSet<IpAddr>,
     makes: BTreeSet<u64>,
     /// The network and make that were new together last.
@@ -44,9 +52,19 @@ impl More {
         if !self.makes.is_empty() && self.is_new(network, make) {
             self.elsewhere = Some(First { at, network, make });
         }
-        let hour = usize::try_from(at.secs().rem_euclid(86_400) / 3600).unwrap_or(0);
-        if let Some(count) = self.hours.get_mut(hour) {
-            *count = count.saturating_add(1);
+        if at.since(self.last) > PAUSE {
+            for (hour, requests) in core::mem::take(&mut self.stretch) {
+                if let Some(count) = self.hours.get_mut(usize::from(hour)) {
+                    *count = count.saturating_add(requests);
+                }
+            }
+        }
+        self.last = at;
+        let hour = u8::try_from(at.secs().rem_euclid(86_400) / 3600).unwrap_or(0);
+        if let Some((_, requests)) = self.stretch.iter_mut().find(|(known, _)| *known == hour) {
+            *requests = requests.saturating_add(1);
+        } else {
+            self.stretch.push((hour, 1));
         }
         if self.networks.len() <= PLACES_MAX {
             self.networks.insert(network);

@@ -3,8 +3,13 @@
 //! The access is allowed, and yet it is not this caller's, or not so: an old caller in a circle
 //! that nobody joins, of another role than all in it, at an hour or from a place where it never
 //! was, or far more often than anybody. One of these is everyday life; two are told.
+//!
+//! A function that only few callers use is guarded as well, whatever it is called, where these few
+//! are told from all others by what else they use: peers have the same role, also where no role is
+//! ever said.
 
 mod circle;
+mod guarded;
 mod habit;
 #[cfg(test)]
 mod tests;
@@ -16,11 +21,13 @@ use crate::spec::{Detector, NotEvaluated, Spec, Tuning};
 use crate::tale::{Tale, counted};
 use crate::tell::{self, signal};
 use circle::Circle;
+use core::time::Duration;
+use guarded::{Bursts, Few};
 use habit::Habit;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use stilt_inventory::{Function, functions, is_own};
-use stilt_model::{ActorId, EndpointId, Finding, Outcome, Rule, Severity, Signal};
+use stilt_model::{ActorId, EndpointId, Finding, Outcome, Rule, Severity, Signal, Timestamp};
 
 pub(crate) const SPEC: Spec = Spec {
     rule: Rule {
@@ -36,18 +43,23 @@ pub(crate) const SPEC: Spec = Spec {
                 at a function whose circle of callers is closed; a role that none of its callers \
                 has; an hour of the day at which neither the caller nor the others come; for an \
                 hour a new network together with another make of client; ten times in an hour, \
-                and three times as often as any other caller.",
+                and three times as often as any other caller, or at functions that are new to it \
+                three times as often as any other came to new ones. The same, in three ways, at \
+                any function that few callers use: the third is that nearly all its callers use \
+                other functions of few, and this one none.",
     needs: "Ten callers of the service; three callers and thirty turns of the function. Hours \
             are judged after three days.",
     look_alikes: "The first use of a function that newcomers find all the time, a new colleague \
                   of the same role, a phone on another network, work late at night: one way \
-                  alone is silent.",
+                  alone is silent. Where three come to a function within ten minutes it is one \
+                  notice: a release, or a right that was given to many.",
     tuning: &[
         Tuning { key: "actors_min", meaning: "callers of the service" },
         Tuning { key: "circle_min", meaning: "other callers of the function" },
         Tuning { key: "turns_min", meaning: "turns of the function before it is judged" },
         Tuning { key: "requests_min", meaning: "requests that make a caller an established one" },
         Tuning { key: "rate_min", meaning: "accesses in an hour that are looked at" },
+        Tuning { key: "wait_secs", meaning: "seconds waited for others who come there first" },
     ],
     build: |settings| Ok(Box::new(SensitiveAccess::new(settings)?)),
 };
@@ -56,6 +68,17 @@ pub(crate) const SPEC: Spec = Spec {
 const HABITS_MAX: usize = 100_000;
 const CIRCLES_MAX: usize = 5000;
 const SERVICES_MAX: usize = 1000;
+/// Roles of a service, and requests after which a caller's is known.
+const ROLES_MAX: usize = 64;
+const ROLES_AT: u64 = 5;
+/// Turns that are enough where all speaks for it.
+const TURNS_FEW: u64 = 10;
+/// Findings that wait at most.
+const WAITING_MAX: usize = 1000;
+/// Who comes to a function together makes it a new usage.
+const SEVERAL: usize = 3;
+/// A notice about an endpoint is repeated after so long.
+const QUIET: Duration = Duration::from_secs(3600);
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -65,11 +88,19 @@ struct Limits {
     turns_min: u64,
     requests_min: u64,
     rate_min: u64,
+    wait_secs: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { actors_min: 10, circle_min: 3, turns_min: 30, requests_min: 20, rate_min: 10 }
+        Self {
+            actors_min: 10,
+            circle_min: 3,
+            turns_min: 30,
+            requests_min: 20,
+            rate_min: 10,
+            wait_secs: 600,
+        }
     }
 }
 
@@ -81,6 +112,14 @@ struct Sensitive {
     requests: u64,
 }
 
+/// A finding that is told unless others come to the same function.
+#[derive(Serialize, Deserialize)]
+struct Waiting {
+    until: Timestamp,
+    endpoint: EndpointId,
+    finding: Finding,
+}
+
 #[derive(Serialize, Deserialize)]
 struct SensitiveAccess {
     #[serde(skip)]
@@ -88,10 +127,26 @@ struct SensitiveAccess {
     sensitive: Keep<EndpointId, Sensitive>,
     circles: Keep<EndpointId, Circle>,
     habits: Keep<(u64, ActorId), Habit>,
-    /// Callers by service.
+    /// Callers by service, and established ones.
     callers: BTreeMap<u64, u64>,
+    #[serde(default)]
+    settled: BTreeMap<u64, u64>,
     tales: Keep<(EndpointId, ActorId), Tale>,
     learning: BTreeMap<EndpointId, u64>,
+    #[serde(default)]
+    few: Few,
+    /// Callers by service and role.
+    #[serde(default)]
+    roles: BTreeMap<u64, BTreeMap<String, u64>>,
+    #[serde(default)]
+    bursts: Bursts,
+    /// Who came to a function first lately, and was no part of its circle.
+    #[serde(default)]
+    comers: BTreeMap<EndpointId, Vec<(Timestamp, ActorId)>>,
+    #[serde(default)]
+    waiting: VecDeque<Waiting>,
+    #[serde(default)]
+    notices: BTreeMap<EndpointId, Timestamp>,
 }
 
 impl SensitiveAccess {
@@ -102,8 +157,15 @@ impl SensitiveAccess {
             circles: Keep::new(CIRCLES_MAX),
             habits: Keep::new(settings.room(HABITS_MAX)),
             callers: BTreeMap::new(),
+            settled: BTreeMap::new(),
             tales: Keep::new(settings.room(HABITS_MAX)),
             learning: BTreeMap::new(),
+            few: Few::default(),
+            roles: BTreeMap::new(),
+            bursts: Bursts::default(),
+            comers: BTreeMap::new(),
+            waiting: VecDeque::new(),
+            notices: BTreeMap::new(),
         })
     }
 
@@ -141,70 +203,231 @@ impl SensitiveAccess {
             let count = self.callers.entry(service).or_default();
             *count = count.saturating_add(1);
         }
+        self.count(context, caller);
+        if context.sighting.outcome != Outcome::Success {
+            self.habits.touch(now, caller, Habit::default).see(context);
+            return;
+        }
+        let ways = self.ways(context, caller, function);
         let habit = self.habits.touch(now, caller, Habit::default);
-        if let Some(function) = function
-            && context.sighting.outcome == Outcome::Success
-        {
-            let circle = self.circles.touch(now, context.sighting.endpoint, Circle::default);
-            let ways = ways(&self.limits, context, habit, circle);
-            let actors = self.callers.get(&service).copied().unwrap_or(0);
-            let key = (context.sighting.endpoint, caller.1);
-            let begun = self.tales.get(&key).is_some_and(Tale::was_told);
-            if ways.len() >= 2 && actors > self.limits.actors_min || begun {
-                let tale = self.tales.touch(now, key, Tale::default);
-                tale.add(context, String::new(), false);
-                if let Some(user) = &context.seen.actor.user {
-                    tale.user(user);
+        let established = habit.requests() >= self.limits.requests_min;
+        let actors = self.callers.get(&service).copied().unwrap_or(0);
+        let key = (context.sighting.endpoint, caller.1);
+        let begun = self.tales.get(&key).is_some_and(Tale::was_told);
+        let odd = ways.odd;
+        if odd && actors > self.limits.actors_min || begun {
+            self.tell(context, function, key, ways, findings);
+            // Nothing told of teaches: it is no part of the circle.
+            if !begun {
+                self.bursts.forget(caller);
+                for function in self.few.of(service) {
+                    if let Some(circle) = self.circles.get_mut(&function)
+                        && circle.is_joined_by(key.1, now)
+                    {
+                        circle.forget(key.1);
+                    }
                 }
-                if tale.due(now, Outcome::Success) {
-                    findings.push(tell(context, function, tale, ways));
-                }
-                // Nothing told of teaches: it stays no part of the circle.
-                habit.see(context);
-                return;
             }
-            if ways.len() >= 2 {
+        } else {
+            if odd {
                 let count = self.learning.entry(context.sighting.endpoint).or_default();
                 *count = count.saturating_add(1);
                 while self.learning.len() > CIRCLES_MAX {
                     self.learning.pop_first();
                 }
             }
-            circle.see(context, caller.1);
+            let circle = self.circles.touch(now, context.sighting.endpoint, Circle::default);
+            circle.see(context, caller.1, established);
+            if established {
+                self.bursts.settle(caller);
+            }
+            self.few.add(service, context.sighting.endpoint);
         }
-        habit.see(context);
+        if let Some(habit) = self.habits.get_mut(&caller) {
+            habit.see(context);
+        }
+    }
+
+    /// Counts a caller once it is established, and by its roles once they may be known.
+    fn count(&mut self, context: &Context<'_>, caller: (u64, ActorId)) {
+        let requests = self.habits.get(&caller).map_or(0, Habit::requests);
+        let room = self.settled.len() < SERVICES_MAX || self.settled.contains_key(&caller.0);
+        if requests == self.limits.requests_min && room {
+            let count = self.settled.entry(caller.0).or_default();
+            *count = count.saturating_add(1);
+        }
+        let room = self.roles.len() < SERVICES_MAX || self.roles.contains_key(&caller.0);
+        if requests != ROLES_AT || !room {
+            return;
+        }
+        let known = self.roles.entry(caller.0).or_default();
+        for role in context.seen.best_roles().iter() {
+            if known.len() < ROLES_MAX || known.contains_key(role) {
+                let count = known.entry(role.clone()).or_default();
+                *count = count.saturating_add(1);
+            }
+        }
+    }
+
+    /// In which ways an access is atypical, with reasons.
+    fn ways(
+        &mut self,
+        context: &Context<'_>,
+        caller: (u64, ActorId),
+        function: Option<Function>,
+    ) -> Ways {
+        let mut found = Ways::default();
+        let (now, endpoint) = (context.at(), context.sighting.endpoint);
+        let callers = self.settled.get(&caller.0).copied().unwrap_or(0);
+        let Some(circle) = self.circles.get(&endpoint) else { return found };
+        let few = guarded::is_of_few(circle, callers);
+        if function.is_none() && !few {
+            return found;
+        }
+        let habit = self.habits.get(&caller);
+        let known = habit.is_some_and(|habit| habit.requests() >= self.limits.requests_min);
+        let fresh = self.bursts.see(caller, now, known && circle.is_joined_by(caller.1, now));
+        let turns = circle.turns();
+        if circle.others(caller.1) < self.limits.circle_min || turns < TURNS_FEW {
+            return found;
+        }
+        let roles = context.seen.best_roles();
+        let all = self.roles.get(&caller.0);
+        let belongs = all.is_some_and(|all| circle.has_role(roles, all));
+        found.signals = signals(&self.limits, context, habit, circle, fresh, callers);
+        // A new colleague, or one who was promoted, unless for taking far more than all others.
+        let hurried = found.signals.iter().any(|way| way.signal.starts_with("accesses"));
+        found.signals.retain(|way| way.signal != FIRST || !belongs || hurried);
+        if found.signals.len() < 2 {
+            return found;
+        }
+        let peers = match belongs {
+            true => None,
+            false => self.few.peers(caller, endpoint, now, callers, &self.circles),
+        };
+        let is_other = peers.is_some();
+        found.signals.extend(peers);
+        let known = turns >= self.limits.turns_min;
+        found.odd = is_other || (function.is_some() && known);
+        found
+    }
+
+    /// Tells of it at once, or once nobody else has come there within ten minutes.
+    fn tell(
+        &mut self,
+        context: &Context<'_>,
+        function: Option<Function>,
+        key: (EndpointId, ActorId),
+        ways: Ways,
+        findings: &mut Vec<Finding>,
+    ) {
+        let now = context.at();
+        let wait = Duration::from_secs(self.limits.wait_secs);
+        let joins = ways.signals.iter().any(|way| way.signal == FIRST);
+        let tale = self.tales.touch(now, key, Tale::default);
+        tale.add(context, String::new(), false);
+        if let Some(user) = &context.seen.actor.user {
+            tale.user(user);
+        }
+        let early = joins && now.since(tale.start) < wait;
+        if joins {
+            let comers = self.comers.entry(key.0).or_default();
+            comers.retain(|(at, _)| now.since(*at) <= QUIET);
+            if comers.len() < SEVERAL && comers.iter().all(|(_, known)| *known != key.1) {
+                comers.push((now, key.1));
+            }
+            while self.comers.len() > CIRCLES_MAX {
+                self.comers.pop_first();
+            }
+        }
+        if !tale.due(now, Outcome::Success) {
+            return;
+        }
+        let finding = tell(context, function, tale, ways.signals);
+        if !early {
+            findings.push(finding);
+            return;
+        }
+        if self.waiting.len() >= WAITING_MAX {
+            self.waiting.pop_front();
+        }
+        let until = tale.start.plus(wait);
+        self.waiting.push_back(Waiting { until, endpoint: key.0, finding });
+    }
+
+    /// What waited is told, or is the one notice that several have come.
+    fn tick(&mut self, now: Timestamp, findings: &mut Vec<Finding>) {
+        self.notices.retain(|_, last| now.since(*last) <= QUIET);
+        while self.waiting.front().is_some_and(|waiting| waiting.until <= now) {
+            let Some(Waiting { endpoint, mut finding, .. }) = self.waiting.pop_front() else {
+                break;
+            };
+            let together = self.comers.get(&endpoint).is_some_and(|all| all.len() >= SEVERAL);
+            if !together {
+                findings.push(finding);
+            } else if self.notices.insert(endpoint, now).is_none() {
+                let place = finding.endpoint.clone();
+                let service = finding.service.to_string();
+                finding.actor = tell::cluster(SPEC.rule.id, &service, endpoint.0, "newcomers");
+                (finding.posture, finding.severity, finding.session) = (true, Severity::Low, None);
+                finding.message =
+                    format!("population shift: several callers of other functions come to {place}");
+                finding.remediation =
+                    "a release or a right that was given to many explains it".to_owned();
+                findings.push(finding);
+            }
+        }
     }
 }
 
-/// In which ways an access is atypical, with reasons.
-fn ways(limits: &Limits, context: &Context<'_>, habit: &Habit, circle: &Circle) -> Vec<Signal> {
+/// How an access is atypical.
+#[derive(Debug, Default)]
+struct Ways {
+    signals: Vec<Signal>,
+    /// Enough of them, of enough that is known.
+    odd: bool,
+}
+
+/// The signal of a caller who comes to a function for the first time.
+const FIRST: &str = "first_access";
+
+fn signals(
+    limits: &Limits,
+    context: &Context<'_>,
+    habit: Option<&Habit>,
+    circle: &Circle,
+    fresh: (u64, u64),
+    callers: u64,
+) -> Vec<Signal> {
     let mut ways = Vec::new();
     let actor = context.seen.actor.id;
     let now = context.at();
-    let turns = circle.turns();
-    if circle.others(actor) < limits.circle_min || turns < limits.turns_min {
-        return ways;
-    }
-    let joins = circle.is_joined_by(actor, now) && circle.is_closed();
-    if habit.requests() >= limits.requests_min && joins {
+    let requests = habit.map_or(0, Habit::requests);
+    let joins =
+        circle.is_joined_by(actor, now) && circle.is_closed() && circle.is_of_few(callers, 2);
+    if requests >= limits.requests_min && joins {
         ways.push(signal(
-            "first_access",
-            format!("after {} other requests", habit.requests()),
+            FIRST,
+            format!("after {requests} other requests"),
             format!(
-                "one of its {}; {} in the last {turns} turns",
+                "one of its {}; {} in the last {} turns",
                 counted(circle.others(actor) as u64, "caller"),
                 counted(circle.newcomers(), "newcomer"),
+                circle.turns(),
             ),
         ));
     }
     if let Some(roles) = circle.foreign_role(context.seen.best_roles()) {
         ways.push(signal("role", context.seen.best_roles().join(", "), &roles));
     }
-    if habit.is_odd_hour(now) && circle.is_odd_hour(now) {
+    if habit.is_some_and(|habit| habit.is_odd_hour(now)) && circle.is_odd_hour(now) {
         let hour = now.secs().rem_euclid(86_400) / 3600;
         ways.push(signal("hour_utc", hour.to_string(), "an hour at which it or others come"));
     }
-    if habit.requests() >= limits.requests_min && habit.is_elsewhere(context) {
+    if let Some(habit) = habit
+        && requests >= limits.requests_min
+        && habit.is_elsewhere(context)
+    {
         ways.push(signal(
             "place",
             format!("{} and another make of client", context.seen.client_ip),
@@ -212,11 +435,18 @@ fn ways(limits: &Limits, context: &Context<'_>, habit: &Habit, circle: &Circle) 
         ));
     }
     let (own, most) = circle.rate(actor, now);
+    let (new, others) = fresh;
     if own >= limits.rate_min && own > most.saturating_mul(3) {
         ways.push(signal(
             "accesses_in_an_hour",
             own.to_string(),
             format!("at most {most}, as any other caller"),
+        ));
+    } else if new >= limits.rate_min && new > others.saturating_mul(3) {
+        ways.push(signal(
+            "accesses_to_new_functions_in_an_hour",
+            new.to_string(),
+            format!("at most {others}, as any other caller"),
         ));
     }
     ways
@@ -231,8 +461,9 @@ impl Detector for SensitiveAccess {
     }
 
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
-        if let Observation::Transaction(context) = observation {
-            self.see(context, findings);
+        match observation {
+            Observation::Transaction(context) => self.see(context, findings),
+            Observation::Tick(now) => self.tick(*now, findings),
         }
     }
 
@@ -249,9 +480,14 @@ impl Detector for SensitiveAccess {
     }
 }
 
-fn tell(context: &Context<'_>, function: Function, tale: &Tale, ways: Vec<Signal>) -> Finding {
+fn tell(
+    context: &Context<'_>,
+    function: Option<Function>,
+    tale: &Tale,
+    ways: Vec<Signal>,
+) -> Finding {
     let severity = match function {
-        Function::Admin | Function::Payment if ways.len() >= 3 => Severity::High,
+        Some(Function::Admin | Function::Payment) if ways.len() >= 3 => Severity::High,
         _ => SPEC.severity,
     };
     let mut finding = context.finding(SPEC.rule.id, severity, (*context.seen.actor).clone());
@@ -268,7 +504,7 @@ fn tell(context: &Context<'_>, function: Function, tale: &Tale, ways: Vec<Signal
     finding.message = format!(
         "atypical access to {} ({}): {}",
         context.sighting.name,
-        function.name(),
+        function.map_or("used by few", Function::name),
         if told.is_empty() { "it goes on".to_owned() } else { told.join("; ") }
     );
     finding.why = ways;

@@ -162,3 +162,122 @@ fn what_is_no_secret_or_open_to_all_is_usual() {
     town.run();
     assert!(town.stories().is_empty(), "{:#?}", town.stories());
 }
+
+/// A report that few read, whatever it is called: those who look into stock as well.
+fn report(n: u64) -> Tx {
+    get(&format!("/bank/quarter?part={}", n % 4)).answer(r#"{"rows":[{"title":"x"}]}"#)
+}
+
+fn stock(n: u64) -> Tx {
+    get(&format!("/bank/stock?shelf={}", n % 4)).answer(r#"{"rows":[{"title":"y"}]}"#)
+}
+
+/// Nobody is said to have a role; five of thirty read reports and look into stock.
+fn few(town: &mut Town) {
+    for user in 0..30 {
+        for day in 0..3 {
+            let morning = DAY * day as f64 + 8.0 * HOUR;
+            for n in 0..12 {
+                let at = morning + 10.0 * HOUR * chance(&[user, day, n]);
+                town.at(at, plain(user, read(n)));
+                if user < 5 {
+                    town.at(at + 30.0, plain(user, if n % 2 == 0 { report(n) } else { stock(n) }));
+                }
+            }
+        }
+    }
+}
+
+fn plain(user: u64, tx: Tx) -> Tx {
+    App::Json.by(user, tx).agent(browser(user))
+}
+
+fn check_few(plan: impl Fn(&mut Town, f64), expected: usize, notices: usize) {
+    let mut town = Town::new(RULE);
+    few(&mut town);
+    plan(&mut town, 3.0 * DAY + 9.0 * HOUR);
+    town.run();
+    let stories = town.stories();
+    assert_eq!(stories.len(), expected, "{stories:#?} {:?}", town.not_evaluated());
+    assert_eq!(town.notices().len(), notices, "{:#?}", town.notices());
+}
+
+#[test]
+fn who_draws_much_out_of_what_few_use_and_is_none_of_them_is_told() {
+    check_few(
+        |town, at| {
+            for n in 0..25 {
+                town.at(at + 20.0 * n as f64, plain(17, report(n)));
+            }
+        },
+        1,
+        0,
+    );
+}
+
+#[test]
+fn who_comes_to_what_few_use_as_they_do_is_usual() {
+    // One who was given another task, and no role that could be seen.
+    check_few(
+        |town, at| {
+            for n in 0..6 {
+                let tx = if n % 2 == 0 { report(n) } else { stock(n) };
+                town.at(at + 900.0 * n as f64, plain(17, tx));
+            }
+        },
+        0,
+        0,
+    );
+    // The end of the quarter.
+    check_few(
+        |town, at| {
+            for n in 0..40 {
+                town.at(at + 60.0 * n as f64, plain(n % 5, report(n)));
+            }
+        },
+        0,
+        0,
+    );
+}
+
+#[test]
+fn a_release_that_many_try_at_once_is_usual() {
+    check_few(
+        |town, at| {
+            for user in 12..22 {
+                for n in 0..25 {
+                    let at = at + 15.0 * n as f64 + 20.0 * (user - 12) as f64;
+                    town.at(at, plain(user, report(n)));
+                }
+            }
+        },
+        0,
+        0,
+    );
+    // Three at night, who all come to it within minutes: one notice about the function.
+    let mut town = Town::new(RULE);
+    usual(&mut town, 4);
+    for (at, user) in [(0.0, 7), (200.0, 9), (400.0, 11)] {
+        town.at(4.0 * DAY + 2.0 * HOUR + at, by(user, "customer", payout(user)));
+    }
+    town.at(4.0 * DAY + 3.0 * HOUR, by(1, "clerk", read(1)));
+    town.run();
+    assert!(town.stories().is_empty(), "{:#?}", town.stories());
+    assert_eq!(town.notices().len(), 1, "{:#?}", town.notices());
+}
+
+#[test]
+fn one_who_was_promoted_is_usual() {
+    check(
+        3,
+        |town, end| {
+            for n in 0..30 {
+                town.at(end + 8.0 * HOUR + 60.0 * n as f64, by(9, "customer", read(n)));
+            }
+            for n in 0..6 {
+                town.at(end + 9.0 * HOUR + 500.0 * n as f64, by(9, "clerk", payout(n)));
+            }
+        },
+        0,
+    );
+}
