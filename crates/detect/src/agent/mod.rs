@@ -1,6 +1,7 @@
 //! Agents, models and tool servers: what they are told, do, give away and cost.
 
 pub(crate) mod approval_skipped;
+mod asks;
 pub(crate) mod confused_deputy;
 pub(crate) mod cost_budget;
 pub(crate) mod excessive_agency;
@@ -40,7 +41,9 @@ use crate::tale::Tale;
 use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
 use std::hash::{BuildHasher, Hasher};
-use stilt_model::{Actor, Evidence, Finding, Outcome, Severity, Signal, Talk, Timestamp};
+use stilt_model::{
+    Actor, ActorKind, Evidence, Finding, Outcome, Severity, Signal, SmolStr, Talk, Timestamp,
+};
 
 /// Stories kept by one detection.
 const STORIES_MAX: usize = 10_000;
@@ -138,6 +141,7 @@ impl Stories {
         if !tale.due(context.at(), word.outcome) {
             return None;
         }
+        let actor = named(context, actor);
         let mut finding = context.finding(rule, word.severity, actor);
         finding.thread = key;
         tale.fill(&mut finding);
@@ -147,6 +151,24 @@ impl Stories {
         finding.why = word.why;
         finding.remediation = word.remediation;
         Some(finding)
+    }
+}
+
+/// Where a talk says for whom it is, and its key says no more than which program talks: the agent
+/// acts, and that user is the principal.
+fn named(context: &Context<'_>, actor: Actor) -> Actor {
+    let talks = context.tx.talk.as_deref().is_some_and(|talk| talk.dialect.is_model());
+    let own = actor.id == context.seen.actor.id;
+    let agent = context.agent.filter(|_| talks && own && actor.user.is_none());
+    let Some((agent, user)) = agent.and_then(|agent| Some((agent, agent.user.as_deref()?))) else {
+        return actor;
+    };
+    Actor {
+        kind: ActorKind::Principal,
+        name: format!("agent:{}", agent.name),
+        user: Some(user.to_owned()),
+        identified_by: SmolStr::new_static("key and system text of the agent; user as it says"),
+        ..actor
     }
 }
 

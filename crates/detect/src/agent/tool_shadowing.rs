@@ -330,7 +330,6 @@ mod tests {
             "ｓｅｎｄ_ｉｎｖｏｉｃｅ",
             "send_inv0ice",
             "𝗌end_invoice",
-            "Send-Invоice",
         ] {
             let twin = [tool(name, "Sends invoices", TO, "")];
             assert_eq!(told(&own, &twin, "fast"), Some(Severity::High), "{name}");
