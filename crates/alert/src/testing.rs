@@ -158,5 +158,6 @@ pub(crate) fn transaction() -> Transaction {
         lost_bytes: 0,
         anomalies: Vec::new(),
         talk: None,
+        stage: stilt_model::Stage::Over,
     }
 }

@@ -7,7 +7,7 @@ use stilt_capture::assembler::{Assembler, Limits};
 use stilt_capture::link::{self, Decoder};
 use stilt_capture::segment::Segment;
 use stilt_capture::source::{self, Batch};
-use stilt_model::{Mark, Timestamp};
+use stilt_model::{Exchange, Mark, Stage, Timestamp};
 
 fn main() {
     let mut paths: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
@@ -41,6 +41,7 @@ fn main() {
                 found = decoder.more(frame, bytes);
             }
         }
+        out.retain(|one: &Exchange| one.stage == Stage::Over);
         exchanges += out.len() as u64;
         if count {
             out.clear();
@@ -48,6 +49,7 @@ fn main() {
         print(&mut out);
     }
     assembler.finish(last, &mut out);
+    out.retain(|one| one.stage == Stage::Over);
     exchanges += out.len() as u64;
     if !count {
         print(&mut out);

@@ -75,6 +75,7 @@ fn read(request: Option<Message>, response: Option<Message>) {
         response,
         flags: Flags::default(),
         completed: Mark::default(),
+        stage: stilt_model::Stage::Over,
     };
     let config = config();
     let first = READER.with_borrow_mut(|reader| {

@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use stilt_model::{
     Credential, CredentialKind, Exchange, Head, IdBuilder, Issued, Key, Leaf, LoginName, Message,
-    Order, Place, Pseudonym, Request, Response, SecretKind, SmolStr, Timestamp, Transaction,
+    Order, Place, Pseudonym, Request, Response, SecretKind, SmolStr, Stage, Timestamp, Transaction,
     TransactionId, Value,
 };
 
@@ -84,6 +84,15 @@ impl Reader {
 
     /// What `exchange` means, with nothing secret left in it.
     pub fn read(&mut self, exchange: Exchange) -> Transaction {
+        let (stage, made) = (exchange.stage.clone(), self.masker.made());
+        let transaction = self.understand(exchange);
+        if stage == Stage::Running {
+            self.masker.uncount(made);
+        }
+        transaction
+    }
+
+    fn understand(&mut self, exchange: Exchange) -> Transaction {
         let messages = || exchange.request.iter().chain(&exchange.response);
         let first = messages().next();
         let start = first.map_or(exchange.completed.time, |message| message.start.time);
@@ -93,7 +102,9 @@ impl Reader {
         };
         let were_cut = [is_cut(&exchange.request), is_cut(&exchange.response)];
         for (count, cut) in self.cut.iter_mut().zip(were_cut) {
-            *count = count.saturating_add(u64::from(cut));
+            // What is still being sent is counted when it is over.
+            let counts = cut && exchange.stage == Stage::Over;
+            *count = count.saturating_add(u64::from(counts));
             flags.body_cut |= cut;
         }
         let mut anomalies: Vec<_> =
@@ -152,6 +163,7 @@ impl Reader {
             flags,
             anomalies,
             talk,
+            stage: exchange.stage,
         }
     }
 

@@ -54,6 +54,7 @@ pub(crate) fn exchange(request: Option<Message>, response: Option<Message>) -> E
         response,
         flags: stilt_model::Flags::default(),
         completed,
+        stage: stilt_model::Stage::Over,
     }
 }
 

@@ -1,11 +1,12 @@
 //! What a detector is shown.
 
-use crate::agents::AgentSeen;
+use crate::agents::{AgentSeen, Ai};
 use stilt_baseline::{RateStatus, Score};
 use stilt_inventory::{Inventory, Sighting};
 use stilt_model::talk::Summary;
 use stilt_model::{
-    Actor, Evidence, Finding, Observed, Outcome, Severity, Subject, Timestamp, Transaction,
+    Actor, ClientHello, Evidence, Finding, Observed, Outcome, Severity, Subject, Timestamp,
+    Transaction,
 };
 use stilt_policy::Decision;
 use stilt_session::Seen;
@@ -138,10 +139,37 @@ impl Context<'_> {
     }
 }
 
+/// The opening of a connection for TLS.
+pub struct Greeting<'a> {
+    /// The connection: what is said on it is not seen.
+    pub tx: &'a Transaction,
+    /// What the client says first.
+    pub hello: &'a ClientHello,
+    /// What was configured of AI.
+    pub ai: &'a Ai,
+}
+
 /// What detectors are told, in the capture's order.
 pub enum Observation<'a> {
     /// A finished transaction.
     Transaction(&'a Context<'a>),
+    /// A transaction whose answer is still being sent, as far as it was: it will be told again, as
+    /// often as it has grown, and once more when it is over.
+    Running(&'a Context<'a>),
+    /// A client opens a connection for TLS.
+    Tls(&'a Greeting<'a>),
     /// Packet time has reached this second.
     Tick(Timestamp),
+}
+
+impl<'a> Observation<'a> {
+    /// The transaction, where it is over, or else where it may be `running`.
+    #[must_use]
+    pub fn exchange(&self, running: bool) -> Option<&'a Context<'a>> {
+        match self {
+            Self::Transaction(context) => Some(context),
+            Self::Running(context) => running.then_some(*context),
+            Self::Tls(_) | Self::Tick(_) => None,
+        }
+    }
 }

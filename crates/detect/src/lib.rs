@@ -35,7 +35,7 @@ pub use agents::{
     AgentSeen, Agents, Ai, Borrowed, Budget, Done, KnownAgent, KnownModel, KnownServer, KnownTool,
     Prices, PricesError,
 };
-pub use context::{Context, Observation};
+pub use context::{Context, Greeting, Observation};
 pub use registry::{DETECTORS, Detectors, TOOK_MAX, Took, Unknown};
 pub use settings::{Config, Room, SettingsError};
 pub use spec::{Detector, NotEvaluated, Spec, Tuning};

@@ -5,7 +5,7 @@ use core::net::IpAddr;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, VecDeque};
-use stilt_model::{Evidence, Finding, Observed, Outcome, Timestamp};
+use stilt_model::{Evidence, Finding, Observed, Outcome, Timestamp, TransactionId};
 
 const FIRST_MAX: usize = 10;
 const LAST_MAX: usize = 6;
@@ -33,6 +33,9 @@ pub(crate) struct Tale {
     /// Something was added that whoever knows the story must hear of.
     #[serde(default)]
     news: bool,
+    /// The last is of a transaction whose answer was still being sent.
+    #[serde(default)]
+    running: Option<TransactionId>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -52,6 +55,14 @@ struct Told {
 impl Tale {
     /// Adds a transaction; a telling one is kept whatever comes after it.
     pub(crate) fn add(&mut self, context: &Context<'_>, note: String, telling: bool) {
+        if context.tx.is_running() || self.running.take() == Some(context.tx.id) {
+            let told = self.all().any(|seen| seen.transaction == context.tx.id);
+            self.running = context.tx.is_running().then_some(context.tx.id);
+            if told {
+                self.end = self.end.max(context.at());
+                return;
+            }
+        }
         self.add_evidence(
             context.evidence(note),
             context.seen.client_ip,

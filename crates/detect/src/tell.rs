@@ -1,11 +1,12 @@
 //! Words and names that findings share.
 
-use crate::context::Context;
+use crate::context::{Context, Greeting};
 use core::net::IpAddr;
 use foldhash::fast::FixedState;
 use std::hash::{BuildHasher, Hasher};
 use stilt_model::{
-    Actor, ActorId, ActorKind, Evidence, Finding, IdBuilder, Pseudonym, Signal, SmolStr,
+    Actor, ActorId, ActorKind, Evidence, Finding, IdBuilder, Observed, Outcome, Pseudonym,
+    Severity, Signal, SmolStr, Subject,
 };
 
 /// The client that sent a transaction, as an actor.
@@ -22,6 +23,71 @@ pub(crate) fn client_at(id: ActorId, ip: IpAddr) -> Actor {
         user: None,
         roles: Vec::new(),
         identified_by: SmolStr::new_static("address and client fingerprint"),
+    }
+}
+
+/// A finding about a connection of which only the beginning is seen, to `host`.
+pub(crate) fn of_connection(
+    greeting: &Greeting<'_>,
+    rule: &'static str,
+    severity: Severity,
+    host: &str,
+) -> Finding {
+    let tx = greeting.tx;
+    let ip = tx.source().ip();
+    let id = ActorId(IdBuilder::new("client").text(&ip.to_string()).finish());
+    let evidence = Evidence {
+        transaction: tx.id,
+        time: tx.start,
+        method: String::new(),
+        path: String::new(),
+        status: None,
+        source: tx.source(),
+        client: None,
+        note: "opens a connection for TLS".to_owned(),
+        packets: (tx.order.packet, tx.order.packet),
+    };
+    let subject = Subject {
+        source: tx.source(),
+        destination: tx.flow.server,
+        client: None,
+        origin: None,
+        version: tx.version.name(),
+        method: String::new(),
+        host: Some(host.to_owned()),
+        target: String::new(),
+        path: String::new(),
+        status: None,
+        user_agent: None,
+        request_id: None,
+        trace_id: None,
+        vlan: tx.flow.vlan.clone(),
+        tunnel: tx.flow.tunnel,
+        talk: None,
+    };
+    Finding {
+        rule,
+        posture: false,
+        severity,
+        confidence: 0.9,
+        outcome: Outcome::Unknown,
+        at: tx.end,
+        start: tx.start,
+        end: tx.end,
+        actor: client_at(id, ip),
+        thread: 0,
+        session: None,
+        service: host.to_owned(),
+        endpoint: "TLS".to_owned(),
+        message: String::new(),
+        remediation: String::new(),
+        why: Vec::new(),
+        evidence: vec![evidence],
+        count: 1,
+        subject,
+        related_ips: vec![ip],
+        related_users: Vec::new(),
+        observed: Observed { complete: false, ..Observed::of(tx) },
     }
 }
 

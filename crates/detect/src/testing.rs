@@ -2,7 +2,7 @@
 //! different make to live in it.
 
 use crate::agents::{Agents, Ai};
-use crate::context::{Context, Observation};
+use crate::context::{Context, Greeting, Observation};
 use crate::registry::Detectors;
 use crate::settings::Config;
 use crate::spec::NotEvaluated;
@@ -15,7 +15,8 @@ use stilt_inventory::test_support::{EPOCH, Tx, World, get, jwt, post};
 use stilt_inventory::{Inventory, Who};
 use stilt_model::saved::Remember;
 use stilt_model::{
-    ActorId, Finding, IdBuilder, Key, Outcome, SessionRecord, Severity, Timestamp, Transaction,
+    ActorId, ClientHello, Finding, IdBuilder, Key, Outcome, SessionRecord, Severity, Timestamp,
+    Transaction,
 };
 use stilt_policy::{Gate, Policies};
 use stilt_session::objects::Objects;
@@ -107,6 +108,15 @@ impl Town {
         self.agents = Agents::new(&Key::new([7; 32]), ai);
     }
 
+    /// A client opens a connection for TLS.
+    pub(crate) fn opens_tls(&mut self, at: f64, client: &str, host: &str) {
+        let mut tx = self.world.tx(get("/").from(client).at(at));
+        (tx.request, tx.response) = (None, None);
+        let hello = ClientHello { server_name: Some(host.to_owned()), ..ClientHello::default() };
+        let greeting = Greeting { tx: &tx, hello: &hello, ai: self.agents.ai() };
+        self.detectors.observe(&Observation::Tls(&greeting), &mut self.findings);
+    }
+
     /// Plans an exchange, `at` seconds from the start.
     pub(crate) fn at(&mut self, at: f64, tx: Tx) {
         self.plan.push((at, tx));
@@ -180,6 +190,9 @@ impl Town {
             agent: agent.as_ref(),
         };
         let before = self.findings.len();
+        if tx.is_running() {
+            return self.detectors.observe(&Observation::Running(&context), &mut self.findings);
+        }
         self.detectors.observe(&Observation::Transaction(&context), &mut self.findings);
         let flagged = self.findings.iter().skip(before).any(|finding| !finding.posture);
         if !flagged {

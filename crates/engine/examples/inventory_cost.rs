@@ -13,7 +13,7 @@ use stilt_capture::segment::Segment;
 use stilt_capture::source::{self, Batch, Options};
 use stilt_content::Reader;
 use stilt_inventory::{Config, Inventory, Who};
-use stilt_model::{ActorId, Exchange, IdBuilder, Key};
+use stilt_model::{ActorId, Exchange, IdBuilder, Key, Stage};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let payload = from.get(decoded.payload.clone()).unwrap_or_default();
             assembler.segment(&Segment { head: decoded.head, payload }, &mut exchanges);
         }
-        for exchange in exchanges.drain(..) {
+        for exchange in exchanges.drain(..).filter(|one| one.stage == Stage::Over) {
             let tx = reader.read(exchange);
             count += 1;
             if mode == "none" {

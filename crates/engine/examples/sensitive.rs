@@ -14,7 +14,7 @@ use stilt_capture::link::Decoder;
 use stilt_capture::segment::Segment;
 use stilt_capture::source::{self, Batch, Options};
 use stilt_content::{Config, Masker, Reader};
-use stilt_model::{Exchange, Key, Mark, Transaction};
+use stilt_model::{Exchange, Key, Mark, Stage, Transaction};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
@@ -110,7 +110,7 @@ struct Told {
 
 impl Told {
     fn take(&mut self, reader: &mut Reader, exchanges: &mut Vec<Exchange>) {
-        for exchange in exchanges.drain(..) {
+        for exchange in exchanges.drain(..).filter(|one| one.stage == Stage::Over) {
             let seen: Transaction = reader.read(exchange);
             let asked = seen.request.iter().flat_map(|request| &request.leaves);
             let answered = seen.response.iter().flat_map(|response| &response.leaves);

@@ -29,9 +29,11 @@ use stilt_alert::{Alerts, record};
 use stilt_baseline::{Baseline, Score};
 use stilt_capture::source::Losses;
 use stilt_capture::{assembler, link};
-use stilt_detect::{AgentSeen, Agents, Context, DETECTORS, Detectors, Observation};
+use stilt_detect::{AgentSeen, Agents, Context, DETECTORS, Detectors, Greeting, Observation};
 use stilt_inventory::{Inventory, Sighting, Who};
-use stilt_model::{Finding, Key, Rule, SessionRecord, Talk, Timestamp, Transaction};
+use stilt_model::{
+    ClientHello, Finding, Key, Rule, SessionRecord, Stage, Talk, Timestamp, Transaction,
+};
 use stilt_policy::{Gate, Policies, Usage};
 use stilt_session::objects::Objects;
 use stilt_session::{Seen, Sessions};
@@ -217,6 +219,11 @@ impl Round {
     }
 
     fn transaction(&mut self, tx: &mut Transaction) -> Result<(), Error> {
+        match &tx.stage {
+            Stage::Over => {}
+            Stage::Running => return self.running(tx),
+            Stage::Tls(hello) => return self.greeting(tx, hello),
+        }
         self.transactions = self.transactions.saturating_add(1);
         self.first.get_or_insert(tx.start);
         self.last = self.last.max(tx.end);
@@ -263,6 +270,41 @@ impl Round {
             sink.write(&record::transaction(tx, &context))?;
         }
         Ok(())
+    }
+
+    /// An answer that is still being sent: what it says is judged, and teaches nothing yet.
+    fn running(&mut self, tx: &mut Transaction) -> Result<(), Error> {
+        if !self.learns || !tx.talk.as_ref().is_some_and(|talk| talk.dialect.is_model()) {
+            return Ok(());
+        }
+        self.inventory.prepare(tx);
+        let tx = &*tx;
+        let sighting = self.inventory.observe(tx);
+        let seen = self.sessions.observe(tx, &sighting);
+        let agent = self.agents.observe(tx, &sighting, &seen);
+        let context = Context {
+            tx,
+            sighting: &sighting,
+            seen: &seen,
+            rate: None,
+            score: &Score::default(),
+            objects: &self.objects,
+            inventory: &self.inventory,
+            decision: None,
+            agent: agent.as_ref(),
+        };
+        self.detectors.observe(&Observation::Running(&context), &mut self.findings);
+        self.tell(Some(&seen))
+    }
+
+    /// A client opens a connection for TLS, of which no more than that is seen.
+    fn greeting(&mut self, tx: &Transaction, hello: &ClientHello) -> Result<(), Error> {
+        if !self.learns {
+            return Ok(());
+        }
+        let greeting = Greeting { tx, hello, ai: self.agents.ai() };
+        self.detectors.observe(&Observation::Tls(&greeting), &mut self.findings);
+        self.tell(None)
     }
 
     /// A request of which not even the head came: it is told, but opens no session and teaches

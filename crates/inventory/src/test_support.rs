@@ -16,7 +16,7 @@ use core::time::Duration;
 use stilt_content::{Config, Reader};
 use stilt_model::{
     Body, Exchange, Flags, Flow, Head, HttpVersion, Key, Mark, Message, Pseudonym, SecretKind,
-    Timestamp, Transaction,
+    Stage, Timestamp, Transaction,
 };
 use stilt_protocol::events;
 
@@ -107,15 +107,21 @@ impl World {
         let response = tx
             .answered
             .then(|| message(tx.response_head(), &tx.answer, end, packet.saturating_add(2)));
+        if tx.running {
+            // It will be read again.
+            self.next = self.next.saturating_sub(1);
+        }
+        let stage = if tx.running { Stage::Running } else { Stage::Over };
         self.reader.read(Exchange {
             flow_id: flow.id(0),
             flow,
             proxied: None,
-            ordinal: self.next,
+            ordinal: packet,
             request,
             response,
             flags: tx.flags,
             completed: Mark { time: end, packet: packet.saturating_add(2) },
+            stage,
         })
     }
 
@@ -158,6 +164,7 @@ pub struct Tx {
     answer_headers: String,
     answer: Vec<u8>,
     flags: Flags,
+    running: bool,
 }
 
 /// A GET of `target` (path with query).
@@ -206,6 +213,7 @@ impl Tx {
             answer_headers: String::new(),
             answer: Vec::new(),
             flags: Flags::default(),
+            running: false,
         }
     }
 
@@ -247,6 +255,13 @@ impl Tx {
     #[must_use]
     pub fn latency(mut self, millis: u64) -> Self {
         self.latency = Duration::from_millis(millis);
+        self
+    }
+
+    /// The answer is still being sent: the next that is read at the same time is all of it.
+    #[must_use]
+    pub fn running(mut self) -> Self {
+        self.running = true;
         self
     }
 

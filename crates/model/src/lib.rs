@@ -42,4 +42,6 @@ pub use transaction::{
     AsSent, Credential, CredentialKind, Drawn, Flags, GraphQl, Issued, Jwt, KeyMaterial, LoginName,
     Order, Request, Response, Sealed, SigningKey, Transaction,
 };
-pub use wire::{Anomaly, Body, Exchange, Head, HttpVersion, Mark, Message, StreamEvents};
+pub use wire::{
+    Anomaly, Body, ClientHello, Exchange, Head, HttpVersion, Mark, Message, Stage, StreamEvents,
+};

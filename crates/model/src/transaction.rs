@@ -8,7 +8,7 @@ use crate::pseudonym::Pseudonym;
 use crate::sensitive::{NumberColumn, SensitiveCounts};
 use crate::talk::Talk;
 use crate::time::Timestamp;
-use crate::wire::{Anomaly, HttpVersion};
+use crate::wire::{Anomaly, HttpVersion, Stage};
 use core::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -448,9 +448,18 @@ pub struct Transaction {
     pub anomalies: Vec<Anomaly>,
     /// What it says, where a model, a tool server or an agent is talked to.
     pub talk: Option<Box<Talk>>,
+    /// Whether that is all of it.
+    #[serde(skip)]
+    pub stage: Stage,
 }
 
 impl Transaction {
+    /// Its answer is still being sent.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.stage == Stage::Running
+    }
+
     /// Status code, where the response was seen.
     #[must_use]
     pub fn status(&self) -> Option<u16> {

@@ -238,6 +238,29 @@ pub struct Message {
     pub trailers: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
+/// The first message of a TLS client, as far as it tells whom it wants to speak to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientHello {
+    /// Host it asks for, lower case.
+    pub server_name: Option<String>,
+    /// Protocols it would speak, the best first.
+    pub protocols: Vec<String>,
+    /// It says that the true name is hidden; many say so who hide nothing.
+    pub encrypted: bool,
+}
+
+/// Why something is handed over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Stage {
+    /// The exchange is over, or nothing more of it will be seen.
+    #[default]
+    Over,
+    /// Its answer is a stream of events that goes on: it will be handed over again.
+    Running,
+    /// It is none: a client opens a connection for TLS.
+    Tls(Box<ClientHello>),
+}
+
 /// A request with its response, as paired on one flow.
 #[derive(Clone, Debug)]
 pub struct Exchange {
@@ -258,4 +281,6 @@ pub struct Exchange {
     pub flags: crate::transaction::Flags,
     /// Packet at which the exchange was complete, or given up: its place in the capture's order.
     pub completed: Mark,
+    /// Whether that is all of it.
+    pub stage: Stage,
 }

@@ -6,6 +6,7 @@ use stilt_model::{Mark, Message, StreamEvents};
 use stilt_protocol::events::{self, Kind};
 use stilt_protocol::http1::{Framing, Limits, Parser, Side, Step};
 use stilt_protocol::preface::{self, PREFACE_MAX, Preface};
+use stilt_protocol::tls::{self, Opening};
 
 /// Small caps, so that short inputs reach them.
 fn limits() -> Limits {
@@ -175,6 +176,22 @@ pub fn events(data: &[u8]) {
     }
 }
 
+/// What may be the first message of a TLS client: every beginning of it waits for more than it has,
+/// or says the same.
+pub fn hello(data: &[u8]) {
+    let whole = tls::read(data);
+    for cut in 1..data.len() {
+        match tls::read(&data[..cut]) {
+            Opening::Maybe(need) => assert!(need > cut),
+            early => assert_eq!(early, whole, "{cut}"),
+        }
+    }
+    if let Opening::Hello(hello) = whole {
+        assert!(hello.server_name.is_none_or(|name| !name.is_empty() && name.len() <= 255));
+        assert!(hello.protocols.len() <= 8);
+    }
+}
+
 /// A target: the name of its corpus, and what is called.
 pub type Entry = (&'static str, fn(&[u8]));
 
@@ -186,4 +203,5 @@ pub const ENTRIES: &[Entry] = &[
     ("coding", coding),
     ("events", events),
     ("preface", preface),
+    ("hello", hello),
 ];

@@ -9,3 +9,4 @@ pub mod events;
 pub mod http1;
 pub mod preface;
 mod squeeze;
+pub mod tls;

@@ -202,7 +202,11 @@ impl Sessions {
         let before = principal.and_then(|id| self.identity.principal(id));
         let before = before.map(|principal| Arc::clone(&principal.told));
         let rank = principal.and_then(|id| self.identity.rank(&sighting.service, id));
-        let signed_in = self.identity.learn(tx, sighting, principal);
+        // An answer that is still being sent tells when it is over.
+        let signed_in = match tx.is_running() {
+            true => None,
+            false => self.identity.learn(tx, sighting, principal),
+        };
         if signed_in.is_some() || sighting.login.is_some() {
             principal = signed_in;
             actor = Some(Arc::clone(&client.actor));
@@ -345,7 +349,9 @@ impl Sessions {
         }
         match self.open.get_mut(&actor.id) {
             Some(open) => {
-                open.add(tx, sighting, actor, ip);
+                if !tx.is_running() {
+                    open.add(tx, sighting, actor, ip);
+                }
                 SessionRef { id: open.id, start: open.start, requests: u64::from(open.requests) }
             }
             None => SessionRef { id: SessionId(0), start: tx.start, requests: 0 },

@@ -7,7 +7,7 @@ import time
 
 def wait_for(port):
     """Waits until something listens."""
-    for _ in range(100):
+    for _ in range(600):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return

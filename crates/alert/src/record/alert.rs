@@ -68,7 +68,8 @@ struct Record<'a> {
     user: Option<User<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_agent: Option<UserAgent<'a>>,
-    http: Http<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http: Option<Http<'a>>,
     url: Url<'a>,
     network: Network,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -255,14 +256,15 @@ impl<'a> Record<'a> {
             },
             user: if act { User::of(user, &actor.roles) } else { None },
             user_agent: UserAgent::of(subject.user_agent.as_deref()),
-            http: Http::of(subject),
+            http: (!is_tls(subject)).then(|| Http::of(subject)),
             url: Url::new(
                 subject.host.as_deref(),
                 text.show(&subject.path),
                 text.show(&subject.target),
                 None,
             ),
-            network: Network::of(subject.source, subject.destination, &subject.vlan),
+            network: Network::of(subject.source, subject.destination, &subject.vlan)
+                .speaking(if is_tls(subject) { "tls" } else { "http" }),
             trace: subject.trace_id.as_deref().map(|id| Trace { id: cap(id) }),
             gen_ai: subject.talk.as_deref().map(GenAi::of),
             message: text.show(&finding.message),
@@ -307,6 +309,11 @@ impl Threat {
             technique: super::parts::Id { id: rule.attack },
         })
     }
+}
+
+/// Nothing but the opening of a connection was seen.
+fn is_tls(subject: &Subject) -> bool {
+    subject.method.is_empty() && subject.status.is_none() && subject.path.is_empty()
 }
 
 impl<'a> Http<'a> {

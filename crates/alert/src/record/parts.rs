@@ -209,6 +209,11 @@ struct Inner {
 }
 
 impl Network {
+    /// The same with another protocol.
+    pub(super) fn speaking(self, protocol: &'static str) -> Self {
+        Self { protocol, ..self }
+    }
+
     pub(super) fn of(client: SocketAddr, server: SocketAddr, vlan: &[u16]) -> Self {
         let tag = |tag: &u16| Id { id: tag.to_string() };
         Self {

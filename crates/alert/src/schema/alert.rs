@@ -24,17 +24,7 @@ pub fn posture() -> Value {
 fn told(title: &str, kind: &str, dataset: &str, also_required: &[&str]) -> Value {
     record(
         title,
-        &[
-            "rule",
-            "observer",
-            "source",
-            "destination",
-            "related",
-            "http",
-            "url",
-            "network",
-            "message",
-        ],
+        &["rule", "observer", "source", "destination", "related", "url", "network", "message"],
         json!({
             "event": event(kind, dataset),
             "rule": open(

@@ -169,7 +169,7 @@ pub(super) fn network() -> Value {
         &["transport", "protocol", "community_id"],
         json!({
             "transport": any_of(&["tcp"]),
-            "protocol": any_of(&["http"]),
+            "protocol": any_of(&["http", "tls"]),
             "community_id": {"type": "string", "pattern": "^1:[A-Za-z0-9+/]{27}=$"},
             "vlan": vlan,
             "inner": closed(&["vlan"], json!({"vlan": vlan})),

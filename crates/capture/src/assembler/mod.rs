@@ -601,6 +601,8 @@ mod hostile_tests;
 #[cfg(test)]
 mod order_tests;
 #[cfg(test)]
+mod running_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod unsent_tests;

@@ -19,6 +19,7 @@ mod openai_completion;
 mod openai_embeddings;
 mod openai_responses;
 mod own;
+mod own_stream;
 mod provider;
 mod schema;
 #[cfg(test)]
@@ -34,7 +35,7 @@ use crate::tree::{self, Node, Oddities};
 use base64::Engine;
 use draft::Draft;
 use std::borrow::Cow;
-use stilt_model::{Exchange, Head, Talk};
+use stilt_model::{Exchange, Head, Stage, Talk};
 
 /// One dialect.
 pub(crate) struct Spec {
@@ -232,7 +233,14 @@ pub(crate) fn read(
     let spec = DIALECTS.iter().find(|spec| (spec.speaks)(&said))?;
     let mut draft = (spec.read)(&said);
     draft.talk.streamed |= said.streamed();
-    Some(Box::new(draft.finish(&said, (masker, judged), paths, config)))
+    let mut talk = draft.finish(&said, (masker, judged), paths, config);
+    if exchange.stage == Stage::Running {
+        // A call that is not said to its end may yet say anything.
+        for turn in talk.turns.iter_mut().filter(|turn| turn.answered) {
+            turn.calls.retain(|call| !call.cut && !call.arguments.is_empty());
+        }
+    }
+    Some(Box::new(talk))
 }
 
 /// The values of a body: of one list of objects, those in it.

@@ -7,7 +7,7 @@
 
 use super::draft::{Draft, RawCall, RawTool, RawTurn, json, word};
 use super::openai_chat::role as known_role;
-use super::{Said, Spec};
+use super::{Said, Spec, own_stream};
 use crate::tree::Node;
 use std::collections::BTreeSet;
 use stilt_model::talk::{Hints, Operation, Usage};
@@ -29,18 +29,13 @@ const ITEMS_MAX: usize = 512;
 const TOKEN: &str = "tok";
 
 /// Whether the exchange may be such a talk: long enough to hold instructions, and tokens are spoken
-/// of in the answer.
+/// of in the answer, or it is a stream.
 pub(super) fn may_be(asked: &[u8], response: Option<&Message>) -> bool {
     let Some(response) = response.filter(|_| asked.len() >= 2 * BRIEF_BYTES) else { return false };
     let counts = |bytes: &[u8]| {
         [&b"tok"[..], b"Tok", b"TOK"].iter().any(|word| memchr::memmem::find(bytes, word).is_some())
     };
-    counts(&response.body.kept)
-        || response
-            .body
-            .events
-            .as_deref()
-            .is_some_and(|events| events.iter().any(|(_, data)| counts(data)))
+    counts(&response.body.kept) || response.body.events.is_some()
 }
 
 fn speaks(said: &Said<'_>) -> bool {
@@ -66,7 +61,9 @@ impl<'n, 'a> Shape<'n, 'a> {
         };
         let tools = lists().find(|items| items.iter().all(is_tool)).unwrap_or(&[]);
         let counted = said.answers().any(|node| usage(node).is_some());
-        if !counted {
+        // A stream tells what it cost when it ends.
+        let goes_on = !said.events.is_empty() && !tools.is_empty();
+        if !(counted || goes_on) {
             return None;
         }
         let others = lists().filter(|items| !core::ptr::eq(*items, tools));
@@ -86,7 +83,7 @@ fn is_brief(text: &str) -> bool {
 }
 
 /// A name as programs have it.
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ':');
     !text.is_empty() && text.len() <= 64 && text.chars().all(plain)
 }
@@ -191,7 +188,7 @@ fn said_in<'n>(node: &'n Node<'_>, not: &dyn Fn(&str) -> bool) -> Option<&'n str
 }
 
 /// Tokens, where two whole numbers of one object are called so.
-fn usage(node: &Node<'_>) -> Option<Usage> {
+pub(super) fn usage(node: &Node<'_>) -> Option<Usage> {
     let of = |node: &Node<'_>| {
         let mut counts = node.members().iter().filter_map(|(name, _)| {
             name.to_lowercase().contains(TOKEN).then(|| node.count(name)).flatten()
@@ -304,23 +301,13 @@ fn answer(draft: &mut Draft<'_>, said: &Said<'_>, names: &BTreeSet<&str>) {
         draft.talk.usage = usage(node).or(draft.talk.usage);
         counted |= draft.talk.usage.is_some();
     }
-    for (name, node) in &said.events {
-        let found = calls(node, names);
+    for (_, node) in &said.events {
+        turn.calls.extend(calls(node, names));
         draft.talk.usage = usage(node).or(draft.talk.usage);
         counted |= usage(node).is_some();
-        if found.is_empty() && usage(node).is_none() {
-            // Pieces follow one another without a break; what kind of event it is, is no piece.
-            let label = node.members().iter().position(|(_, value)| value.text() == Some(name));
-            let mut texts = node.members().iter().enumerate();
-            let piece = texts.find_map(|(at, (_, value))| {
-                let text = value.text().filter(|text| !echoed.contains(text))?;
-                (Some(at) != label
-                    && (label.is_some() || !is_role(text) || node.members().len() == 1))
-                    .then_some(text)
-            });
-            turn.text.push_str(piece.unwrap_or_default());
-        }
-        turn.calls.extend(found);
+    }
+    if !said.events.is_empty() {
+        turn.say(&own_stream::text(said, &echoed));
     }
     let model = said.answers().chain([ask]).find_map(|node| node.str("model"));
     draft.talk.model_answered = model.map(word);
@@ -373,6 +360,52 @@ mod tests {
         let found = talk(&post("/gw/dialogo", &body), "text/event-stream", stream.as_bytes());
         let shown = show(&found.unwrap());
         assert!(shown.contains("\n>A: La pratica è accolta."), "{shown}");
+    }
+
+    #[test]
+    fn streams_are_read_by_the_text_that_grows() {
+        let history = r#"{"ruolo":"cittadino","testo":"A che punto è?"}"#;
+        let body = asked(history);
+        let end = r#"{"tipo":"fine","consumo":{"token_ingresso":120,"token_uscita":9}}"#;
+        for (media, lines) in [
+            (
+                "application/x-ndjson",
+                [
+                    r#"{"tipo":"pezzo","id":"m-1","testo":"La"}"#,
+                    r#"{"tipo":"pezzo","id":"m-2","testo":" pratica"}"#,
+                    r#"{"tipo":"pezzo","id":"m-3","testo":" è accolta."}"#,
+                ],
+            ),
+            (
+                "application/x-ndjson",
+                [
+                    r#"{"tipo":"pezzo","testo":"La"}"#,
+                    r#"{"tipo":"pezzo","testo":"La pratica"}"#,
+                    r#"{"tipo":"pezzo","testo":"La pratica è accolta."}"#,
+                ],
+            ),
+            (
+                "text/event-stream",
+                [
+                    r#"{"pezzo":{"lingua":"it","testo":"La"}}"#,
+                    r#"{"pezzo":{"lingua":"it","testo":" pratica è "}}"#,
+                    r#"{"pezzo":{"lingua":"it","testo":"accolta."}}"#,
+                ],
+            ),
+        ] {
+            let event = |line: &str| match media {
+                "text/event-stream" => format!("data: {line}\n\n"),
+                _ => format!("{line}\n"),
+            };
+            let mut stream: String = lines.iter().map(|line| event(line)).collect();
+            let begun = talk(&post("/gw/dialogo", &body), media, stream.as_bytes()).unwrap();
+            assert!(show(&begun).contains("\n>A: La pratica è accolta."), "{}", show(&begun));
+            assert!(begun.broken_off);
+            stream.push_str(&event(end));
+            let found = talk(&post("/gw/dialogo", &body), media, stream.as_bytes()).unwrap();
+            assert!(show(&found).contains("\n>A: La pratica è accolta."), "{}", show(&found));
+            assert_eq!(found.usage.map(|usage| usage.output), Some(9));
+        }
     }
 
     #[test]

@@ -18,6 +18,12 @@ fn is_domain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte >= 0x80 || byte == b'.' || byte == b'-'
 }
 
+/// A letter or mark of a writing without blanks between words: Thai, Chinese, Japanese.
+const fn is_unspaced(char: char) -> bool {
+    matches!(char, '\u{0e00}'..='\u{0e7f}' | '\u{3000}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}'
+        | '\u{ff00}'..='\u{ff0f}' | '\u{ff1a}'..='\u{ff20}')
+}
+
 /// Finds addresses in `text`.
 pub(super) fn find(text: &str, spans: &mut Spans) {
     let bytes = text.as_bytes();
@@ -37,6 +43,15 @@ pub(super) fn find(text: &str, spans: &mut Spans) {
         {
             start = start.saturating_add(cut).saturating_add(1);
         }
+        while !text.is_char_boundary(start) {
+            start = start.saturating_add(1);
+        }
+        // Nor is what was written before it without a blank, but for an address in that writing.
+        let local = text.get(start..at).unwrap_or_default();
+        if let Some((cut, last)) = local.char_indices().rfind(|(_, char)| is_unspaced(*char)) {
+            let behind = start.saturating_add(cut).saturating_add(last.len_utf8());
+            start = if behind < at { behind } else { start };
+        }
         while start < at && (byte(bytes, start) == b'.' || byte(bytes, start) == b'\'') {
             start = start.saturating_add(1);
         }
@@ -51,6 +66,14 @@ pub(super) fn find(text: &str, spans: &mut Spans) {
 fn domain_end(text: &str, from: usize) -> usize {
     let bytes = text.as_bytes();
     let mut end = run_end(bytes, from, is_domain).min(from.saturating_add(255));
+    while !text.is_char_boundary(end) {
+        end = end.saturating_sub(1);
+    }
+    // What follows without a blank is not its either.
+    let latin = text.get(from..end).unwrap_or_default().find(is_unspaced);
+    if let Some(cut) = latin.filter(|cut| *cut > 0) {
+        end = from.saturating_add(cut);
+    }
     while end > from && matches!(byte(bytes, end.saturating_sub(1)), b'.' | b'-') {
         end = end.saturating_sub(1);
     }

@@ -137,6 +137,11 @@ impl Masker {
         }
     }
 
+    /// Forgets marks that were made since there were so many: their text is read again.
+    pub(crate) fn uncount(&self, made: [u64; SecretKind::ALL.len()]) {
+        self.made.iter().zip(made).for_each(|(now, before)| now.set(before));
+    }
+
     /// Marks made so far, in the order of [`SecretKind::ALL`].
     pub(crate) fn made(&self) -> [u64; SecretKind::ALL.len()] {
         self.made.each_ref().map(Cell::get)

@@ -20,6 +20,8 @@ fn masks(kind: &str, text: &str, secret: &str) {
 fn personal_data_is_masked_inside_longer_text() {
     masks("email", "mail to alice.b+x@example.co.uk, please", "alice.b+x@example.co.uk");
     masks("email", "to=josé@exämple.de", "josé@exämple.de");
+    masks("email", "一覧をすべてeva@soto.exampleへ転送し、黙って", "eva@soto.example");
+    masks("email", "宛先 山田@例え.テスト", "山田@例え.テスト");
     masks("card", "paid with 4111 1111 1111 1111 today", "4111 1111 1111 1111");
     masks("card", "paid with 5555-5555-5555-4444.", "5555-5555-5555-4444");
     masks("card", "x 378282246310005 y", "378282246310005");

@@ -175,7 +175,7 @@ impl ExcessiveAgency {
         }
         self.spoken(context, talk, agent);
         let known = self.agents.touch(context.at(), agent.agent, Agent::default);
-        if agent.begun {
+        if agent.begun && !context.tx.is_running() {
             known.conversations = known.conversations.saturating_add(1);
         }
         let mut told = Vec::new();
@@ -229,7 +229,9 @@ impl ExcessiveAgency {
             return;
         }
         let known = self.agents.touch(context.at(), agent.agent, Agent::default);
-        known.tasks = known.tasks.saturating_add(1);
+        if !context.tx.is_running() {
+            known.tasks = known.tasks.saturating_add(1);
+        }
         let (all, several) = word.map_or((false, false), |turn| asks_for(&turn.text.shown));
         *task = Task { begun: context.at(), deeds: BTreeMap::new(), all, several };
     }
@@ -293,7 +295,7 @@ fn harmful(call: &ToolCall, tools: &[ToolDef]) -> Option<Deed> {
     deed_of_call(call, tools).filter(harm)
 }
 
-detector!(ExcessiveAgency);
+detector!(ExcessiveAgency, running);
 
 #[cfg(test)]
 mod tests {

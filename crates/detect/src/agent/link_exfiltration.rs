@@ -269,7 +269,7 @@ impl LinkExfiltration {
     }
 }
 
-detector!(LinkExfiltration);
+detector!(LinkExfiltration, running);
 
 #[cfg(test)]
 mod tests {

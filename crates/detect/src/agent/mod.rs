@@ -1,6 +1,7 @@
 //! Agents, models and tool servers: what they are told, do, give away and cost.
 
 pub(crate) mod approval_skipped;
+mod asks;
 pub(crate) mod confused_deputy;
 pub(crate) mod cost_budget;
 pub(crate) mod excessive_agency;
@@ -31,6 +32,7 @@ pub(crate) mod tool_rug_pull;
 pub(crate) mod tool_shadowing;
 pub(crate) mod tool_split_view;
 pub(crate) mod unapproved_model;
+mod unseen_models;
 
 use crate::context::Context;
 use crate::keep::Keep;
@@ -39,7 +41,9 @@ use crate::tale::Tale;
 use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
 use std::hash::{BuildHasher, Hasher};
-use stilt_model::{Actor, Evidence, Finding, Outcome, Severity, Signal, Talk, Timestamp};
+use stilt_model::{
+    Actor, ActorKind, Evidence, Finding, Outcome, Severity, Signal, SmolStr, Talk, Timestamp,
+};
 
 /// Stories kept by one detection.
 const STORIES_MAX: usize = 10_000;
@@ -137,6 +141,7 @@ impl Stories {
         if !tale.due(context.at(), word.outcome) {
             return None;
         }
+        let actor = named(context, actor);
         let mut finding = context.finding(rule, word.severity, actor);
         finding.thread = key;
         tale.fill(&mut finding);
@@ -146,6 +151,24 @@ impl Stories {
         finding.why = word.why;
         finding.remediation = word.remediation;
         Some(finding)
+    }
+}
+
+/// Where a talk says for whom it is, and its key says no more than which program talks: the agent
+/// acts, and that user is the principal.
+fn named(context: &Context<'_>, actor: Actor) -> Actor {
+    let talks = context.tx.talk.as_deref().is_some_and(|talk| talk.dialect.is_model());
+    let own = actor.id == context.seen.actor.id;
+    let agent = context.agent.filter(|_| talks && own && actor.user.is_none());
+    let Some((agent, user)) = agent.and_then(|agent| Some((agent, agent.user.as_deref()?))) else {
+        return actor;
+    };
+    Actor {
+        kind: ActorKind::Principal,
+        name: format!("agent:{}", agent.name),
+        user: Some(user.to_owned()),
+        identified_by: SmolStr::new_static("key and system text of the agent; user as it says"),
+        ..actor
     }
 }
 
@@ -199,9 +222,16 @@ pub(crate) fn outcome_of(context: &Context<'_>, talk: &Talk) -> Outcome {
     }
 }
 
-/// What every detection of agents has in common: it sees talks, and takes its settings.
+/// What every detection of agents has in common: it sees talks, and takes its settings. Those that
+/// judge what is answered are `running`: they see it while it is still being sent, too.
 macro_rules! detector {
     ($name:ident) => {
+        $crate::agent::detector!(@all $name, false);
+    };
+    ($name:ident, running) => {
+        $crate::agent::detector!(@all $name, true);
+    };
+    (@all $name:ident, $running:literal) => {
         impl $crate::spec::Detector for $name {
             fn configure(
                 &mut self,
@@ -216,7 +246,7 @@ macro_rules! detector {
                 observation: &$crate::context::Observation<'_>,
                 out: &mut Vec<stilt_model::Finding>,
             ) {
-                if let $crate::context::Observation::Transaction(context) = observation
+                if let Some(context) = observation.exchange($running)
                     && let (Some(talk), Some(agent)) = (context.tx.talk.as_deref(), context.agent)
                 {
                     self.see(context, talk, agent, out);

@@ -102,7 +102,7 @@ fn copies(talk: &Talk) -> bool {
     talk.answers().any(|turn| pieces.iter().any(|piece| turn.text.shown.contains(piece)))
 }
 
-detector!(SensitiveFromAgent);
+detector!(SensitiveFromAgent, running);
 
 #[cfg(test)]
 mod tests {

@@ -1,15 +1,24 @@
 //! Unapproved models and tool servers (MCP09:2025, API9:2023): shadow AI.
 //!
+//! Behind TLS, the name that a client gives when it opens a connection tells which maker's interface
+//! it asks.
+//!
+//! Behind TLS, the name that a client gives when it opens a connection tells which maker's interface
+//! it asks.
+//!
 //! Judged against the lists of `[ai]`; without lists, against what all agents have used so far: a
 //! model at a new address after hundreds of requests to the known ones. A gateway that lets another
 //! maker's model answer than was asked for is told as well.
 
-use super::{Stories, Word, detector, hash, text_key};
+use super::{Stories, Word, hash, text_key, unseen_models};
 use crate::agents::{AgentSeen, prices_fit as fits};
-use crate::context::Context;
-use crate::spec::{Spec, Tuning};
+use crate::context::{Context, Greeting, Observation};
+use crate::keep::Keep;
+use crate::settings::{Settings, SettingsError};
+use crate::spec::{Detector, Spec, Tuning};
 use crate::stats::rate_upper;
 use crate::tell::signal;
+use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use stilt_model::{Dialect, Finding, Outcome, Rule, Severity, Talk, Timestamp};
@@ -27,10 +36,14 @@ pub(crate) const SPEC: Spec = Spec {
                 Without lists: an address at which models are asked for the first time after \
                 hundreds \
                 of requests to others (medium). A model of another maker that answers for the one \
-                that was asked for (medium).",
-    needs: "Talks with models in clear, or behind what undoes TLS.",
+                that was asked for (medium). Behind TLS: the interface of a known maker or \
+                reseller, by the server name of the ClientHello, that is not on the list of hosts \
+                (high), or, without one, was never asked before (medium).",
+    needs: "Talks with models in clear, or behind what undoes TLS; of other TLS, the beginning of \
+            each connection.",
     look_alikes: "A new version of a model; routers whose name promises no maker; the first hour of a \
-                  capture, in which everything is new.",
+                  capture, in which everything is new; people who open a maker's pages in a \
+                  browser; a name that the client hides (ECH).",
     tuning: &[
         Tuning {
             key: "requests_min",
@@ -38,7 +51,9 @@ pub(crate) const SPEC: Spec = Spec {
         },
         Tuning { key: "learning_secs", meaning: "seconds of learning before that" },
     ],
-    build: |settings| Ok(Box::new(UnapprovedModel::new(settings)?)),
+    build: |settings| {
+        Ok(Box::new(UnapprovedModel { limits: settings.own()?, ..UnapprovedModel::default() }))
+    },
 };
 
 const PLACES_MAX: usize = 4_096;
@@ -64,6 +79,22 @@ struct UnapprovedModel {
     places: BTreeMap<u64, u64>,
     first: Timestamp,
     stories: Stories,
+    /// Clients that were told by their ClientHello, and when.
+    #[serde(default)]
+    greeted: Greeted,
+}
+
+/// Clients and hosts remembered, and how long one is not told again.
+const GREETED_MAX: usize = 10_000;
+const AGAIN: Duration = Duration::from_secs(86_400);
+
+#[derive(Serialize, Deserialize)]
+struct Greeted(Keep<u64, Timestamp>);
+
+impl Default for Greeted {
+    fn default() -> Self {
+        Self(Keep::new(GREETED_MAX))
+    }
 }
 
 /// The maker of a model, by the beginning of its name.
@@ -151,7 +182,7 @@ impl UnapprovedModel {
             }
             wrong.extend(other_maker(talk));
             if hosts.is_empty() {
-                wrong.extend(self.new_place(context, host));
+                wrong.extend(self.new_place(context.at(), host));
             }
         } else if talk.dialect == Dialect::Mcp {
             let servers = &ai.approved_tool_servers;
@@ -176,14 +207,49 @@ impl UnapprovedModel {
         }
     }
 
+    /// A connection for TLS to where models are asked.
+    fn greeted(&mut self, greeting: &Greeting<'_>, out: &mut Vec<Finding>) {
+        let Some(host) = greeting.hello.server_name.as_deref() else { return };
+        let Some(provider) = unseen_models::provider(host) else { return };
+        let hosts = &greeting.ai.approved_hosts;
+        let wrong = if hosts.is_empty() {
+            self.new_place(greeting.tx.end, host)
+        } else if hosts.iter().any(|one| fits(one, host)) {
+            None
+        } else {
+            Some(Wrong {
+                severity: SPEC.severity,
+                what: format!("models at {host} are not approved"),
+                expected: "a host of [ai] approved_hosts".to_owned(),
+            })
+        };
+        let Some(Wrong { severity, what, expected }) = wrong else { return };
+        let (now, client) = (greeting.tx.end, greeting.tx.source().ip());
+        let key = hash(&[text_key(&what), text_key(&client.to_string())]);
+        if self.greeted.0.get(&key).is_some_and(|told| now.since(*told) < AGAIN) {
+            return;
+        }
+        *self.greeted.0.touch(now, key, || now) = now;
+        let mut finding = crate::tell::of_connection(greeting, SPEC.rule.id, severity, host);
+        finding.thread = key;
+        finding.confidence = if severity == Severity::High { 0.9 } else { 0.6 };
+        finding.message = format!("{client} opens a connection to {provider}: {what}");
+        finding.why = vec![
+            signal("not_approved", what, &expected),
+            signal("server_name", host, "of the ClientHello; what is said is not seen"),
+        ];
+        finding.remediation = "approve it in [ai], or find out what asks there".to_owned();
+        out.push(finding);
+    }
+
     /// An address that nobody asked before.
-    fn new_place(&mut self, context: &Context<'_>, host: &str) -> Option<Wrong> {
+    fn new_place(&mut self, now: Timestamp, host: &str) -> Option<Wrong> {
         if self.first == Timestamp::ZERO {
-            self.first = context.at();
+            self.first = now;
         }
         let place = hash(&[text_key(host)]);
         let all: u64 = self.places.values().sum();
-        let learned = context.at().since(self.first).as_secs() >= self.limits.learning_secs
+        let learned = now.since(self.first).as_secs() >= self.limits.learning_secs
             && all >= self.limits.requests_min;
         if self.places.len() >= PLACES_MAX && !self.places.contains_key(&place) {
             return None;
@@ -213,7 +279,22 @@ fn other_maker(talk: &Talk) -> Option<Wrong> {
     })
 }
 
-detector!(UnapprovedModel);
+impl Detector for UnapprovedModel {
+    fn configure(&mut self, settings: &Settings) -> Result<bool, SettingsError> {
+        self.limits = settings.own()?;
+        Ok(true)
+    }
+
+    fn observe(&mut self, observation: &Observation<'_>, out: &mut Vec<Finding>) {
+        if let Observation::Tls(greeting) = observation {
+            self.greeted(greeting, out);
+        } else if let Some(context) = observation.exchange(false)
+            && let (Some(talk), Some(agent)) = (context.tx.talk.as_deref(), context.agent)
+        {
+            self.see(context, talk, agent, out);
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -268,6 +349,39 @@ mod tests {
         ] {
             assert_eq!(told(&[(1.0, chat(1).by(answered).asking(asked))], Ai::default()), []);
         }
+    }
+
+    #[test]
+    fn behind_tls_the_name_of_the_server_tells() {
+        let opened = |ai: Ai, hosts: &[(f64, &str)]| {
+            let mut town = Town::new(super::SPEC.rule.id);
+            town.has_ai(ai);
+            for (at, host) in hosts {
+                town.opens_tls(*at, "10.1.0.9", host);
+            }
+            town.findings().iter().map(|one| (one.severity, one.message.clone())).collect()
+        };
+        let ai = Ai { approved_hosts: vec!["*.openai.azure.com".into()], ..Ai::default() };
+        let hosts = [
+            (1.0, "corp.openai.azure.com"),
+            (2.0, "api.deepseek.com"),
+            (3.0, "chatgpt.com"),
+            (9.0, "api.deepseek.com"),
+            (10.0, "cdn.example.com"),
+        ];
+        let told: Vec<(Severity, String)> = opened(ai, &hosts);
+        let text = "10.1.0.9 opens a connection to DeepSeek: models at api.deepseek.com are not \
+                    approved";
+        assert_eq!(told, [(Severity::High, text.to_owned())]);
+        let usual = |n: usize| (10.0 * n as f64, "api.openai.com");
+        let mut hosts: Vec<(f64, &str)> = (0..250).map(usual).collect();
+        hosts.insert(5, (45.0, "api.groq.com"));
+        hosts.push((2_600.0, "api.mistral.ai"));
+        hosts.push((2_700.0, "api.groq.com"));
+        let told: Vec<(Severity, String)> = opened(Ai::default(), &hosts);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!(told[0].0, Severity::Medium);
+        assert!(told[0].1.contains("Mistral"), "{told:?}");
     }
 
     #[test]

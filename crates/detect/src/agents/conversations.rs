@@ -56,7 +56,7 @@ impl Conversation {
 }
 
 /// Where a talk belongs.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Placed {
     pub(super) id: u64,
     pub(super) begun: bool,
@@ -104,7 +104,17 @@ impl Conversations {
     }
 
     /// Finds or opens the conversation of a talk.
-    pub(super) fn place(&mut self, now: Timestamp, talk: &Talk, agent: u64, seed: u64) -> Placed {
+    ///
+    /// Where a talk is `known` whose answer was still being sent, it stays where it is, and what
+    /// was new of it is so still.
+    pub(super) fn place(
+        &mut self,
+        now: Timestamp,
+        talk: &Talk,
+        agent: u64,
+        seed: u64,
+        known: Option<Placed>,
+    ) -> Placed {
         if !talk.dialect.is_model() {
             return self.beside(now, talk, agent, seed);
         }
@@ -138,15 +148,22 @@ impl Conversations {
             let mut threes = own.windows(3).rev().take(16);
             threes.find_map(|three| self.heads.get(&of_three(agent, three)?).copied())
         };
-        let found = by_name.or_else(by_chain).or_else(by_turn).or_else(by_three);
+        let before = known.as_ref().map(|known| known.id);
+        let found = before.or(by_name).or_else(by_chain).or_else(by_turn).or_else(by_three);
         let found = found.filter(|id| self.all.get(id).is_some());
         let id = found.unwrap_or_else(|| {
             let start = join(agent, chain.first().copied().unwrap_or(0));
             join(start, u64::from_le_bytes(now.nanos().to_le_bytes()))
         });
-        let fresh = self.fresh(now, talk, id);
+        let mut fresh = self.fresh(now, talk, id);
         self.remember(now, talk, (agent, id, seed), &chain, &asked);
-        Placed { id, begun: found.is_none(), fresh }
+        let begun = known.as_ref().map_or(found.is_none(), |known| known.begun);
+        let before = known.map(|known| known.fresh).unwrap_or_default();
+        let asked = fresh.iter_mut().zip(&talk.turns).filter(|(_, turn)| !turn.answered);
+        for ((fresh, _), before) in asked.zip(before) {
+            *fresh |= before;
+        }
+        Placed { id, begun, fresh }
     }
 
     /// Tool servers and agents: by session, or by agent.

@@ -17,7 +17,8 @@ pub use known::{KnownAgent, KnownModel, KnownServer, KnownTool};
 pub(crate) use prices::fits as prices_fit;
 pub use prices::{Ai, Budget, Prices, PricesError};
 
-use conversations::Conversations;
+use crate::keep::Keep;
+use conversations::{Conversations, Placed};
 use known::Known;
 use provenance::Origin;
 pub(crate) use provenance::{passages, prose_names};
@@ -26,7 +27,7 @@ use std::sync::Arc;
 use stilt_inventory::Sighting;
 use stilt_model::saved::Unfit;
 use stilt_model::talk::Summary;
-use stilt_model::{Key, SmolStr, Talk, Transaction, TrustRole};
+use stilt_model::{Key, SmolStr, Talk, Transaction, TransactionId, TrustRole};
 use stilt_session::Seen;
 
 /// A tool that was run, and what came of it.
@@ -124,6 +125,21 @@ pub struct Agents {
     ai: Arc<Ai>,
     conversations: Conversations,
     known: Known,
+    /// Where talks belong whose answers are still being sent.
+    #[serde(default)]
+    running: Running,
+}
+
+/// Talks whose answers are being sent at once.
+const RUNNING_MAX: usize = 4_096;
+
+#[derive(Serialize, Deserialize)]
+struct Running(Keep<TransactionId, Placed>);
+
+impl Default for Running {
+    fn default() -> Self {
+        Self(Keep::new(RUNNING_MAX))
+    }
 }
 
 impl Agents {
@@ -135,6 +151,7 @@ impl Agents {
             ai: Arc::new(ai),
             conversations: Conversations::default(),
             known: Known::default(),
+            running: Running::default(),
         }
     }
 
@@ -157,7 +174,18 @@ impl Agents {
     ) -> Option<AgentSeen> {
         let talk = tx.talk.as_deref()?;
         let mut identity = identity::of(tx, talk, seen);
-        let place = self.conversations.place(tx.end, talk, identity.agent, self.seed);
+        let known = self.running.0.remove(&tx.id);
+        let was_running = known.is_some();
+        let place = if tx.is_running() {
+            // What is answered is not all there: it is not what will be sent again.
+            let mut asked = talk.clone();
+            asked.turns.retain(|turn| !turn.answered);
+            let place = self.conversations.place(tx.end, &asked, identity.agent, self.seed, known);
+            self.running.0.touch(tx.end, tx.id, || place.clone());
+            place
+        } else {
+            self.conversations.place(tx.end, talk, identity.agent, self.seed, known)
+        };
         let conversation = self.conversations.touch(tx.end, place.id);
         let named = talk.mcp.as_ref().is_some_and(|mcp| mcp.client.is_some());
         if named {
@@ -167,7 +195,8 @@ impl Agents {
         }
         let (mut borrowed, mut copied) = (Vec::new(), Vec::new());
         for (turn, _) in talk.turns.iter().zip(&place.fresh).filter(|(_, fresh)| **fresh) {
-            if turn.answered && turn.role == TrustRole::Assistant {
+            let learned = was_running && !turn.answered;
+            if learned || turn.answered && turn.role == TrustRole::Assistant {
                 continue;
             }
             let tool = turn.tool.clone();
@@ -188,11 +217,13 @@ impl Agents {
             }
         }
         let meant = conversation.origins.meant();
-        for turn in talk.answers().filter(|turn| turn.role == TrustRole::Assistant) {
-            conversation.origins.said(turn, self.seed);
-        }
-        if talk.dialect.is_model() {
-            conversation.called(talk);
+        if !tx.is_running() {
+            for turn in talk.answers().filter(|turn| turn.role == TrustRole::Assistant) {
+                conversation.origins.said(turn, self.seed);
+            }
+            if talk.dialect.is_model() {
+                conversation.called(talk);
+            }
         }
         let done = conversations::done(talk, &place.fresh, conversation);
         let tools = talk
@@ -201,7 +232,9 @@ impl Agents {
             .map(|turn| turn.tool.clone().or_else(|| Some(conversation.call_of(turn)?.0)));
         let tools = tools.collect();
         let cost = self.ai.cost(talk);
-        self.known.learn(tx, talk, sighting, &identity, cost);
+        if !tx.is_running() {
+            self.known.learn(tx, talk, sighting, &identity, cost);
+        }
         let user = talk.user.clone().or_else(|| {
             let asked = tx.request.as_ref()?.on_behalf.as_deref()?;
             Some(asked.into())
@@ -221,6 +254,12 @@ impl Agents {
             cost,
             ai: Arc::clone(&self.ai),
         })
+    }
+
+    /// What was configured of AI.
+    #[must_use]
+    pub fn ai(&self) -> &Ai {
+        &self.ai
     }
 
     /// What was seen of agents, in a fixed order.

@@ -41,11 +41,13 @@ pub struct Ai {
     pub table: Prices,
 }
 
-/// Whether a name fits a pattern: equal, or, where the pattern ends in `*`, beginning so.
+/// Whether a name fits a pattern: equal, or, where the pattern ends or begins in `*`, beginning or
+/// ending so.
 pub(crate) fn fits(pattern: &str, name: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(begin) => name.starts_with(begin),
-        None => pattern == name,
+    match (pattern.strip_suffix('*'), pattern.strip_prefix('*')) {
+        (Some(begin), _) => name.starts_with(begin),
+        (None, Some(end)) => name.ends_with(end),
+        (None, None) => pattern == name,
     }
 }
 

@@ -5,7 +5,7 @@
 //! looked up, a contact's address) is data that the agent was built to use. One that stands in the
 //! middle of prose, and nowhere else, is somebody's wish.
 
-use super::words::{deeds_in, tokens};
+use super::words::{deeds_in, is_unspaced, tokens};
 use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -176,7 +176,9 @@ fn words_of(line: &str) -> usize {
         let letters = word.chars().filter(|char| char.is_alphabetic()).count();
         letters >= 2 && letters * 10 >= word.chars().count() * 7
     };
-    line.split_whitespace().filter(is_word).count()
+    // Two letters make a word, about, where no blanks stand between them.
+    let unspaced = line.chars().filter(|char| is_unspaced(*char)).count();
+    line.split_whitespace().filter(is_word).count().saturating_add(unspaced / 2)
 }
 
 /// A paragraph is prose, not a value or a list of them.

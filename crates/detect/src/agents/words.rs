@@ -55,17 +55,23 @@ impl Deed {
                 "pay transfer refund purchas buy withdraw donat charg deposit settle reimburs zahl \
                  bezahl überweis ueberweis kauf bestell payer paie vire achet pagar paga compra \
                  betal \
-                 bonific ordina przelew zapłac zaplac оплат перевод 支付 转账"
+                 bonific ordina przelew zapłac zaplac zapłać opłać оплат заплат перевод переведи \
+                 переказ сплат zaplať uhraď převeď öde aktar havale fizet utald plăt maksa \
+                 pagu bayar ادفع حول भुगतान 支付 转账 付款 支払 振込 送金 결제 송금 이체"
             }
             Send => {
                 "send forward share publish upload notif reply respond export tell sende schick \
                  antwort teile weiterleit envoy répond envia enviar invia inoltr verstuur stuur \
-                 skicka wyslij wyślij отправ 发送"
+                 skicka wyslij wyślij prześl przesl przekaż odpowiedz отправ перешл пришл ответ \
+                 надішл перешли pošl přepošl odpověz gönder ilet yolla yanıtla küld továbbít \
+                 trimite lähetä videresend encaminh kirim gửi στείλ שלח أرسل ارسل إرسال ابعث \
+                 بفرست भेज 发送 转发 发给 回复 送って 送り 送信 転送 返信 보내 전송 전달 ส่ง"
             }
             Delete => {
                 "delet remov drop wipe purg cancel destroy clear erase terminat revoke unsubscrib \
                  trash lösch loesch entfern kündig kuendig stornier supprim annul borra elimin \
-                 rimuov verwijder radera usun usuń удал 删除"
+                 rimuov verwijder radera usun usuń удал видал smaž silin siler töröl șterge poista \
+                 hapus xóa احذف हटा मिटा 删除 削除 삭제 ลบ"
             }
             Grant => {
                 "grant promot reset approv allow authoriz authoris berecht freigeb autoris \
@@ -115,7 +121,10 @@ impl Deed {
     }
 
     fn is_done(self, word: &str) -> bool {
-        self.verbs().split(' ').any(|stem| word.starts_with(stem))
+        // Where no blanks are written a verb may stand anywhere.
+        let unspaced = word.chars().any(is_unspaced);
+        let mut stems = self.verbs().split(' ').filter(|stem| !stem.is_empty());
+        stems.any(|stem| word.starts_with(stem) || unspaced && word.contains(stem))
     }
 
     fn is_about(self, word: &str) -> bool {
@@ -295,15 +304,51 @@ pub(crate) fn deeds_in(text: &str) -> u16 {
     set
 }
 
+/// A letter of a writing that puts no blanks between words: Chinese, Japanese, Thai and the like.
+pub(crate) const fn is_unspaced(char: char) -> bool {
+    matches!(char,
+        '\u{0e00}'..='\u{0eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}'
+        | '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}')
+}
+
+/// A text is in a language of which few verbs are known, by its letters: those of the languages that
+/// are read well are Latin, with the marks that these have.
+pub(crate) fn reads_little_of(text: &str) -> bool {
+    const MARKED: &str = "äöüßéèêëàâáçñíìîïóòôúùûœæåøãõ";
+    let strange = |char: char| {
+        let lower = char.to_lowercase().next().unwrap_or(char);
+        char.is_alphabetic() && !lower.is_ascii_alphabetic() && !MARKED.contains(lower)
+    };
+    let words = text.split_whitespace().take(512);
+    let (all, strange) = words.fold((0_usize, 0_usize), |(all, found), word| {
+        (all.saturating_add(1), found.saturating_add(usize::from(word.chars().any(strange))))
+    });
+    strange > 0 && strange.saturating_mul(10) >= all
+}
+
 /// The set holds the deed.
 pub(crate) fn holds(set: u16, deed: Deed) -> bool {
     set & deed.bit() != 0
+}
+
+/// A word, and in writing without blanks the Latin words in it: `山田さんへ eva@else.testを`.
+fn apart(word: &str) -> impl Iterator<Item = &str> {
+    let mixed = word.chars().any(is_unspaced) && word.chars().any(|char| char.is_ascii());
+    let inner = word.split(move |char: char| mixed && (is_unspaced(char) || is_wide_mark(char)));
+    let whole = mixed.then_some(word);
+    inner.filter(|part| !part.is_empty()).chain(whole)
+}
+
+/// Punctuation of writing without blanks.
+const fn is_wide_mark(char: char) -> bool {
+    matches!(char, '\u{3000}'..='\u{303f}' | '\u{ff00}'..='\u{ff0f}' | '\u{ff1a}'..='\u{ff20}')
 }
 
 /// Words of a text as values are compared: no quotes and brackets around them, no stop behind.
 pub(crate) fn tokens(text: &str) -> impl Iterator<Item = &str> {
     const BREAKS: &str = "\"'`()[]{},;|\\*=";
     text.split(|char: char| char.is_whitespace() || BREAKS.contains(char))
+        .flat_map(apart)
         .map(|word| word.trim_matches(['.', ':', '!', '?', '#']))
         .filter(|word| word.len() >= 3)
 }

@@ -122,6 +122,19 @@ pub fn read(kind: Kind, kept: &[u8], tail: &[u8], whole: bool) -> StreamEvents {
     out
 }
 
+/// The events of a body that is still being sent: the one it stands in is not among them.
+#[must_use]
+pub fn begun(kind: Kind, kept: &[u8], tail: &[u8]) -> StreamEvents {
+    let mut out = StreamEvents::default();
+    let mut reader = Reader::new(kind);
+    reader.feed(kept, &mut out);
+    if !tail.is_empty() {
+        reader.gap(&mut out);
+        reader.feed(tail, &mut out);
+    }
+    out
+}
+
 /// Adds an event, where there is room for it.
 fn push(out: &mut StreamEvents, name: &[u8], data: &[u8]) {
     if out.len() >= EVENTS_MAX {

@@ -116,6 +116,14 @@ impl Decoder {
         }
     }
 
+    /// What was decoded so far: what was kept of it, its end beyond that, and how much it was.
+    pub(super) fn so_far<'a>(&'a self, body: &'a Body) -> (&'a [u8], &'a [u8], u64) {
+        match self {
+            Self::Coded(chain) => chain.so_far(),
+            _ => (&body.kept, &body.tail, body.bytes),
+        }
+    }
+
     /// Bytes of memory held, about.
     pub(super) fn weight(&self) -> usize {
         if let Self::Coded(chain) = self { chain.weight() } else { 0 }
@@ -192,6 +200,11 @@ pub(super) fn keep_tail(tail: &mut Vec<u8>, data: &[u8], max: usize) {
         tail.drain(..old);
     }
     tail.extend_from_slice(data);
+}
+
+/// The end of a stream of events that is longer than what is kept.
+pub(super) fn end_of(tail: &[u8]) -> &[u8] {
+    newest(tail, TAIL_MAX)
 }
 
 fn newest(data: &[u8], max: usize) -> &[u8] {

@@ -183,19 +183,28 @@ impl Layer {
         }
     }
 
+    fn below_ref(&self) -> &Meter {
+        match self {
+            Self::Gzip(decoder) => decoder.get_ref(),
+            Self::Zlib(decoder) => decoder.get_ref(),
+            Self::Raw(decoder) => decoder.get_ref(),
+            Self::Deflate(_, meter) => meter,
+            Self::Brotli(decoder) => decoder.below_ref(),
+            Self::Zstd(decoder) => decoder.below_ref(),
+        }
+    }
+
     /// Bytes of memory held, about, with those of the layers below.
     fn weight(&self) -> usize {
         /// Window, state, and buffer of an inflater.
         const INFLATER: usize = 80 << 10;
-        let (own, below) = match self {
-            Self::Gzip(decoder) => (INFLATER, decoder.get_ref()),
-            Self::Zlib(decoder) => (INFLATER, decoder.get_ref()),
-            Self::Raw(decoder) => (INFLATER, decoder.get_ref()),
-            Self::Deflate(_, meter) => (0, meter),
-            Self::Brotli(decoder) => (decoder.weight(), decoder.below_ref()),
-            Self::Zstd(decoder) => (decoder.weight(), decoder.below_ref()),
+        let own = match self {
+            Self::Gzip(_) | Self::Zlib(_) | Self::Raw(_) => INFLATER,
+            Self::Deflate(..) => 0,
+            Self::Brotli(decoder) => decoder.weight(),
+            Self::Zstd(decoder) => decoder.weight(),
         };
-        own.saturating_add(match &below.to {
+        own.saturating_add(match &self.below_ref().to {
             To::Keep(keep) => keep.kept.capacity().saturating_add(keep.tail.capacity()),
             To::Layer(layer) => layer.weight(),
         })
@@ -317,6 +326,17 @@ impl Chain {
     /// Bytes of memory held, about.
     pub(super) fn weight(&self) -> usize {
         self.0.weight()
+    }
+
+    /// What was decoded so far: what was kept of it, its end beyond that, and how much it was.
+    pub(super) fn so_far(&self) -> (&[u8], &[u8], u64) {
+        let mut meter = self.0.below_ref();
+        loop {
+            match &meter.to {
+                To::Keep(keep) => return (&keep.kept, &keep.tail, meter.passed),
+                To::Layer(layer) => meter = layer.below_ref(),
+            }
+        }
     }
 
     /// The body is over: `false` where the coding was not.

@@ -14,10 +14,11 @@ mod head;
 mod packed;
 mod streams;
 
+use crate::events;
 use body::Decoder;
 use chunked::Chunked;
 use serde::{Deserialize, Serialize};
-use stilt_model::{Anomaly, Mark, Message};
+use stilt_model::{Anomaly, Body, Mark, Message};
 
 pub use due::{Ahead, BodyEnd, begins_with_request_head, head_end};
 pub use framing::Framing;
@@ -183,6 +184,42 @@ impl Parser {
         let body = &self.message.body;
         let kept = body.kept.capacity().saturating_add(body.tail.capacity());
         self.decoder.weight().saturating_add(kept)
+    }
+
+    /// Decoded bytes so far of the body being read, where it is a stream of events.
+    #[must_use]
+    pub fn streamed(&self) -> Option<u64> {
+        let reads = matches!(self.state, State::Length(_) | State::Chunked(_) | State::UntilClose);
+        let bytes = || self.decoder.so_far(&self.message.body).2;
+        (reads && events::Kind::of(&self.message.head).is_some()).then(bytes)
+    }
+
+    /// A copy of the message being read, with the events of its body so far, where it is a stream
+    /// of them.
+    #[must_use]
+    pub fn so_far(&self) -> Option<Box<Message>> {
+        self.streamed()?;
+        let kind = events::Kind::of(&self.message.head)?;
+        let (kept, tail, bytes) = self.decoder.so_far(&self.message.body);
+        let events = events::begun(kind, kept, body::end_of(tail));
+        let own = &self.message.body;
+        let body = Body {
+            bytes,
+            encoded_bytes: own.encoded_bytes,
+            lost: own.lost,
+            events: (!events.is_empty()).then(|| Box::new(events)),
+            ..Body::default()
+        };
+        let message = &self.message;
+        Some(Box::new(Message {
+            head: message.head.clone(),
+            body,
+            start: message.start,
+            end: message.end,
+            offset: message.offset,
+            anomalies: message.anomalies.clone(),
+            trailers: Vec::new(),
+        }))
     }
 
     /// Memory is short: of the body being read nothing is kept, and no coding undone.

@@ -7,9 +7,11 @@
 
 mod ends;
 mod frames;
+mod hello;
 mod judge;
 mod pairs;
 mod preface;
+mod running;
 mod told;
 mod unsent;
 
@@ -197,6 +199,7 @@ impl Conversation {
         } else if let Some(stop) = self.listen(side, said, work) {
             self.hold(said, stop, work);
         }
+        self.show_running(side, said, work);
         if let Some(voice) = self.voices.get_mut(side)
             && let Some(packed) = voice.parser.as_mut().and_then(|parser| parser.pack())
         {

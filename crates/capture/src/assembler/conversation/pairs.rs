@@ -1,5 +1,6 @@
 //! Which response answers which request: by order, and by acknowledgement where order can't tell.
 
+use super::running::Shown;
 use super::{Conversation, Said, Voice};
 use crate::assembler::Work;
 use core::time::Duration;
@@ -21,6 +22,8 @@ pub(super) struct Asked {
     pub(super) due: Option<u64>,
     pub(super) gap: bool,
     pub(super) snaplen: bool,
+    /// What of its answer was handed over while it runs.
+    pub(super) shown: Shown,
 }
 
 impl Asked {

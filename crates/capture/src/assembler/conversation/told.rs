@@ -3,7 +3,7 @@
 use super::Conversation;
 use super::pairs::{Answer, Asked};
 use crate::assembler::Work;
-use stilt_model::{Anomaly, Exchange, Flags, Flow, FlowId, Mark, Message};
+use stilt_model::{Anomaly, Exchange, Flags, Flow, FlowId, Mark, Message, Stage};
 
 impl Conversation {
     /// Takes what is known to be missing in and before a message.
@@ -19,14 +19,8 @@ impl Conversation {
         ((gap || message.body.lost > 0) && !snaplen, snaplen)
     }
 
-    pub(super) fn emit(
-        &mut self,
-        asked: Option<Asked>,
-        answer: Option<Answer>,
-        completed: Mark,
-        work: &mut Work<'_>,
-    ) {
-        let client = self.client().unwrap_or(0);
+    /// The flow, seen from its client, and its id.
+    pub(super) fn flow(&self, client: usize, work: &Work<'_>) -> (Flow, FlowId) {
         let (near, far) = match work.ends {
             [low, high] if client == 0 => (low, high),
             [low, high] => (high, low),
@@ -34,10 +28,26 @@ impl Conversation {
         let around = self.around.as_deref();
         let vlan = around.map(|around| around.vlan.clone()).unwrap_or_default();
         let tunnel = around.and_then(|around| around.tunnel);
-        let proxied = around.and_then(|around| around.client);
         let flow = Flow { client: near, server: far, vlan, tunnel };
         let id = if self.named { FlowId(self.id.cast_unsigned()) } else { flow.id(self.id) };
+        (flow, id)
+    }
+
+    /// Its id stays what it was when somebody asked for it first.
+    pub(super) fn name(&mut self, id: FlowId) {
         (self.id, self.named) = (id.0.cast_signed(), true);
+    }
+
+    pub(super) fn emit(
+        &mut self,
+        asked: Option<Asked>,
+        answer: Option<Answer>,
+        completed: Mark,
+        work: &mut Work<'_>,
+    ) {
+        let (flow, id) = self.flow(self.client().unwrap_or(0), work);
+        self.name(id);
+        let proxied = self.around.as_deref().and_then(|around| around.client);
         let (asked_gap, asked_cut) =
             asked.as_ref().map_or((false, false), |asked| (asked.gap, asked.snaplen));
         let (answer_gap, answer_cut) =
@@ -89,6 +99,7 @@ impl Conversation {
             response,
             flags,
             completed,
+            stage: Stage::Over,
         });
         self.ordinal = self.ordinal.saturating_add(1);
     }

@@ -280,6 +280,7 @@ impl Detector for QueryPattern {
                     self.see(context, odd, findings);
                 }
             }
+            Observation::Running(_) | Observation::Tls(_) => {}
             Observation::Tick(now) => self.tick(*now, findings),
         }
     }

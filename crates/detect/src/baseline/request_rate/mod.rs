@@ -311,6 +311,7 @@ impl Detector for RequestRate {
                     self.see(context, rate, target, findings);
                 }
             }
+            Observation::Running(_) | Observation::Tls(_) => {}
             Observation::Tick(now) => self.tick(*now),
         }
     }
