@@ -60,7 +60,7 @@ fn main() {
     eprintln!("{exchanges} exchanges, {:?}, {:?}", decoder.counters(), assembler.counters());
 }
 
-fn print(out: &mut Vec<stilt_model::Exchange>) {
+fn print(out: &mut Vec<Exchange>) {
     for exchange in out.drain(..) {
         let mut http = Vec::new();
         let mut url = String::new();

@@ -464,6 +464,7 @@ impl Detector for SensitiveAccess {
         match observation {
             Observation::Transaction(context) => self.see(context, findings),
             Observation::Tick(now) => self.tick(*now, findings),
+            Observation::Running(_) | Observation::Tls(_) => {}
         }
     }
 
