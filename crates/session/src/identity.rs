@@ -234,8 +234,9 @@ impl Identity {
         if let Some(id) = self.by_gateway(tx, request, &sighting.service, client) {
             return Who::Principal(id);
         }
-        let bound = request.credentials.iter().find_map(|c| self.bound_to(c.mark));
-        if let Some(id) = bound.filter(|id| *id != NOBODY) {
+        // Beside what was handed out before anybody signed in (a mark against forged forms).
+        let mut bound = request.credentials.iter().filter_map(|own| self.bound_to(own.mark));
+        if let Some(id) = bound.find(|id| *id != NOBODY) {
             // Another token beside the one that is known may be anybody's, or made up.
             let own = request.credentials.iter().filter(|c| self.bound_to(c.mark) == Some(id));
             let own: Vec<&Jwt> = own.filter_map(|c| c.jwt.as_deref()).collect();
@@ -246,8 +247,8 @@ impl Identity {
         }
         if sighting.kind == EndpointKind::Refresh
             && let Some(id) = masked(&request.leaves)
-                .find_map(|mark| self.bound_to(mark))
-                .filter(|id| *id != NOBODY)
+                .filter_map(|mark| self.bound_to(mark))
+                .find(|id| *id != NOBODY)
         {
             return Who::Principal(id);
         }
@@ -686,7 +687,7 @@ impl Identity {
     /// The principal that a request's credentials are bound to by now.
     pub(crate) fn by_credential(&self, tx: &Transaction) -> Option<ActorId> {
         let credentials = &tx.request.as_ref()?.credentials;
-        credentials.iter().find_map(|own| self.bound_to(own.mark)).filter(|id| *id != NOBODY)
+        credentials.iter().filter_map(|own| self.bound_to(own.mark)).find(|id| *id != NOBODY)
     }
 
     /// A session or key that is handed out to one who has one: renewed, stepped up, or made by its

@@ -355,3 +355,21 @@ fn keys_that_make_no_sense_are_refused_with_the_mend() {
     let (at, _) = wrong(IdentityKey { of: Of::Response, ..key(Names::User, "claim:sub") });
     assert_eq!(at, ["keys", "0", "of"]);
 }
+
+#[test]
+fn a_cookie_from_before_the_sign_in_hides_no_session() {
+    let mut town = Town::new();
+    let forms = "aa23456789abcdef0123456789abcdef";
+    town.see(get("/login").set_cookie("forms", forms));
+    let body = r#"{"username":"ann","password":"correct-horse"}"#;
+    let sign_in = post("/login").cookie("forms", forms).json(body).status(302);
+    let ann = town.see(sign_in.set_cookie("app", MALLORY).location("/home")).principal;
+    assert!(ann.is_some());
+    for (first, second) in
+        [(("forms", forms), ("app", MALLORY)), (("app", MALLORY), ("forms", forms))]
+    {
+        let asked = get("/records").cookie(first.0, first.1).cookie(second.0, second.1);
+        assert_eq!(town.see(asked).principal, ann, "{first:?} first");
+    }
+    assert_eq!(town.see(get("/records").cookie("forms", forms)).principal, None);
+}
