@@ -14,6 +14,7 @@ use crate::ranks::Ranks;
 use crate::signatures::Signature;
 use crate::standing::Standing;
 use crate::told;
+use crate::vouchers::Vouchers;
 use core::hash::{BuildHasher, Hasher};
 use core::net::IpAddr;
 use foldhash::fast::{FixedState, RandomState};
@@ -85,6 +86,7 @@ pub(crate) struct Identity {
     delegates: Delegates,
     gateways: Gateways,
     pending: Pending,
+    vouchers: Vouchers,
     standing: Standing,
     mirrors: Mirrors,
     precedents: Precedents,
@@ -487,7 +489,20 @@ impl Identity {
         &mut self,
         tx: &Transaction,
         sighting: &Sighting,
-        who: Option<ActorId>,
+        (who, ip): (Option<ActorId>, IpAddr),
+    ) -> Option<ActorId> {
+        let signed_in = self.learns(tx, sighting, (who, ip));
+        if let Some(user) = signed_in.or(who) {
+            self.vouchers.note(tx, ip, user);
+        }
+        signed_in
+    }
+
+    fn learns(
+        &mut self,
+        tx: &Transaction,
+        sighting: &Sighting,
+        (who, ip): (Option<ActorId>, IpAddr),
     ) -> Option<ActorId> {
         let response = tx.response.as_ref()?;
         let signed_in =
@@ -508,6 +523,7 @@ impl Identity {
             );
         let signed_in = signed_in.or_else(|| self.joined(tx, sighting, response));
         let signed_in = signed_in.or_else(|| self.second_step(tx, sighting));
+        let signed_in = signed_in.or_else(|| self.sent_on(tx, (who, ip)));
         if let Some(id) = signed_in {
             let issued: Vec<_> = response.issued.iter().filter(|issued| !issued.cleared).collect();
             for issued in &issued {
@@ -628,6 +644,18 @@ impl Identity {
             aliases::add(&mut principal.aliases, [found.name]);
             self.ranks.answered(&sighting.service, id, &response.leaves);
         }
+    }
+
+    /// Who comes with what another place has handed it, and has no session of its own here.
+    fn sent_on(
+        &mut self,
+        tx: &Transaction,
+        (who, ip): (Option<ActorId>, IpAddr),
+    ) -> Option<ActorId> {
+        let user = self.vouchers.brought(tx, ip)?;
+        let response = tx.response.as_ref()?;
+        let carries = response.issued.iter().any(|issued| !issued.cleared) || who.is_none();
+        (carries && self.principals.get(user).is_some()).then_some(user)
     }
 
     /// Who gives the code that was asked for after the right password. The session that carries

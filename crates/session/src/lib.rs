@@ -24,6 +24,7 @@ mod signatures;
 mod standing;
 mod told;
 mod traits;
+mod vouchers;
 
 pub use identity::{IdentityKey, Names, Of};
 pub use origins::Origins;

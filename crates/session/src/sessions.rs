@@ -205,7 +205,7 @@ impl Sessions {
         // An answer that is still being sent tells when it is over.
         let signed_in = match tx.is_running() {
             true => None,
-            false => self.identity.learn(tx, sighting, principal),
+            false => self.identity.learn(tx, sighting, (principal, client_ip)),
         };
         if signed_in.is_some() || sighting.login.is_some() {
             principal = signed_in;

@@ -373,3 +373,43 @@ fn a_cookie_from_before_the_sign_in_hides_no_session() {
     }
     assert_eq!(town.see(get("/records").cookie("forms", forms)).principal, None);
 }
+
+#[test]
+fn the_session_behind_a_redirect_with_a_code_is_of_the_one_who_was_sent() {
+    let mut town = Town::new();
+    let at = |host: &str, tx: Tx| tx.host(host);
+    let code = "0c41d9b2-77f0-4a53-9be1-5d2a90c3e8f7";
+    let (sso, app) = ("fedcba9876543210fedcba9876543210", MALLORY);
+    let back = |code: &str| format!("https://app.test/callback?state=s7x9q2w4e6r8t0y1&code={code}");
+    let body = r#"{"username":"ann","password":"correct-horse"}"#;
+    let sign_in = post("/authenticate?state=s7x9q2w4e6r8t0y1").json(body).status(302);
+    let ann =
+        town.see(at("sso.test", sign_in.set_cookie("idp", sso).location(&back(code)))).principal;
+    assert!(ann.is_some());
+    let called = |code: &str| get(&format!("/callback?state=s7x9q2w4e6r8t0y1&code={code}"));
+    // Who brings it from elsewhere was sent a link, or stole it.
+    let elsewhere = called(code)
+        .from("192.0.2.77")
+        .status(302)
+        .set_cookie("own", "ee23456789abcdef0123456789abcdef");
+    town.see(at("app.test", elsewhere));
+    let theirs =
+        get("/records").from("192.0.2.77").cookie("own", "ee23456789abcdef0123456789abcdef");
+    assert_eq!(town.see(at("app.test", theirs)).principal, None);
+    let came = called(code).status(302).set_cookie("sid", app).location("/");
+    town.see(at("app.test", came));
+    assert_eq!(town.see(at("app.test", get("/records").cookie("sid", app))).principal, ann);
+    // Hours later the first place knows its user, and asks for no password.
+    let (again, later) =
+        ("7be1a0c4-18d3-4f6a-8c29-6f0e5b7d2a91", "dd23456789abcdef0123456789abcdef");
+    let asked = get("/authorize?state=s7x9q2w4e6r8t0y1").cookie("idp", sso).status(302);
+    assert_eq!(town.see(at("sso.test", asked.location(&back(again)))).principal, ann);
+    town.see(at("app.test", called(again).status(302).set_cookie("sid", later).location("/")));
+    assert_eq!(town.see(at("app.test", get("/records").cookie("sid", later))).principal, ann);
+    // The state was there before, and vouches for nobody.
+    let state =
+        get("/other?state=s7x9q2w4e6r8t0y1").set_cookie("sid", "cc23456789abcdef0123456789abcdef");
+    town.see(at("app.test", state));
+    let asked = get("/records").cookie("sid", "cc23456789abcdef0123456789abcdef");
+    assert_eq!(town.see(at("app.test", asked)).principal, None);
+}
