@@ -71,6 +71,7 @@ pub(crate) fn inside(
             endpoint: record.endpoint.id,
             name: Arc::clone(&record.endpoint.name),
             service: Arc::clone(&record.endpoint.service),
+            realm: Arc::clone(&record.endpoint.service),
             kind: EndpointKind::Other,
             changes_state: changes_state(None, request, method, operation.as_ref()),
             objects: objects::read(&mut service.names, record, asked, false),

@@ -79,6 +79,11 @@ impl Sketch {
         both * 4 >= all * 3 || both > 1 && both >= self.0.len().min(other.0.len())
     }
 
+    /// The one is a form of the other, by two fields or more.
+    pub(crate) fn shares_two(&self, other: &Self) -> bool {
+        self.is_a_form_of(other) && self.common(other).0 >= 2
+    }
+
     /// Fields of both, of so many in all.
     fn common(&self, other: &Self) -> (usize, usize) {
         let mut union = self.clone();

@@ -28,7 +28,8 @@ use stilt_model::{
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Names for hosts, `host:port` or addresses: `{"10.0.1.10:8080" = "shop"}`.
+    /// Names for hosts, `host:port`, addresses or all hosts below a domain:
+    /// `{"10.0.1.10:8080" = "shop", "*.app.example" = "app"}`.
     pub names: BTreeMap<String, String>,
     /// Endpoints kept at most.
     pub endpoints_max: usize,
@@ -138,11 +139,11 @@ pub struct Inventory {
     #[serde(skip)]
     names: BTreeMap<String, String>,
     #[serde(skip)]
-    limits: Limits,
+    pub(crate) limits: Limits,
     fields_max: usize,
-    hosts: Hosts,
-    services: Vec<Service>,
-    records: Records,
+    pub(crate) hosts: Hosts,
+    pub(crate) services: Vec<Service>,
+    pub(crate) records: Records,
     #[serde(skip)]
     documents: Documents,
     #[serde(skip)]
@@ -216,9 +217,14 @@ impl Inventory {
     fn service(&mut self, tx: &Transaction) -> u32 {
         let host = tx.request.as_ref().and_then(|request| request.host.as_deref());
         let service = self.hosts.service(&self.names, &self.limits, tx.flow.server, host);
-        while self.services.len() < self.hosts.len() {
+        while self.services.len() < self.hosts.places() {
             let at = u32::try_from(self.services.len()).unwrap_or(u32::MAX);
             self.services.push(Service::new(self.hosts.name(at)));
+        }
+        if let Some(place) = self.services.get_mut(service as usize)
+            && !self.hosts.is_called(service, &place.name)
+        {
+            *place = Service::new(self.hosts.name(service));
         }
         service
     }
@@ -242,6 +248,13 @@ impl Inventory {
         let mut sighting = self.sight(service, tx, verdict, &mut path, &mut slots);
         self.path = path;
         self.slots = slots;
+        if let Some(realm) = self.hosts.realm(host) {
+            for part in &mut sighting.inside {
+                part.sighting.realm = Arc::clone(&realm);
+            }
+            sighting.realm = realm;
+        }
+        self.join_siblings(service);
         if let (false, Some(request)) = (self.documents.is_empty(), &tx.request) {
             let answered = sighting.outcome == Outcome::Success;
             let (service, method) = (&sighting.service, request.method.as_str());
@@ -263,10 +276,8 @@ impl Inventory {
         else {
             return nothing(self.hosts.name(service), verdict);
         };
-        let verdict = match &tx.response {
-            Some(response) => service.envelope.refine(response, verdict),
-            None => verdict,
-        };
+        let refined = tx.response.as_ref().map(|answer| service.envelope.refine(answer, verdict));
+        let verdict = refined.unwrap_or(verdict);
         path.parse(&request.path);
         let method = Method::of(&request.method);
         let shows = match &tx.response {
@@ -303,8 +314,8 @@ impl Inventory {
             }
         }
         self.folded = self.folded.saturating_add(u64::from(filed.folded));
-        let operation = (slots.is_empty() && !filed.folded).then(|| operation::of(request));
-        let operation = operation.flatten();
+        let named = slots.is_empty() && !filed.folded;
+        let operation = if named { operation::of(request) } else { None };
         if let Some(operation) = &operation {
             let max = self.limits.endpoints_max;
             let unknown = operation::is_unknown(tx.response.as_ref());
@@ -336,6 +347,7 @@ impl Inventory {
             endpoint: record.endpoint.id,
             name: Arc::clone(&record.endpoint.name),
             service: Arc::clone(&record.endpoint.service),
+            realm: Arc::clone(&record.endpoint.service),
             kind: assessed.kind,
             changes_state: changes_state(Some(tx), request, method, operation.as_ref()),
             objects,
@@ -474,6 +486,7 @@ fn nothing(service: Arc<str>, verdict: Verdict) -> Sighting {
     Sighting {
         endpoint: EndpointId(0),
         name: Arc::from(""),
+        realm: Arc::clone(&service),
         service,
         kind: EndpointKind::Other,
         changes_state: false,

@@ -27,6 +27,7 @@ pub mod report;
 mod roots;
 mod service;
 mod settle;
+mod siblings;
 pub mod sighting;
 mod template;
 #[cfg(any(test, feature = "test-support"))]

@@ -129,6 +129,11 @@ impl Record {
         }
     }
 
+    /// Both take the same fields, two at least.
+    pub(crate) fn asks_like(&self, other: &Self) -> bool {
+        self.asks.shares_two(&other.asks)
+    }
+
     /// An answer of that sort came before.
     pub(crate) fn knows(&self, shape: u64) -> bool {
         self.shapes.iter().any(|known| known.shape == shape)
@@ -204,6 +209,21 @@ impl Records {
 
     pub(crate) fn get_mut(&mut self, at: u32) -> Option<&mut Record> {
         self.list.get_mut(at as usize)?.as_mut()
+    }
+
+    /// Where the records of a service are.
+    pub(crate) fn of_service(&self, service: &str) -> Vec<u32> {
+        let own = |record: &Option<Record>| {
+            record.as_ref().is_some_and(|record| &*record.endpoint.service == service)
+        };
+        let all = self.list.iter().enumerate().filter(|(_, record)| own(record));
+        all.filter_map(|(at, _)| u32::try_from(at).ok()).collect()
+    }
+
+    /// The record of one service with the method and template of another's.
+    pub(crate) fn twin(&self, service: &str, of: &Record) -> Option<u32> {
+        let of = &of.endpoint;
+        self.by_id.get(&id_of(service, &of.method, &of.template)).copied()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Record> {
@@ -410,6 +430,26 @@ impl Records {
         self.merged = self.merged.saturating_add(1);
         self.forward(old, new);
         at
+    }
+
+    /// Files a record under another service, or lets it go on in the one that is there.
+    pub(crate) fn moves(&mut self, at: u32, service: &Arc<str>) {
+        let Some(record) = self.get_mut(at) else { return };
+        let (old, method) = (record.endpoint.id, record.endpoint.method.clone());
+        let new = id_of(service, &method, &record.endpoint.template);
+        if let Some(other) = self.by_id.get(&new).copied() {
+            return self.absorb(other, at);
+        }
+        let Some(record) = self.get_mut(at) else { return };
+        record.endpoint.service = Arc::clone(service);
+        record.endpoint.id = new;
+        record.node = u32::MAX;
+        if record.pending.len() < PENDING_MAX {
+            record.pending.push(old);
+        }
+        self.by_id.remove(&old);
+        self.by_id.insert(new, at);
+        self.forward(old, new);
     }
 
     fn forward(&mut self, from: EndpointId, to: EndpointId) {

@@ -224,6 +224,11 @@ impl Service {
         Filed { record, folded: true, soft: false }
     }
 
+    /// It is time to look for services that are the same application: after 8 requests, 16, 32…
+    pub(crate) fn looks_round(&self) -> bool {
+        self.requests >= 8 && self.requests.is_power_of_two()
+    }
+
     /// Settles what was learned, now and then: after 256 requests, 512, 1,024 and so on.
     pub(crate) fn settle_in_time(&mut self, records: &mut Records) {
         self.requests = self.requests.saturating_add(1);

@@ -112,6 +112,9 @@ pub struct Sighting {
     pub name: Arc<str>,
     /// Service name.
     pub service: Arc<str>,
+    /// Whose accounts and numbers they are: the service's, or of one host of those it has (a
+    /// tenant at a name of its own).
+    pub realm: Arc<str>,
     /// Resource the endpoint is about: singular, lower case.
     pub resource: Arc<str>,
     /// Names by which the service's lists call their records, beside `id` and the like.

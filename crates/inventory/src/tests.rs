@@ -11,6 +11,7 @@ mod objects;
 mod orders;
 mod routes;
 mod scanner;
+mod siblings;
 
 /// A world with the table that watches it.
 struct Watched {

@@ -223,9 +223,9 @@ impl Identity {
         match self.delegates.see(request) {
             For::User(user) => {
                 let service = &sighting.service;
-                let known = self.subject(service, user);
+                let known = self.subject(&sighting.realm, user);
                 let by = "user named by a service that asks for many";
-                if let Some(id) = known.or_else(|| self.name(service, user, by)) {
+                if let Some(id) = known.or_else(|| self.name(&sighting.realm, user, by)) {
                     self.is_said(id, request, service, user);
                     return Who::Principal(id);
                 }
@@ -233,7 +233,7 @@ impl Identity {
             For::Anybody => return Who::Nobody,
             For::Itself => {}
         }
-        if let Some(id) = self.by_gateway(tx, request, &sighting.service, client) {
+        if let Some(id) = self.by_gateway(tx, request, sighting, client) {
             return Who::Principal(id);
         }
         // Beside what was handed out before anybody signed in (a mark against forged forms).
@@ -243,7 +243,7 @@ impl Identity {
             let own = request.credentials.iter().filter(|c| self.bound_to(c.mark) == Some(id));
             let own: Vec<&Jwt> = own.filter_map(|c| c.jwt.as_deref()).collect();
             for jwt in own {
-                self.claims(id, jwt, &sighting.service);
+                self.claims(id, jwt, sighting);
             }
             return Who::Principal(id);
         }
@@ -263,19 +263,19 @@ impl Identity {
         if let Some((mark, jwt)) = own.find_map(|c| Some((c.mark, c.jwt.as_ref()?)))
             && let Some(subject) = &jwt.sub
         {
-            let known = self.subject(service, subject);
-            let id = known.or_else(|| self.name(service, subject, BY_TOKEN));
+            let known = self.subject(&sighting.realm, subject);
+            let id = known.or_else(|| self.name(&sighting.realm, subject, BY_TOKEN));
             if let Some(id) = id {
                 let usual = self.precedents.note(service, jwt, id);
                 let alone = self.actor(id).is_some_and(|known| known.identified_by == BY_TOKEN);
                 if usual || alone || is(mark, Signature::Verified) {
-                    self.claims(id, jwt, service);
+                    self.claims(id, jwt, sighting);
                 }
                 return Who::Principal(id);
             }
         }
         if let Some(user) = request.credentials.iter().find_map(|c| c.user.as_ref())
-            && let Some(id) = self.name(service, user, "HTTP Basic user")
+            && let Some(id) = self.name(&sighting.realm, user, "HTTP Basic user")
         {
             return Who::Principal(id);
         }
@@ -294,9 +294,10 @@ impl Identity {
         &mut self,
         tx: &Transaction,
         request: &Request,
-        service: &Arc<str>,
+        sighting: &Sighting,
         client: ActorId,
     ) -> Option<ActorId> {
+        let (service, realm) = (&sighting.service, &sighting.realm);
         if tx.status() == Some(401) {
             return None;
         }
@@ -313,9 +314,9 @@ impl Identity {
             }
             Says::Nothing => return None,
         };
-        let known = self.subjects.get(&(Arc::clone(service), user.clone())).copied();
+        let known = self.subjects.get(&(Arc::clone(realm), user.clone())).copied();
         let by = "user named in a header by a gateway";
-        let id = known.or_else(|| self.name(service, &user, by))?;
+        let id = known.or_else(|| self.name(realm, &user, by))?;
         self.is_said(id, request, service, &user);
         Some(id)
     }
@@ -424,9 +425,9 @@ impl Identity {
         young.insert(key, id);
     }
 
-    /// The principal of a name at a service; made where it is new.
-    fn name(&mut self, service: &Arc<str>, user: &str, by: &str) -> Option<ActorId> {
-        let id = ActorId(IdBuilder::new("principal").text(service).text(user).finish());
+    /// The principal of a name in a realm; made where it is new.
+    fn name(&mut self, realm: &Arc<str>, user: &str, by: &str) -> Option<ActorId> {
+        let id = ActorId(IdBuilder::new("principal").text(realm).text(user).finish());
         if let Some(known) = self.principals.get_mut(id) {
             if by != BY_TOKEN && known.actor.identified_by == BY_TOKEN {
                 known.is_proved(by);
@@ -441,33 +442,33 @@ impl Identity {
     }
 
     /// The principal that a subject stands for, where it is known.
-    fn subject(&self, service: &Arc<str>, subject: &str) -> Option<ActorId> {
-        let id = self.subjects.get(&(Arc::clone(service), subject.to_owned())).copied()?;
+    fn subject(&self, realm: &Arc<str>, subject: &str) -> Option<ActorId> {
+        let id = self.subjects.get(&(Arc::clone(realm), subject.to_owned())).copied()?;
         self.principals.get(id).map(|_| id)
     }
 
     /// A token with that subject is the principal's, unless it is known as another's: people
     /// choose some of the names that answers call them by.
-    fn stands_for(&mut self, service: &Arc<str>, subject: &str, id: ActorId) {
+    fn stands_for(&mut self, realm: &Arc<str>, subject: &str, id: ActorId) {
         if self.subjects.len() < SUBJECTS_MAX {
-            self.subjects.entry((Arc::clone(service), subject.to_owned())).or_insert(id);
+            self.subjects.entry((Arc::clone(realm), subject.to_owned())).or_insert(id);
         }
     }
 
     /// Takes what a token says of its bearer.
-    fn claims(&mut self, id: ActorId, jwt: &Jwt, service: &Arc<str>) {
+    fn claims(&mut self, id: ActorId, jwt: &Jwt, sighting: &Sighting) {
         let Some(principal) = self.principals.get(id) else { return };
         if let Some(subject) = &jwt.sub
             && principal.aliases.binary_search(subject).is_err()
         {
-            self.stands_for(service, subject, id);
+            self.stands_for(&sighting.realm, subject, id);
         }
         let Some(principal) = self.principals.get_mut(id) else { return };
         aliases::add(&mut principal.aliases, aliases::of_claims(jwt));
         if principal.read != jwt.signature || jwt.signature.is_none() {
             principal.read = jwt.signature;
             for (claim, value) in &jwt.claims {
-                self.ranks.told(service, id, &format!("claim:{claim}"), value);
+                self.ranks.told(&sighting.service, id, &format!("claim:{claim}"), value);
             }
         }
         principal.has_roles(jwt.roles.clone());
@@ -508,13 +509,13 @@ impl Identity {
         let signed_in =
             sighting.login.as_ref().filter(|login| login.outcome == Outcome::Success).and_then(
                 |login| {
-                    let halfway = self.pending.behind(tx, &login.user, &sighting.service);
+                    let halfway = self.pending.behind(tx, &login.user, &sighting.realm);
                     let user = halfway.as_ref().map_or(&login.user, |who| &who.user).clone();
                     let called = match &halfway {
                         Some(who) => &who.called,
                         None => name_given(tx, &login.user),
                     };
-                    let id = self.name(&sighting.service, called, "sign-in")?;
+                    let id = self.name(&sighting.realm, called, "sign-in")?;
                     if let Some(principal) = self.principals.get_mut(id) {
                         aliases::add(&mut principal.aliases, [user]);
                     }
@@ -532,7 +533,7 @@ impl Identity {
                     self.cookie_name(&sighting.service, &issued.name);
                 }
                 if let Some(jwt) = &issued.jwt {
-                    self.claims(id, jwt, &sighting.service);
+                    self.claims(id, jwt, sighting);
                 }
             }
             if issued.is_empty() {
@@ -560,7 +561,7 @@ impl Identity {
             let called = aliases::of_answer(&response.leaves, &own);
             let login = sighting.login.iter().map(|login| &login.user);
             for name in called.iter().chain(login) {
-                self.stands_for(&sighting.service, name, id);
+                self.stands_for(&sighting.realm, name, id);
             }
             if let Some(principal) = self.principals.get_mut(id) {
                 aliases::add(&mut principal.aliases, called);
@@ -665,7 +666,7 @@ impl Identity {
             self.pending.note(tx, sighting, name_given(tx, &login.user));
         }
         let done = self.pending.done(tx, sighting)?;
-        let id = self.name(&sighting.service, &done.who.called, "sign-in in two steps")?;
+        let id = self.name(&sighting.realm, &done.who.called, "sign-in in two steps")?;
         if let Some(principal) = self.principals.get_mut(id) {
             aliases::add(&mut principal.aliases, [done.who.user]);
         }
@@ -696,13 +697,13 @@ impl Identity {
         };
         let lets_in = response.issued.iter().any(carries);
         let called = name_given(tx, user);
-        let known = (Arc::clone(&sighting.service), called.to_owned());
+        let known = (Arc::clone(&sighting.realm), called.to_owned());
         // Nobody makes an account that there is.
         if !lets_in || self.subjects.contains_key(&known) {
             return None;
         }
         let before = self.principals.len();
-        let id = self.name(&sighting.service, called, "sign-up")?;
+        let id = self.name(&sighting.realm, called, "sign-up")?;
         if self.principals.len() == before {
             return None;
         }
@@ -724,7 +725,7 @@ impl Identity {
     fn is_anew(&self, issued: &Issued, id: ActorId, sighting: &Sighting) -> bool {
         let name = issued.name.rsplit('.').next().unwrap_or_default();
         let others = issued.jwt.as_ref().and_then(|jwt| jwt.sub.as_ref()).is_some_and(|sub| {
-            let known = self.subjects.get(&(Arc::clone(&sighting.service), sub.clone()));
+            let known = self.subjects.get(&(Arc::clone(&sighting.realm), sub.clone()));
             let own = self.principals.get(id);
             known.is_none_or(|known| *known != id)
                 && own.is_none_or(|own| own.aliases.binary_search(sub).is_err())
@@ -755,8 +756,8 @@ impl Identity {
         let learned = self.mirrors.look(sighting, asker, &response.leaves);
         let called = aliases::is_oneself(last).then(|| aliases::first_name(&response.leaves));
         let name = called.flatten().or_else(|| Some(learned?.name))?;
-        let known = self.subjects.get(&(Arc::clone(service), name.clone())).copied();
-        let id = known.or_else(|| self.name(service, &name, "answer about itself"))?;
+        let known = self.subjects.get(&(Arc::clone(&sighting.realm), name.clone())).copied();
+        let id = known.or_else(|| self.name(&sighting.realm, &name, "answer about itself"))?;
         self.bind(mark, id);
         Some(id)
     }

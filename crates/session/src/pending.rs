@@ -66,7 +66,7 @@ impl Pending {
             // Who signs in anew with the same session is another one from then on.
             self.insert(mark.digest, Some(who.clone()));
         }
-        let handles: Vec<_> = self.handles(&response.leaves, &sighting.service).collect();
+        let handles: Vec<_> = self.handles(&response.leaves, &sighting.realm).collect();
         for key in handles {
             let others = self
                 .get(key)
@@ -87,7 +87,7 @@ impl Pending {
         let by =
             carried.take(HANDLES_MAX).find(|mark| matches!(self.get(mark.digest), Some(Some(_))));
         let key = by.map(|mark| mark.digest).or_else(|| {
-            let mut handles = self.handles(&request.leaves, &sighting.service);
+            let mut handles = self.handles(&request.leaves, &sighting.realm);
             handles.find(|key| matches!(self.get(*key), Some(Some(_))))
         })?;
         let who = self.take(key).filter(|who| tx.start.since(who.at) <= WAIT)?;

@@ -198,7 +198,7 @@ impl ExposedCredential {
             request.credentials.iter().find_map(|own| own.user.as_deref())
         };
         let user = login.map(|login| login.user.as_str()).or_else(basic).unwrap_or_default();
-        let account = tell::key(&context.sighting.service, user);
+        let account = tell::key(&context.sighting.realm, user);
         let told = self.defaults.touch(context.at(), account, || false);
         if core::mem::replace(told, true) {
             return;

@@ -2,16 +2,23 @@
 
 use core::hash::{BuildHasher, Hasher};
 use serde::{Deserialize, Serialize};
-use stilt_inventory::ObjectRef;
+use stilt_inventory::{ObjectRef, Sighting};
 use stilt_model::{EndpointId, LeafPath, saved::Keyed};
 
 /// Makes the keys that ids, names and fields are remembered under.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Keys(Keyed);
 
-/// A service, as part of the keys of its objects.
+/// Letters of a text id from which on it is drawn so that no other tenant has the same.
+const DRAWN_MIN: usize = 12;
+
+/// A service, as part of the keys of its objects, and the one of its tenants that numbers and words
+/// belong to: each host of an application may count for itself.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct ServiceKey(u64);
+pub(super) struct ServiceKey {
+    service: u64,
+    realm: u64,
+}
 
 /// A class of objects, as part of the keys of numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,8 +42,15 @@ impl Keys {
         hasher.finish()
     }
 
-    pub(super) fn service(&self, name: &str) -> ServiceKey {
-        ServiceKey(self.bytes(1, 0, name.as_bytes()))
+    pub(super) fn service(&self, sighting: &Sighting) -> ServiceKey {
+        self.realm(&sighting.service, &sighting.realm)
+    }
+
+    pub(super) fn realm(&self, service: &str, realm: &str) -> ServiceKey {
+        let service_key = self.bytes(1, 0, service.as_bytes());
+        let own = service == realm;
+        let realm = if own { service_key } else { self.bytes(1, 0, realm.as_bytes()) };
+        ServiceKey { service: service_key, realm }
     }
 
     pub(super) fn class(&self, name: &str) -> ClassKey {
@@ -45,22 +59,29 @@ impl Keys {
 
     /// A class of objects of one service.
     pub(super) fn class_of(&self, service: ServiceKey, name: &str) -> u64 {
-        self.words(9, [service.0, self.class(name).0, 0])
+        self.words(9, [service.service, self.class(name).0, 0])
     }
 
     /// A whole number of one class.
     pub(super) fn number(&self, service: ServiceKey, class: ClassKey, number: i64) -> u64 {
-        self.words(3, [service.0, class.0, number.cast_unsigned()])
+        self.words(3, [service.realm, class.0, number.cast_unsigned()])
     }
 
     /// A whole number, whatever it names.
     pub(super) fn loose_number(&self, service: ServiceKey, number: i64) -> u64 {
-        self.words(4, [service.0, 0, number.cast_unsigned()])
+        self.words(4, [service.realm, 0, number.cast_unsigned()])
     }
 
     /// A text, whatever it names.
     pub(super) fn text(&self, service: ServiceKey, text: &str) -> u64 {
-        self.bytes(5, service.0, text.as_bytes())
+        let drawn = text.len() >= DRAWN_MIN && text.bytes().any(|b| b.is_ascii_digit());
+        let above = if drawn { service.service } else { service.realm };
+        self.bytes(5, above, text.as_bytes())
+    }
+
+    /// A word of the application itself, whatever the tenant.
+    pub(super) fn word(&self, service: ServiceKey, word: &str) -> u64 {
+        self.bytes(5, service.service, word.as_bytes())
     }
 
     /// An id, whatever its class.

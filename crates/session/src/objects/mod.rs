@@ -229,7 +229,7 @@ impl Objects {
         seen: &Seen,
         object: &ObjectRef,
     ) -> Verdict {
-        let service = self.keys.service(&sighting.service);
+        let service = self.keys.service(sighting);
         let key = self.keys.object(service, object);
         let loose = self.keys.loose(service, &object.id);
         let own_name = seen.aliases.binary_search(&object.id).is_ok();
@@ -322,7 +322,7 @@ impl Objects {
     /// A text was shown to the asker before.
     #[must_use]
     pub fn was_named(&self, sighting: &Sighting, seen: &Seen, text: &str) -> bool {
-        let service = self.keys.service(&sighting.service);
+        let service = self.keys.service(sighting);
         let key = self.keys.loose(service, text);
         self.memories_of(seen).any(|memory| memory.shown.get(key).is_some())
     }
@@ -330,7 +330,7 @@ impl Objects {
     /// Notes whether a member of a tenant opened what belongs to it, or to another.
     fn note_crossing(&mut self, tx: &Transaction, sighting: &Sighting, seen: &Seen) {
         let (Some(actor), [tenant]) = (seen.principal, seen.tenants.as_slice()) else { return };
-        let service = self.keys.service(&sighting.service);
+        let service = self.keys.service(sighting);
         let opened = sighting.objects.iter().filter(|object| object.in_path).find_map(|object| {
             let held = self.holders.get(self.keys.object(service, object));
             let held = held.and_then(|held| held.tenant());
@@ -353,7 +353,7 @@ impl Objects {
     /// Whether a part of the path that names tenants names the one that the asker keeps to; `None`
     /// where it names none.
     fn at_home(&self, sighting: &Sighting, seen: &Seen, object: &ObjectRef) -> Option<bool> {
-        let service = self.keys.service(&sighting.service);
+        let service = self.keys.service(sighting);
         let actor = seen.principal.filter(|_| object.in_path && seen.tenants.is_empty())?;
         if self.tenancy.is_home(&self.keys, service, object, actor) {
             return Some(true);
@@ -371,7 +371,7 @@ impl Objects {
         seen: &Seen,
         object: &ObjectRef,
     ) -> Option<(Arc<str>, Arc<str>)> {
-        let service = self.keys.service(&sighting.service);
+        let service = self.keys.service(sighting);
         let key = self.keys.object(service, object);
         let held = self.holders.get(key).and_then(|held| held.tenant());
         let named = self.owners.tenant_named(&self.keys, tx, object, held);
@@ -388,7 +388,7 @@ impl Objects {
 
     /// The tenant of the asker below which a request stands.
     fn below(&self, sighting: &Sighting, seen: &Seen) -> Option<u64> {
-        let service = self.keys.service(&sighting.service);
+        let service = self.keys.service(sighting);
         let first = sighting.objects.first().filter(|object| object.in_path)?;
         let named = self.owners.tenant_asked(&self.keys, first);
         let own = named.is_some_and(|_| seen.tenants.contains(&first.id))
@@ -426,7 +426,7 @@ impl Objects {
             return;
         }
         self.note_crossing(tx, sighting, seen);
-        let service = self.keys.service(&sighting.service);
+        let service = self.keys.service(sighting);
         let resource = &*sighting.resource;
         let things = sighting.objects.iter().any(|object| object.in_path);
         let place = (sighting.endpoint, resource, things);
@@ -533,7 +533,7 @@ impl Objects {
         sighting: &Sighting,
         seen: &Seen,
     ) -> (bool, Vec<u64>) {
-        let service = self.keys.service(&sighting.service);
+        let service = self.keys.service(sighting);
         let (mut under_other, mut others) = (false, Vec::new());
         for object in &sighting.objects {
             let verdict = self.judge(tx, sighting, seen, object);
@@ -557,7 +557,7 @@ impl Objects {
     fn note_tenant(&mut self, sighting: &Sighting, seen: &Seen) -> Option<u64> {
         let below = self.below(sighting, seen);
         let first = sighting.objects.first().filter(|object| object.in_path)?;
-        let service = self.keys.service(&sighting.service);
+        let service = self.keys.service(sighting);
         self.tenancy.note(&self.keys, service, first, seen.principal?);
         below
     }
@@ -587,7 +587,7 @@ impl Objects {
             of_something |= object.in_path;
             // Who has no right to it gives none away.
             if verdict.owner != Ownership::Other || verdict.shown || verdict.granted {
-                let service = self.keys.service(&sighting.service);
+                let service = self.keys.service(sighting);
                 let key = self.keys.object(service, object);
                 self.grants.object(&self.keys, key, given);
             }

@@ -162,7 +162,7 @@ impl Caller {
 }
 
 fn slot_key(keys: &Keys, service: ServiceKey, object: &ObjectRef) -> u64 {
-    keys.text(service, &object.class)
+    keys.word(service, &object.class)
 }
 
 #[cfg(test)]
@@ -177,7 +177,7 @@ mod tests {
     /// apart from `globex`.
     fn apart(uses: impl Fn(u64) -> Vec<&'static str>) -> bool {
         let (keys, mut tenancy) = (Keys::default(), Tenancy::default());
-        let service = keys.service("app");
+        let service = keys.realm("app", "app");
         for actor in 0..20 {
             for value in uses(actor) {
                 for _ in 0..USES_MIN {
@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn what_one_alone_uses_is_a_person_and_no_tenant() {
         let (keys, mut tenancy) = (Keys::default(), Tenancy::default());
-        let service = keys.service("app");
+        let service = keys.realm("app", "app");
         for actor in 0..20 {
             for _ in 0..USES_MIN {
                 tenancy.note(&keys, service, &object(&format!("user{actor}")), ActorId(actor));

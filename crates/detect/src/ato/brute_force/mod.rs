@@ -149,8 +149,7 @@ impl BruteForce {
     }
 
     fn attempt(&mut self, context: &Context<'_>, login: &Login, findings: &mut Vec<Finding>) {
-        let service = &context.sighting.service;
-        let account = tell::key(service, &login.user);
+        let account = tell::key(&context.sighting.realm, &login.user);
         match login.outcome {
             Outcome::Success => {
                 self.answered = self.answered.saturating_add(1);

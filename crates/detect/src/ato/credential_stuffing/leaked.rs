@@ -111,7 +111,7 @@ impl Leaked {
                 record.1.extend(leaf.value.as_key());
             }
         }
-        let service = &context.sighting.service;
+        let service = &context.sighting.realm;
         for (secrets, words) in records.into_values() {
             let own = words.iter().any(|word| context.seen.aliases.binary_search(word).is_ok());
             for secret in secrets.iter().filter(|secret| !own && !sent.contains(secret)).take(2) {
@@ -134,7 +134,7 @@ impl Leaked {
         findings: &mut Vec<Finding>,
     ) {
         let now = context.at();
-        let service = &context.sighting.service;
+        let service = &context.sighting.realm;
         let account = tell::key(service, &login.user);
         let place = tell::key("", &context.seen.client_ip.to_string());
         let make = context.seen.cluster.0;

@@ -221,6 +221,9 @@ impl CredentialStuffing {
             self.services.insert(Arc::clone(name), service);
         }
         let mut hasher = self.hasher.build_hasher();
+        if context.sighting.realm != *name {
+            hasher.write(context.sighting.realm.as_bytes());
+        }
         hasher.write(login.user.as_bytes());
         let account = hasher.finish();
         if let Some(service) = self.services.get_mut(name) {

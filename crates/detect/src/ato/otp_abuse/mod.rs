@@ -215,9 +215,8 @@ impl OtpAbuse {
 
 /// The person a step is about: named, else the one who is signed in or half signed in.
 fn person(context: &Context<'_>, step: &Step) -> u64 {
-    let service = &context.sighting.service;
     if let Some(user) = &step.user {
-        return tell::key(service, user);
+        return tell::key(&context.sighting.realm, user);
     }
     if let Some(principal) = context.seen.principal {
         return principal.0;

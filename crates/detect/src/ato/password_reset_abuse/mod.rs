@@ -140,7 +140,7 @@ impl PasswordResetAbuse {
     fn asked(&mut self, context: &Context<'_>, step: &Step, findings: &mut Vec<Finding>) {
         let Some(user) = &step.user else { return };
         self.host(context, user, findings);
-        let (now, name) = (context.at(), tell::key(&context.sighting.service, user));
+        let (now, name) = (context.at(), tell::key(&context.sighting.realm, user));
         let least = self.limits.names_min;
         let client = self.client(context);
         if !client.names.holds(name) {
@@ -286,7 +286,7 @@ impl PasswordResetAbuse {
 
     fn signed_in(&mut self, context: &Context<'_>, login: &Login, findings: &mut Vec<Finding>) {
         let now = context.at();
-        let account = tell::key(&context.sighting.service, &login.user);
+        let account = tell::key(&context.sighting.realm, &login.user);
         let before = self.known.get(&account).is_some();
         self.known.touch(now, account, || ());
         let Some(secret) = login.secret.filter(|_| before) else { return };

@@ -125,7 +125,7 @@ impl PasswordSpraying {
 
     fn attempt(&mut self, context: &Context<'_>, login: &Login, findings: &mut Vec<Finding>) {
         let service = &context.sighting.service;
-        let account = tell::key(service, &login.user);
+        let account = tell::key(&context.sighting.realm, &login.user);
         let throttled = context.tx.status() == Some(429);
         if login.outcome == Outcome::Unknown && !throttled {
             self.unanswered = self.unanswered.saturating_add(1);

@@ -135,18 +135,18 @@ impl UserEnumeration {
 
     fn see(&mut self, context: &Context<'_>, findings: &mut Vec<Finding>) {
         let sighting = context.sighting;
-        let service = &sighting.service;
+        let realm = &sighting.realm;
         let success = sighting.outcome == Outcome::Success;
         if let Some(login) = &sighting.login {
             if login.outcome == Outcome::Success {
-                self.exists(context.at(), tell::key(service, &login.user));
+                self.exists(context.at(), tell::key(realm, &login.user));
                 return;
             }
         } else if sighting.kind == EndpointKind::Signup
             && success
             && let Some(user) = sighting.step.as_ref().and_then(|step| step.user.as_ref())
         {
-            self.exists(context.at(), tell::key(service, user));
+            self.exists(context.at(), tell::key(realm, user));
             return;
         }
         let Some(asked) = asked(context) else {
@@ -159,7 +159,7 @@ impl UserEnumeration {
             Asked::Openly(name) => name,
             Asked::SigningIn(name) => name,
         };
-        let key = tell::key(service, name);
+        let key = tell::key(realm, name);
         let known = self.known.get(&key).is_some();
         if matches!(asked, Asked::SigningIn(_)) && !self.tells(context, known) {
             return;

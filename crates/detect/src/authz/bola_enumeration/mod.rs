@@ -7,6 +7,7 @@
 //! one every few minutes for a day.
 
 mod peers;
+mod staff;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -22,6 +23,7 @@ use core::hash::{BuildHasher, Hasher};
 use foldhash::fast::RandomState;
 use peers::{Comparison, Peers};
 use serde::{Deserialize, Serialize};
+use staff::Staff;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use stilt_inventory::ObjectRef;
@@ -124,6 +126,9 @@ struct Place {
     walkers: HashMap<ActorId, Box<Walker>, RandomState>,
     idle: BTreeSet<(Timestamp, ActorId)>,
     groups: BTreeMap<Group, Peers>,
+    /// How those of roles above users go about here.
+    #[serde(default)]
+    staff: Staff,
 }
 
 /// Why a walk was not judged.
@@ -228,8 +233,14 @@ impl BolaEnumeration {
         let endpoint = context.sighting.endpoint;
         let alarm = place.touch(&self.limits, actor, group, touch, verdict);
         // Who stands above users and is given all it asks for, in no order of numbers, works with
-        // what is others'.
-        let above = rights::has_privilege(context.seen);
+        // what is others'; unless those of its role keep to their own here.
+        let above = rights::has_privilege(context.seen) && {
+            let role = self.hasher.hash_one(&**context.seen.best_roles());
+            if let Some(walker) = place.walkers.get(&actor) {
+                place.staff.note(role, actor, walker.walk.day);
+            }
+            place.staff.may_work(role, actor)
+        };
         let works = |alarm: &Alarm| above && alarm.day.refused == 0 && !alarm.strided;
         let alarm = match alarm {
             Ok(Some(alarm)) if works(&alarm) => Err(Lacks::Role),

@@ -1,7 +1,7 @@
 //! Walks through other people's things, and what looks like them.
 
 use crate::testing::{APPS, Answer, App, HOUR, Town, browser, chance, dice, elsewhere, name};
-use stilt_inventory::test_support::{Tx, get, jwt, post};
+use stilt_inventory::test_support::{Tx, get, jwt, post, put};
 use stilt_model::{Outcome, Severity};
 
 const RULE: &str = super::SPEC.rule.id;
@@ -610,4 +610,76 @@ fn list_of(things: &[(u64, u64)]) -> String {
         })
         .collect();
     format!(r#"{{"orders":[{}]}}"#, each.join(","))
+}
+
+/// A token says which role its bearer has.
+fn of_role(user: u64, role: &str, tx: Tx) -> Tx {
+    let claims = format!(r#"{{"sub":"{}","roles":["{role}"],"iat":1795305600}}"#, name(user));
+    tx.from(&crate::testing::home(user)).agent(browser(user)).bearer(&jwt(&claims))
+}
+
+/// Customers and five of the support, each of whom opens a dozen things of its own.
+fn house_of_roles(town: &mut Town) {
+    for user in 0..USERS {
+        let role = if user < 5 { "support" } else { "customer" };
+        let things: Vec<_> = (0..12).map(|n| (n * USERS + user, user)).collect();
+        let at = 0.5 * HOUR + 60.0 * user as f64;
+        town.at(at, of_role(user, role, App::Json.list(&things)));
+        for (n, (thing, owner)) in things.iter().enumerate() {
+            let tx = App::Json.open(*thing, *owner, Answer::Yes);
+            town.at(at + 5.0 + 9.0 * n as f64, of_role(user, role, tx));
+        }
+    }
+}
+
+/// Somebody opens forty things of others in no order.
+fn roams(town: &mut Town, user: u64, role: &str) {
+    for n in 0..40 {
+        let thing = dice(&[n, user]) % (USERS * 12);
+        let tx = App::Json.open(thing, thing % USERS, Answer::Yes);
+        town.at(LATER + 10.0 + 30.0 * n as f64, of_role(user, role, tx));
+    }
+}
+
+fn check_roles(plan: impl Fn(&mut Town), expected: Option<(Severity, Outcome)>) {
+    let mut town = Town::new(RULE);
+    house_of_roles(&mut town);
+    plan(&mut town);
+    town.run();
+    let stories = town.stories();
+    let told = stories.iter().map(|story| (story.severity, story.outcome)).max();
+    assert_eq!(told, expected, "{stories:#?} {:?}", town.not_evaluated());
+}
+
+#[test]
+fn a_role_excuses_only_what_others_of_it_do_as_well() {
+    // The support keeps to its own here: one of it who roams is no worker.
+    check_roles(|town| roams(town, 3, "support"), OPENED);
+    // Where colleagues do the like, it is what they are there for.
+    let works = |town: &mut Town| {
+        for worker in 200..204 {
+            roams(town, worker, "support");
+        }
+    };
+    check_roles(works, SILENT);
+}
+
+#[test]
+fn who_gave_itself_a_role_is_not_excused_by_it() {
+    let promotes = |town: &mut Town, by: Tx| {
+        for worker in 200..204 {
+            roams(town, worker, "support");
+        }
+        town.at(LATER - 60.0, by);
+        let things: Vec<_> = (0..3).map(|n| (n * USERS + 9, 9)).collect();
+        town.at(LATER - 30.0, of_role(9, "support", App::Json.list(&things)));
+        roams(town, 9, "support");
+    };
+    let itself = || put("/api/v1/me").json(r#"{"city":"Bern","role":"support"}"#);
+    let answer = format!(r#"{{"username":"{}","role":"support"}}"#, name(9));
+    check_roles(|town| promotes(town, of_role(9, "customer", itself().answer(&answer))), OPENED);
+    // Promoted by somebody who may: one of the support from then on.
+    let by_admin = put(&format!("/api/v1/users/{}", name(9))).json(r#"{"role":"support"}"#);
+    let by_admin = || of_role(300, "admin", by_admin.clone().answer(r#"{"ok":true}"#));
+    check_roles(|town| promotes(town, by_admin()), SILENT);
 }
