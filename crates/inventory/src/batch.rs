@@ -106,8 +106,9 @@ pub(crate) fn calls(tx: &Transaction) -> Vec<(u32, Transaction)> {
             whole.leaves = part.response.map(|own| own.leaves).unwrap_or_default();
             whole.sensitive = counted(&whole.leaves);
             let held = |mark: Pseudonym| {
-                let is = |leaf: &Leaf| matches!(&leaf.value, Value::Masked { mark: own, .. } if *own == mark);
-                whole.leaves.iter().any(is)
+                whole.leaves.iter().any(|leaf: &Leaf| {
+                    matches!(&leaf.value, Value::Masked { mark: own, .. } if *own == mark)
+                })
             };
             whole.issued = whole.issued.iter().filter(|one| held(one.mark)).cloned().collect();
         }

@@ -23,15 +23,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use stilt_inventory::{EndpointKind, Sighting};
 use stilt_model::{
-    Actor, ActorId, ActorKind, Credential, CredentialKind, IdBuilder, Issued, Jwt, Leaf, Outcome,
-    Pseudonym, Request, Response, SmolStr, Transaction, Value, saved::Keyed,
+    Actor, ActorId, ActorKind, Credential, CredentialKind, IdBuilder, Issued, Jwt, Outcome,
+    Pseudonym, Request, Response, SmolStr, Transaction, saved::Keyed,
 };
 
 mod given;
+mod own;
 
 pub(crate) use given::check;
 use given::{Found, Given};
 pub use given::{IdentityKey, Names, Of};
+use own::{in_body, is_of_itself, masked, name_given, written_to_itself};
 
 /// Credentials that are bound to a principal, remembered at most; the older half goes first.
 const BOUND_MAX: usize = 1_000_000;
@@ -216,7 +218,7 @@ impl Identity {
         tokens: &[(Pseudonym, Signature)],
     ) -> Who {
         let Some(request) = &tx.request else { return Who::Nobody };
-        if let Some(id) = self.by_keys(tx, &sighting.service) {
+        if let Some(id) = self.by_keys(tx, sighting) {
             return Who::Principal(id);
         }
         let refused = tx.status() == Some(401);
@@ -768,44 +770,6 @@ impl Identity {
             names.insert(name.to_owned());
         }
     }
-}
-
-/// Roles that a request gives to its sender: it names nobody, or the sender itself.
-fn written_to_itself(tx: &Transaction, sighting: &Sighting, aliases: &[String]) -> Vec<String> {
-    let Some(request) = &tx.request else { return Vec::new() };
-    let written = told::written(&request.leaves);
-    if written.is_empty() {
-        return written;
-    }
-    if is_of_itself(&request.leaves, sighting, aliases) { written } else { Vec::new() }
-}
-
-/// A request is about its sender: it names nobody, or the sender itself.
-fn is_of_itself(leaves: &[Leaf], sighting: &Sighting, aliases: &[String]) -> bool {
-    let is_own = |name: &String| aliases.binary_search(name).is_ok();
-    let leaves = leaves.iter().take(LEAVES_MAX);
-    let named = leaves.filter_map(|leaf| leaf.value.as_key()).any(|name| is_own(&name));
-    let asked = sighting.objects.iter().any(|object| is_own(&object.id));
-    named || asked || sighting.objects.is_empty()
-}
-
-/// A session that calls carry as a value of their bodies, beside what they ask for.
-fn in_body(request: &Request, own: &Credential) -> bool {
-    own.kind == CredentialKind::Bearer && masked(&request.leaves).any(|mark| mark == own.mark)
-}
-
-fn masked(leaves: &[Leaf]) -> impl Iterator<Item = Pseudonym> {
-    leaves.iter().filter_map(|leaf| match leaf.value {
-        Value::Masked { mark, .. } => Some(mark),
-        _ => None,
-    })
-}
-
-/// Leaves show an e-mail address by its mark; the principal goes by its name.
-fn name_given<'a>(tx: &'a Transaction, user: &'a str) -> &'a str {
-    let given = tx.request.as_ref().and_then(|request| request.login_name.as_ref());
-    let marked = user.starts_with("<email:");
-    given.filter(|_| marked).map_or(user, |name| &name.0)
 }
 
 #[cfg(test)]

@@ -1,10 +1,7 @@
 //! Unapproved models and tool servers (MCP09:2025, API9:2023): shadow AI.
 //!
-//! Behind TLS, the name that a client gives when it opens a connection tells which maker's interface
-//! it asks.
-//!
-//! Behind TLS, the name that a client gives when it opens a connection tells which maker's interface
-//! it asks.
+//! Behind TLS, the name that a client gives when it opens a connection tells which maker's
+//! interface it asks.
 //!
 //! Judged against the lists of `[ai]`; without lists, against what all agents have used so far: a
 //! model at a new address after hundreds of requests to the known ones. A gateway that lets another

@@ -311,8 +311,8 @@ pub(crate) const fn is_unspaced(char: char) -> bool {
         | '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}')
 }
 
-/// A text is in a language of which few verbs are known, by its letters: those of the languages that
-/// are read well are Latin, with the marks that these have.
+/// A text is in a language of which few verbs are known, by its letters: those of the languages
+/// that are read well are Latin, with the marks that these have.
 pub(crate) fn reads_little_of(text: &str) -> bool {
     const MARKED: &str = "äöüßéèêëàâáçñíìîïóòôúùûœæåøãõ";
     let strange = |char: char| {

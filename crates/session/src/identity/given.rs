@@ -6,6 +6,7 @@ use regex::Regex;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::sync::Arc;
+use stilt_inventory::Sighting;
 use stilt_model::{
     ActorId, Credential, CredentialKind, Jwt, Leaf, Place, Request, SmolStr, Transaction, Value,
 };
@@ -321,18 +322,19 @@ impl Identity {
     }
 
     /// Whom the keys name in a transaction, with all else that they say of that user.
-    pub(super) fn by_keys(&mut self, tx: &Transaction, service: &Arc<str>) -> Option<ActorId> {
+    pub(super) fn by_keys(&mut self, tx: &Transaction, sighting: &Sighting) -> Option<ActorId> {
         self.found = if self.given.0.is_empty() {
             return None;
         } else {
-            self.given.read(tx, service)
+            self.given.read(tx, &sighting.service)
         };
         let (user, by, of) = self.found.user.take()?;
         // What a request that is refused says of itself, nobody has believed.
         if matches!(tx.status(), Some(401)) {
             return None;
         }
-        let id = self.subject(service, &user).or_else(|| self.name(service, &user, &by))?;
+        let id = self.subject(&sighting.realm, &user);
+        let id = id.or_else(|| self.name(&sighting.realm, &user, &by))?;
         if of == Of::Response {
             for own in credentials(tx.request.as_ref()) {
                 self.bind(own.mark, id);
