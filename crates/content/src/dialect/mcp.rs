@@ -13,6 +13,8 @@ pub(super) const SPEC: Spec = Spec { speaks, read };
 
 /// Messages read of one batch.
 const BATCH_MAX: usize = 256;
+/// Answers to a server's questions, read of one call.
+const REPLIES_MAX: usize = 16;
 /// Members of a request's `_meta` (2026-07-28).
 pub(super) const META_CLIENT: &str = "io.modelcontextprotocol/clientInfo";
 pub(super) const META_SERVER: &str = "io.modelcontextprotocol/serverInfo";
@@ -128,14 +130,18 @@ fn message(draft: &mut Draft<'_>, mcp: &mut Mcp, node: &Node<'_>, first: bool) {
     match method {
         "" => {
             // An answer to what the server asked.
-            let result = node.get("result");
-            let how =
-                result.str("action").unwrap_or(if node.has("error") { "error" } else { "result" });
+            let other = if node.has("error") { "error" } else { "result" };
+            let how = node.get("result").str("action").unwrap_or(other);
             mcp.reply = mcp.reply.take().or_else(|| Some((word(&id(node)?), word(how))));
         }
         "tools/call" => {
             draft.talk.operation = Operation::ExecuteTool;
             let arguments = params.get("arguments");
+            let replies = params.get("inputResponses").members().iter().take(REPLIES_MAX);
+            mcp.replies.extend(
+                replies
+                    .map(|(name, how)| (word(name), word(how.str("action").unwrap_or("result")))),
+            );
             mcp_answer::handles(arguments, 0, &mut draft.marks.handles_used);
             let mut turn = RawTurn::new(TrustRole::Assistant, false);
             turn.calls.push(RawCall {

@@ -33,9 +33,21 @@ pub(super) fn read<'a>(draft: &mut Draft<'a>, mcp: &mut Mcp, said: &'a Said<'a>)
 fn server_says(draft: &mut Draft<'_>, mcp: &mut Mcp, node: &Node<'_>) {
     let (method, params) = (node.str("method").unwrap_or_default(), node.get("params"));
     mcp.list_changed |= method.ends_with("/list_changed");
-    if node.has("id") && mcp.asks.len() < ASKS_MAX {
+    let number = id(node);
+    asks(draft, mcp, method, number.as_deref(), params);
+}
+
+/// What the server wants, where it has a number or name to be answered by.
+fn asks(
+    draft: &mut Draft<'_>,
+    mcp: &mut Mcp,
+    method: &str,
+    number: Option<&str>,
+    params: &Node<'_>,
+) {
+    if let Some(number) = number.filter(|_| mcp.asks.len() < ASKS_MAX) {
         let digest = stilt_model::IdBuilder::new("ask").text(&json(params)).finish();
-        mcp.asks.push(ServerAsk { method: word(method), id: id(node).map(|id| word(&id)), digest });
+        mcp.asks.push(ServerAsk { method: word(method), id: Some(word(number)), digest });
     }
     // What a server wants a model or a person to be told is as good as what a tool says.
     let mut turn = RawTurn::new(TrustRole::ToolResult, true);
@@ -64,6 +76,10 @@ fn result<'a>(draft: &mut Draft<'a>, mcp: &mut Mcp, node: &'a Node<'a>) {
     mcp.ttl_ms = result.count("ttlMs").or(mcp.ttl_ms);
     mcp.shared = result.str("cacheScope").map(|scope| scope == "public").or(mcp.shared);
     mcp.partial |= result.has("nextCursor");
+    mcp.awaits_input |= result.str("resultType") == Some("input_required");
+    for (name, ask) in result.get("inputRequests").members().iter().take(ASKS_MAX) {
+        asks(draft, mcp, ask.str("method").unwrap_or_default(), Some(name), ask.get("params"));
+    }
     for one in result.get("tools").items() {
         tool(draft, one);
     }

@@ -113,6 +113,27 @@ fn what_a_server_asks_and_what_it_is_answered() {
 }
 
 #[test]
+fn without_sessions_questions_and_answers_come_with_the_call() {
+    let ask = rpc("tools/call", r#"{"name":"wipe","arguments":{}}"#);
+    let first = r#"{"jsonrpc":"2.0","id":7,"result":{"resultType":"input_required","inputRequests":{"sure":{"method":"elicitation/create","params":{"message":"Delete all?"}}},"requestState":"s"}}"#;
+    let told = talk(&post("/mcp", &ask), JSON, first.as_bytes()).unwrap().mcp.unwrap();
+    assert!(told.awaits_input);
+    assert_eq!(
+        (&*told.asks[0].method, told.asks[0].id.as_deref()),
+        ("elicitation/create", Some("sure"))
+    );
+    let again = rpc(
+        "tools/call",
+        r#"{"name":"wipe","arguments":{},"inputResponses":{"sure":{"action":"decline"},"roots":{"roots":[]}},"requestState":"s"}"#,
+    );
+    let done = r#"{"jsonrpc":"2.0","id":7,"result":{"resultType":"complete","content":[]}}"#;
+    let told = talk(&post("/mcp", &again), JSON, done.as_bytes()).unwrap().mcp.unwrap();
+    assert!(!told.awaits_input);
+    let replies = [("sure".into(), "decline".into()), ("roots".into(), "result".into())];
+    assert_eq!(told.replies, replies);
+}
+
+#[test]
 fn agents_ask_each_other() {
     let ask = rpc(
         "message/send",

@@ -21,6 +21,7 @@ mod openai_responses;
 mod own;
 mod own_stream;
 mod provider;
+mod refusal;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -35,7 +36,7 @@ use crate::tree::{self, Node, Oddities};
 use base64::Engine;
 use draft::Draft;
 use std::borrow::Cow;
-use stilt_model::{Exchange, Head, Stage, Talk};
+use stilt_model::{Exchange, Head, SmolStr, Stage, Talk};
 
 /// One dialect.
 pub(crate) struct Spec {
@@ -233,6 +234,7 @@ pub(crate) fn read(
     let spec = DIALECTS.iter().find(|spec| (spec.speaks)(&said))?;
     let mut draft = (spec.read)(&said);
     draft.talk.streamed |= said.streamed();
+    draft.talk.guard = refusal::of(&said).map(SmolStr::new_static);
     let mut talk = draft.finish(&said, (masker, judged), paths, config);
     if exchange.stage == Stage::Running {
         // A call that is not said to its end may yet say anything.

@@ -13,10 +13,15 @@ pub(super) struct Asked<'a> {
 }
 
 pub(super) fn talk(asked: &Asked<'_>, media: &str, answer: &[u8]) -> Option<Talk> {
+    refused(asked, 200, media, answer)
+}
+
+/// A talk that was answered with that status.
+pub(super) fn refused(asked: &Asked<'_>, status: u16, media: &str, answer: &[u8]) -> Option<Talk> {
     let mut headers = vec![("Host", "models.test"), ("Content-Type", "application/json")];
     headers.extend_from_slice(asked.headers);
     let request = message((asked.method, asked.path), 0, &headers, asked.body.as_bytes());
-    let response = message(("", ""), 200, &[("Content-Type", media)], answer);
+    let response = message(("", ""), status, &[("Content-Type", media)], answer);
     let mut reader = Reader::new(Key::new([5; 32]), &Config::default());
     let tx = reader.read(exchange(Some(request), Some(response)));
     tx.talk.map(|talk| *talk)

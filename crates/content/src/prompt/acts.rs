@@ -115,6 +115,7 @@ pub(super) fn sentence(sentence: &[Token], tally: &mut Tally) {
         orders(&near, has, tally);
     }
     whole(sentence, has, tally);
+    super::tongues::sentence(sentence, tally);
 }
 
 /// A token and what stands around it.

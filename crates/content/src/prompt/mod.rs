@@ -19,6 +19,7 @@ mod plain;
 mod prior;
 mod spelled;
 mod tokens;
+mod tongues;
 pub mod training;
 mod windows;
 

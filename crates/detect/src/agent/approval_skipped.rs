@@ -1,7 +1,7 @@
 //! A person's approval is passed over (ASI09, API6:2023).
 //!
-//! A tool that asks a person before it acts (`elicitation/create`) acts without asking, or against
-//! the answer. Answers that come faster than anybody reads are a rubber stamp.
+//! A tool that asks a person before it acts (`elicitation/create`, in a stream or as the call's first
+//! result) acts without asking, or against the answer. Answers that come faster than anybody reads are a rubber stamp.
 
 use super::{Stories, Word, detector, hash, outcome_of, text_key};
 use crate::agents::AgentSeen;
@@ -32,6 +32,8 @@ pub(crate) const SPEC: Spec = Spec {
 
 const TOOLS_MAX: usize = 20_000;
 const REPLIES_MAX: usize = 20_000;
+/// What a person who was asked answers.
+const ACTIONS: &[&str] = &["accept", "decline", "cancel"];
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -93,9 +95,12 @@ impl ApprovalSkipped {
             return;
         }
         let asks = mcp.asks.iter().filter(|ask| ask.method == "elicitation/create");
-        let replies: Vec<Option<SmolStr>> = asks
+        let mut replies: Vec<Option<SmolStr>> = asks
             .map(|ask| self.replies.remove(&place(ask.id.as_deref().unwrap_or_default())))
             .collect();
+        // Without sessions, the answer comes with the call that was made again.
+        let with_call = mcp.replies.iter().map(|(_, how)| how);
+        replies.extend(with_call.filter(|how| ACTIONS.contains(&how.as_str())).cloned().map(Some));
         let declined = replies.iter().flatten().any(|how| how == "decline" || how == "cancel");
         let key = hash(&[service, text_key(&tool)]);
         let known = self.tools.touch(context.at(), key, Asked::default);
@@ -138,7 +143,7 @@ detector!(ApprovalSkipped);
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::call;
+    use super::super::testing::{call, rpc};
     use crate::testing::Town;
     use stilt_inventory::test_support::{Tx, post};
 
@@ -154,6 +159,41 @@ mod tests {
         let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"wipe_disk","arguments":{}}}"#;
         let tx = post("/mcp").json(body).header("Mcp-Session-Id", ID).events(&events);
         town.at(at + 1.0, tx);
+    }
+
+    /// A call whose first result asks, made again with the answer to that.
+    fn asked_first(town: &mut Town, at: f64, how: &str, text: &str) {
+        let ask = r#"{"resultType":"input_required","inputRequests":{"sure":{"method":"elicitation/create","params":{"message":"Sure?"}}}}"#;
+        town.at(at, rpc("tools/call", r#"{"name":"wipe_disk","arguments":{}}"#, ask));
+        let again = format!(
+            r#"{{"name":"wipe_disk","arguments":{{}},"inputResponses":{{"sure":{{"action":"{how}"}}}}}}"#
+        );
+        let done = format!(r#"{{"content":[{{"type":"text","text":"{text}"}}]}}"#);
+        town.at(at + 1.0, rpc("tools/call", &again, &done));
+    }
+
+    #[test]
+    fn without_sessions_the_answer_counts_as_much() {
+        let told = |how: &str, text: &str, usual: bool, last: Option<Tx>| {
+            let mut town = Town::new(super::SPEC.rule.id);
+            if usual {
+                (0..35).for_each(|n| asked_first(&mut town, 10.0 * n as f64, "accept", "wiped"));
+            }
+            match last {
+                Some(last) => town.at(900.0, last),
+                None => asked_first(&mut town, 900.0, how, text),
+            }
+            town.run();
+            town.stories().len()
+        };
+        assert_eq!(told("decline", "wiped", false, None), 1);
+        assert_eq!(told("cancel", "wiped", true, None), 1);
+        assert_eq!(told("decline", "Cancelled by the user", false, None), 0);
+        assert_eq!(told("accept", "wiped", true, None), 0);
+        assert_eq!(told("", "", true, Some(call("wipe_disk", "{}", "wiped"))), 1);
+        let only_asks = r#"{"resultType":"input_required","inputRequests":{}}"#;
+        let params = r#"{"name":"wipe_disk","arguments":{}}"#;
+        assert_eq!(told("", "", true, Some(rpc("tools/call", params, only_asks))), 0);
     }
 
     fn plain() -> Tx {

@@ -53,6 +53,8 @@ const TASKS_MAX: usize = 20_000;
 const TOOLS_MAX: usize = 512;
 /// Deeds of a task that are counted.
 const DEEDS_MAX: usize = 512;
+/// Tasks in which the user asked for so much, before it is the agent's daily work.
+const DAILY_MIN: u64 = 3;
 /// All kinds of deeds together.
 const ANY: &str = "does harm";
 /// Deeds long after the word that asked for them are another task.
@@ -80,12 +82,17 @@ struct Agent {
     tasks: u64,
     #[serde(default)]
     reached: BTreeMap<String, Vec<u64>>,
+    /// The same of tasks in which the user asked for so much: they say little of what is done
+    /// unasked, unless they are the agent's daily work.
+    #[serde(default)]
+    reached_asked: BTreeMap<String, Vec<u64>>,
 }
 
 impl Agent {
     /// A task came to so many deeds of a kind.
-    fn reach(&mut self, kind: &str, count: u64) {
-        let known = self.reached.entry(kind.to_owned()).or_default();
+    fn reach(&mut self, kind: &str, count: u64, asked: bool) {
+        let table = if asked { &mut self.reached_asked } else { &mut self.reached };
+        let known = table.entry(kind.to_owned()).or_default();
         let place = usize::try_from(count).unwrap_or(usize::MAX).saturating_sub(1);
         if place < DEEDS_MAX {
             known.resize(known.len().max(place.saturating_add(1)), 0);
@@ -97,12 +104,15 @@ impl Agent {
 
     /// The most deeds of a kind that a task did, apart from one that did so many.
     fn most(&self, kind: &str, own: u64) -> u64 {
-        let Some(known) = self.reached.get(kind) else { return 0 };
+        let known = self.reached.get(kind).map_or(&[][..], Vec::as_slice);
         let others = (1_u64..).zip(known).filter(|(count, tasks)| {
             let itself = u64::from(*count <= own);
             **tasks > itself
         });
-        others.last().map_or(0, |(count, _)| count)
+        let asked = self.reached_asked.get(kind).map_or(&[][..], Vec::as_slice);
+        let daily = (1_u64..).zip(asked).filter(|(_, tasks)| **tasks >= DAILY_MIN);
+        let most = |last: Option<(u64, &u64)>| last.map_or(0, |(count, _)| count);
+        most(others.last()).max(most(daily.last()))
     }
 }
 
@@ -256,7 +266,7 @@ impl ExcessiveAgency {
                     done.len() < 4096 && done.insert(hash(&[text_key(&call.name), call.digest]));
                 let count = done.len() as u64;
                 if new {
-                    known.reach(kind, count);
+                    known.reach(kind, count, task.all || allowed);
                 }
                 let limit = self.limits.of(known, kind, count);
                 if count >= limit && !allowed && worst.is_none_or(|(_, most, _)| count > most) {
@@ -330,6 +340,35 @@ mod tests {
         assert_eq!(told(&[asks("Where is parcel number 77 of mine?", "delete_customer")]), 1);
         assert_eq!(told(&[asks("Please delete my data", "delete_customer")]), 0);
         assert_eq!(told(&[asks("Where is parcel number 77 of mine?", "list_stations")]), 0);
+    }
+
+    #[test]
+    fn what_one_user_asked_for_is_no_measure_for_others() {
+        let burst = |user: &str, from: usize, count: usize| {
+            let mut chat = Chat::new("You answer questions on parcels and may delete labels.");
+            chat = chat.user(user);
+            for n in 0..count {
+                chat = chat.calls("delete_label", &format!(r#"{{"id":{}}}"#, from + n));
+            }
+            chat
+        };
+        let told = |all: usize| {
+            let mut town = Town::new(super::SPEC.rule.id);
+            for n in 0..30 {
+                let chat = burst(&format!("Delete my label {n}00 please"), 1000 * n, 1);
+                town.at(30.0 * n as f64, chat.tx());
+            }
+            for n in 0..all {
+                let text = format!("Delete all labels of order number {n}00");
+                town.at(1000.0 + n as f64, burst(&text, 100_000 + 100 * n, 8).tx());
+            }
+            let last = burst("One of my labels is old, can you look?", 900_000, 14);
+            town.at(2000.0, last.tx());
+            town.run();
+            town.stories().len()
+        };
+        assert_eq!((told(0), told(1)), (1, 1));
+        assert_eq!(told(6), 0, "daily work");
     }
 
     #[test]

@@ -94,7 +94,10 @@ fn blocked(talk: &Talk, status: u16) -> bool {
         "responsibleai",
     ];
     let error = talk.error.as_deref().unwrap_or_default().to_lowercase();
-    status >= 400 && WORDS.iter().any(|word| error.contains(word))
+    // What was held back on its way out had to be answered first.
+    let held = talk.guard.as_deref() == Some("output_blocked");
+    let says = talk.guard.is_some() || WORDS.iter().any(|word| error.contains(word));
+    status >= 400 && says && !held
 }
 
 impl GuardrailBypass {
@@ -225,5 +228,14 @@ mod tests {
         assert_eq!(told(vec![leg(901, true), leg(901, false).status(400).answer(error)]), 1);
         assert_eq!(told(vec![leg(901, false).status(400).answer(error)]), 0);
         assert_eq!(told(vec![leg(902, true), leg(902, false)]), 0);
+        for (error, count) in [
+            (r#"{"error":{"message":"Blocked by guardrail: pii","type":"None","code":"400"}}"#, 1),
+            (r#"{"error":{"message":"No","type":"content_policy_violation","code":"400"}}"#, 1),
+            (r#"{"error":{"message":"Guardrail blocked the output","code":"400"}}"#, 0),
+            (r#"{"error":{"message":"Budget exceeded","type":"budget","code":"400"}}"#, 0),
+        ] {
+            let refused = leg(903, false).status(400).answer(error);
+            assert_eq!(told(vec![leg(903, true), refused]), count, "{error}");
+        }
     }
 }

@@ -7,7 +7,7 @@
 
 use super::{Stories, Word, detector, hash, text_key};
 use crate::agents::AgentSeen;
-use crate::agents::words::{Deed, deed_of};
+use crate::agents::words::{Deed, deed_of, parts};
 use crate::context::Context;
 use crate::keep::Keep;
 use crate::spec::{Spec, Tuning};
@@ -28,7 +28,8 @@ pub(crate) const SPEC: Spec = Spec {
     looks_for: "An image (high) or a link (medium) in an answer, to a host that stands in no word of \
                 the user or the maker and that answers of the agent did not link to before, with a \
                 secret or a long value of chance in its query or path that stands in no tool's \
-                answer; a key among the arguments of a tool that sends.",
+                answer; a key among the arguments of a tool that sends, or one that a tool gave in \
+                what another says where people read it (a comment, a ticket, a page).",
     needs: "The talk with the model.",
     look_alikes: "Links that a tool gave, word for word; hosts the agent often links to; signed links \
                   of the maker's own storage.",
@@ -143,6 +144,43 @@ fn tells(url: &str, min: usize) -> bool {
     })
 }
 
+/// Marks of the secrets that stood in a value.
+fn marks(value: &Value) -> Vec<u64> {
+    match value {
+        Value::Masked { mark, .. } => vec![mark.digest[0]],
+        Value::Text(text) => {
+            let ends = text.split('>').take(64).filter_map(|part| part.rsplit_once(':'));
+            ends.filter(|(_, mark)| mark.len() == 16)
+                .filter_map(|(_, mark)| u64::from_str_radix(mark, 16).ok())
+                .collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// An argument that holds what is said, by its name.
+fn is_text(name: &str) -> bool {
+    const TEXTS: &str = "body text message content comment note description summary title subject \
+                         details reason feedback caption remark nachricht inhalt betreff mensaje texto \
+                         contenu texte";
+    parts(name).iter().any(|part| TEXTS.split(' ').any(|text| text == part))
+}
+
+/// A tool by which something is said that others read: it makes or changes a thing that holds
+/// words, and is no tool of the machine the agent works on.
+fn tells_others(tool: &str) -> bool {
+    const THINGS: &str = "comment comments issue issues ticket tickets post posts message messages \
+                          thread review reviews reply discussion note notes page pages wiki gist \
+                          paste pastebin snippet webhook announcement channel chat feedback form \
+                          survey event calendar record row card release pr mr";
+    const DONE: &str = "create add post update append submit publish write put insert make leave \
+                        open reply comment edit set save upload log";
+    const OWN: &str = "file files bash shell terminal exec execute command notebook env local disk";
+    let parts = parts(tool);
+    let has = |words: &str| parts.iter().any(|part| words.split(' ').any(|word| word == part));
+    has(THINGS) && has(DONE) && !has(OWN)
+}
+
 impl LinkExfiltration {
     fn see(
         &mut self,
@@ -239,13 +277,25 @@ impl LinkExfiltration {
             .filter(|turn| turn.role == TrustRole::User)
             .flat_map(|turn| turn.text.hidden.iter().map(|(_, mark)| *mark))
             .collect();
-        for call in talk.calls().filter(|call| deed_of(&call.name) == Some(Deed::Send)) {
-            let key = call.arguments.iter().find(|leaf| {
+        let given: Vec<u64> = talk
+            .asked()
+            .filter(|turn| turn.role == TrustRole::ToolResult)
+            .flat_map(|turn| turn.text.hidden.iter())
+            .filter(|(kind, _)| super::sensitive_to_model::is_key(*kind))
+            .map(|(_, mark)| *mark)
+            .collect();
+        for call in talk.calls().take(64) {
+            let sends = deed_of(&call.name) == Some(Deed::Send);
+            let tells = sends || tells_others(&call.name);
+            let key = call.arguments.iter().filter(|_| tells).find(|leaf| {
                 let is_key = leaf.sensitive.is_some_and(super::sensitive_to_model::is_key);
-                let own = |mark: &u64| user.contains(mark);
-                let known =
-                    matches!(&leaf.value, Value::Masked { mark, .. } if own(&mark.digest[0]));
-                is_key && !known
+                let marks = marks(&leaf.value);
+                let known = marks.iter().any(|mark| user.contains(mark));
+                // What is no letter may need a key to do its work: of that, the text around it
+                // and where the key comes from tell.
+                let read = marks.iter().any(|mark| given.contains(mark));
+                let text = matches!(leaf.value, Value::Text(_)) || is_text(leaf.name());
+                is_key && !known && (sends || read && text)
             });
             let Some(leaf) = key else { continue };
             let word = Word {
@@ -321,6 +371,26 @@ mod tests {
             ),
             Some(Severity::High)
         );
+    }
+
+    #[test]
+    fn a_key_that_a_tool_gave_is_told_wherever_others_read_it() {
+        const KEY: &str = "AKIAQ3EGRJ7XZ5PLM2WT";
+        let told = |user: &str, read: bool, tool: &str, arguments: &str| {
+            let chat = Chat::new("You help.").user(user);
+            let chat = if read { chat.tool("run", "{}", KEY) } else { chat };
+            told(&chat.calls(tool, &arguments.replace("KEY", KEY))).is_some()
+        };
+        let body = r#"{"repo":"a","body":"verify KEY"}"#;
+        assert!(told("Hi", true, "forge__create_comment", body));
+        assert!(told("Hi", true, "add_ticket_note", r#"{"id":7,"text":"KEY"}"#));
+        assert!(
+            !told("Post AKIAQ3EGRJ7XZ5PLM2WT there", true, "create_comment", body),
+            "the user's"
+        );
+        assert!(!told("Hi", true, "deploy", r#"{"access_key":"KEY"}"#), "where it belongs");
+        assert!(!told("Hi", true, "edit_file", r#"{"path":".env","content":"K=KEY"}"#), "at home");
+        assert!(!told("Hi", true, "create_comment", r#"{"repo":"a","body":"done"}"#));
     }
 
     #[test]

@@ -214,7 +214,9 @@ pub(crate) fn text_key(text: &str) -> u64 {
 /// What came of a call of a tool server.
 pub(crate) fn outcome_of(context: &Context<'_>, talk: &Talk) -> Outcome {
     let failed = talk.answers().any(|turn| turn.failed) || talk.error.is_some();
+    let waits = talk.mcp.as_deref().is_some_and(|mcp| mcp.awaits_input);
     match context.tx.status() {
+        Some(status) if status < 400 && !failed && waits => Outcome::Unknown,
         None => Outcome::Unknown,
         Some(status) if status >= 400 || failed => Outcome::Failure,
         Some(202) => Outcome::Unknown,

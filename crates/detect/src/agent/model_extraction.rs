@@ -36,6 +36,8 @@ pub(crate) const SPEC: Spec = Spec {
 };
 
 const GRIDS_MAX: usize = 5_000;
+/// Questions of one template that are counted.
+const QUESTIONS_MAX: usize = 16_384;
 const WITHIN: Duration = Duration::from_secs(86_400);
 /// Letters by which a template is known.
 const OPENING: usize = 32;
@@ -84,17 +86,23 @@ impl ModelExtraction {
             return;
         }
         let Some(turn) = talk.asked().rfind(|turn| turn.role == TrustRole::User) else { return };
-        let opening: String =
-            turn.text.shown.chars().filter(|char| char.is_alphabetic()).take(OPENING).collect();
-        let key = hash(&[context.seen.actor.id.0, text_key(&opening)]);
-        let grid = self.grids.touch(context.at(), key, Grid::default);
-        if context.at().since(grid.since) > WITHIN {
-            *grid = Grid { since: context.at(), questions: BTreeSet::new() };
-        }
-        if grid.questions.len() < 65_536 {
-            grid.questions.insert(turn.text.digest);
-        }
-        let count = grid.questions.len();
+        let letters = |char: &char| char.is_alphabetic();
+        let opening: String = turn.text.shown.chars().filter(letters).take(OPENING).collect();
+        let ending: String = turn.text.shown.chars().rev().filter(letters).take(OPENING).collect();
+        // What varies may stand anywhere: at the end, or near the beginning.
+        let frames = [(1, opening), (2, ending)];
+        let counts = frames.map(|(side, frame)| {
+            let key = hash(&[context.seen.actor.id.0, side, text_key(&frame)]);
+            let grid = self.grids.touch(context.at(), key, Grid::default);
+            if context.at().since(grid.since) > WITHIN {
+                *grid = Grid { since: context.at(), questions: BTreeSet::new() };
+            }
+            if grid.questions.len() < QUESTIONS_MAX {
+                grid.questions.insert(turn.text.digest);
+            }
+            (grid.questions.len(), key)
+        });
+        let Some((count, key)) = counts.into_iter().max() else { return };
         if count < self.limits.questions_min {
             return;
         }
@@ -127,6 +135,27 @@ detector!(ModelExtraction);
 mod tests {
     use super::super::testing::Chat;
     use crate::testing::Town;
+
+    #[test]
+    fn the_slot_of_a_template_may_stand_at_its_beginning() {
+        let told = |question: &dyn Fn(usize) -> String| {
+            let mut town = Town::new(super::SPEC.rule.id);
+            for n in 0..310 {
+                let chat = Chat::new("").user(&question(n)).answers("good");
+                town.at(20.0 * n as f64, chat.with(r#","logprobs":true"#).tx());
+            }
+            town.run();
+            town.stories().len()
+        };
+        let word = |n: usize| -> String {
+            let letter = |at: u32| char::from(b'a' + (n / 26_usize.pow(at) % 26) as u8);
+            (0..3).map(letter).collect()
+        };
+        let slot = |n| format!("Is \"{}\" positive or negative? Answer with one word.", word(n));
+        assert_eq!(told(&slot), 1);
+        let free = |n| format!("What {0} did in {0}land when {0} was {0} and all of {0}", word(n));
+        assert_eq!(told(&free), 0);
+    }
 
     #[test]
     fn a_grid_that_asks_for_probabilities_is_told() {

@@ -105,4 +105,9 @@ pub struct Mcp {
     /// An answer of the client to such a question: number and what was answered (`accept`,
     /// `decline`, `cancel`; `result`, `error`).
     pub reply: Option<(SmolStr, SmolStr)>,
+    /// Answers to such questions that come with the call itself (`inputResponses`, 2026-07-28):
+    /// name of the question and what was answered.
+    pub replies: Vec<(SmolStr, SmolStr)>,
+    /// The result only asks (`resultType: input_required`): nothing has been done yet.
+    pub awaits_input: bool,
 }
