@@ -73,6 +73,7 @@ struct Verdict {
 }
 
 impl Floor {
+    #[allow(clippy::disallowed_methods, reason = "what it costs is measured")]
     fn see(&mut self, row: &serde_json::Value, teaches: bool) -> Verdict {
         let text = |name: &str| row[name].as_str().unwrap_or("").to_owned();
         let pairs = |name: &str| -> Vec<(String, String)> {

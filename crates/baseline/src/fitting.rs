@@ -24,7 +24,7 @@ pub(crate) struct Fitting {
 enum Work {
     Beside(JoinHandle<Option<Model>>),
     /// No thread could be had.
-    Done(Option<Model>),
+    Done(Box<Option<Model>>),
 }
 
 impl Fitting {
@@ -39,7 +39,7 @@ impl Fitting {
         let named = thread::Builder::new().name("stilt-fit".to_owned());
         let work = match named.spawn(move || Model::fit(&copy, seed)) {
             Ok(thread) => Work::Beside(thread),
-            Err(_) => Work::Done(Model::fit(windows, seed)),
+            Err(_) => Work::Done(Box::new(Model::fit(windows, seed))),
         };
         Self { windows_seen, due: now.plus(DELAY), work }
     }
@@ -53,7 +53,7 @@ impl Fitting {
     pub(crate) fn take(self) -> Option<Model> {
         match self.work {
             Work::Beside(thread) => thread.join().ok().flatten(),
-            Work::Done(model) => model,
+            Work::Done(model) => *model,
         }
     }
 }

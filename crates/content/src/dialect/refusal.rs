@@ -50,7 +50,7 @@ pub(super) fn of(said: &Said<'_>) -> Option<&'static str> {
         say(&mut told, node.get("inner_error").str("code"));
     }
     let has = |word: &&str| told.contains(*word);
-    if !POLICY.iter().any(|word| has(&word)) {
+    if !POLICY.iter().any(&has) {
         return None;
     }
     let of_question = ["prompt", "input", "request", "question"].iter().any(has);

@@ -27,7 +27,7 @@ pub(crate) const SPEC: Spec = Spec {
                 crosses it, and again at each further multiple); an hour of an agent that costs \
                 ten times what any of its hours did; streams that a client keeps breaking off.",
     needs: "What providers say was used; for dollars, a table of prices. Without a budget: three \
-            earlier hours of the agent.",
+            earlier hours of the agent, on two days at least.",
     look_alikes: "Growth from hour to hour; a few streams that are stopped by their readers.",
     tuning: &[
         Tuning {
@@ -43,6 +43,8 @@ pub(crate) const SPEC: Spec = Spec {
 const SUMS_MAX: usize = 20_000;
 const DAY: i64 = 86_400;
 const HOUR: i64 = 3_600;
+/// Earlier days of an agent before a multiple of them says something.
+const DAYS_MIN: u64 = 2;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -78,6 +80,9 @@ struct Hours {
     told: bool,
     #[serde(default)]
     told_broken: bool,
+    /// Days on which it was seen before the current one.
+    #[serde(default)]
+    days: u64,
     /// Hours before, and the most of one.
     before: u64,
     most: u64,
@@ -116,20 +121,22 @@ impl CostBudget {
         }
         // A stream that broke off says nothing of its cost.
         let Some(usage) = talk.usage else {
-            return self.hourly(context, talk, agent, 0, out);
+            return self.hourly(context, talk, agent, (0, false), out);
         };
         let ai = agent.ai.clone();
+        let mut budgeted = false;
         for (number, budget) in ai.budgets.iter().enumerate() {
             let who = agent.name.rsplit_once(':').map_or(agent.name.as_str(), |(name, _)| name);
             let model = talk.model().unwrap_or_default();
             let own = (budget.agent.is_empty() || fits(&budget.agent, who))
                 && (budget.model.is_empty() || fits(&budget.model, model));
             if own {
+                budgeted = true;
                 let spent = (usage.total(), agent.cost.unwrap_or(0));
                 self.budget(context, agent, (number, budget), spent, out);
             }
         }
-        self.hourly(context, talk, agent, usage.total(), out);
+        self.hourly(context, talk, agent, (usage.total(), budgeted), out);
     }
 
     fn budget(
@@ -181,15 +188,18 @@ impl CostBudget {
         context: &Context<'_>,
         talk: &Talk,
         agent: &AgentSeen,
-        tokens: u64,
+        (tokens, budgeted): (u64, bool),
         out: &mut Vec<Finding>,
     ) {
         let hour = context.at().secs().div_euclid(HOUR);
         let hours = self.hours.touch(context.at(), agent.agent, Hours::default);
         if hours.hour != hour {
             let past = u64::from(hours.hour != 0);
+            let day = |hour: i64| hour.div_euclid(DAY / HOUR);
+            let other = u64::from(hours.hour != 0 && day(hours.hour) != day(hour));
             *hours = Hours {
                 hour,
+                days: hours.days.saturating_add(other),
                 before: hours.before.saturating_add(past),
                 most: hours.most.max(hours.tokens),
                 ..Hours::default()
@@ -201,7 +211,10 @@ impl CostBudget {
         // More than is kept of a stream may hold its end, but for one that was never sent to it.
         let lost = flags.gap || flags.snaplen || (flags.body_cut && !flags.incomplete);
         hours.broken = hours.broken.saturating_add(u64::from(talk.broken_off && !lost));
-        let much = hours.before >= 3
+        // One long task is no history; and where there is a budget, that is the measure.
+        let much = !budgeted
+            && hours.days >= DAYS_MIN
+            && hours.before >= 3
             && hours.tokens >= self.limits.tokens_min
             && hours.tokens as f64 > self.limits.times * hours.most as f64;
         let broken = hours.broken >= self.limits.broken_min
@@ -277,15 +290,21 @@ mod tests {
 
     #[test]
     fn an_hour_like_no_other_is_told_and_growth_is_not() {
-        let told = |last: u64| {
+        let told = |step: f64, last: u64, budgets: Vec<Budget>| {
             let mut town = Town::new(super::SPEC.rule.id);
+            town.has_ai(Ai { budgets, ..Ai::default() });
             for n in 0..5 {
-                town.at(HOUR * n as f64 + 10.0, chat(n, 30_000).tx());
+                town.at(step * n as f64 + 10.0, chat(n, 30_000).tx());
             }
-            town.at(5.0 * HOUR + 10.0, chat(9, last).tx());
+            town.at(5.0 * step + 10.0, chat(9, last).tx());
             town.run();
             town.stories().len()
         };
-        assert_eq!((told(400_000), told(100_000)), (1, 0));
+        let days = 14.0 * HOUR;
+        assert_eq!((told(days, 400_000, vec![]), told(days, 100_000, vec![])), (1, 0));
+        // The hours of one task, and an agent that has a budget which is not reached.
+        assert_eq!(told(HOUR / 2.0, 400_000, vec![]), 0);
+        let wide = Budget { tokens_per_day: 10_000_000, ..Budget::default() };
+        assert_eq!(told(days, 400_000, vec![wide]), 0);
     }
 }

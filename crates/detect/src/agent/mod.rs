@@ -19,6 +19,7 @@ pub(crate) mod mcp_session_hijack;
 pub(crate) mod memory_poisoning;
 pub(crate) mod model_extraction;
 pub(crate) mod off_purpose_use;
+mod persons;
 pub(crate) mod prompt_injection;
 pub(crate) mod runaway_loop;
 pub(crate) mod sensitive_from_agent;

@@ -5,7 +5,7 @@
 
 use super::{Stories, Word, detector, hash, text_key};
 use crate::agents::AgentSeen;
-use crate::agents::words::parts;
+use crate::agents::words::{deed_of, parts};
 use crate::context::Context;
 use crate::keep::Keep;
 use crate::spec::{Spec, Tuning};
@@ -28,8 +28,9 @@ pub(crate) const SPEC: Spec = Spec {
                 cycle of two to five calls, results and all, four times over; fifty calls of which \
                 the last ten gave nothing new.",
     needs: "Tools' answers as the model is given them, or the calls of a tool server.",
-    look_alikes: "Polling (tools that ask for a status, pauses that grow, as others of the same agent \
-                  do); tries again after errors, which are counted apart; long useful work.",
+    look_alikes: "Polling (tools that ask for a status, answers that say it is still under way, pauses \
+                  that grow, as others of the same agent do); the same check after different \
+                  changes; tries again after errors, which are counted apart; long useful work.",
     tuning: &[
         Tuning { key: "repeats_min", meaning: "equal calls with equal results" },
         Tuning { key: "cycles_min", meaning: "rounds of a cycle" },
@@ -45,6 +46,9 @@ const RUNS_MAX: usize = 20_000;
 const KEPT: usize = 64;
 const WITHIN: Duration = Duration::from_secs(600);
 const HABITS_MAX: usize = 20_000;
+/// Seconds between two looks at what is under way: at least; and where it was looked at often.
+const GLANCE: f64 = 0.5;
+const PAUSE: f64 = 5.0;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -69,6 +73,12 @@ struct Round {
     all: u64,
     failed: bool,
     new: bool,
+    /// It says that what was asked about is still under way.
+    #[serde(default)]
+    under_way: bool,
+    /// It changed something, as no call before did.
+    #[serde(default)]
+    changes: bool,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -177,6 +187,9 @@ impl RunawayLoop {
                     *known = known.saturating_add(1);
                 }
             }
+            let changes = !done.failed
+                && deed_of(&done.tool).is_some()
+                && run.last.iter().all(|round| round.call != call);
             if run.last.len() >= KEPT {
                 run.last.pop_front();
             }
@@ -188,6 +201,8 @@ impl RunawayLoop {
                 all: hash(&[call, done.result]),
                 failed: done.failed,
                 new,
+                under_way: done.under_way,
+                changes,
             });
         }
         if agent.done.is_empty() {
@@ -202,7 +217,7 @@ impl RunawayLoop {
         let found = if talk.dialect.is_model() {
             goes_round(run, &self.limits, context.at(), habit)
         } else {
-            unbroken(run, 2 * self.limits.repeats_min, context.at(), habit)
+            unbroken(run, &self.limits, context.at(), habit)
         };
         let Some((how, times)) = found else { return };
         let grave = times >= 4 * self.limits.repeats_min as u64;
@@ -219,10 +234,21 @@ impl RunawayLoop {
     }
 }
 
+/// What is asked about is under way, and is given time: a few looks in a row, or pauses.
+fn awaits(equal: &[&Round], limits: &Limits) -> bool {
+    let under_way = equal.iter().all(|round| round.under_way);
+    let times = equal.iter().map(|round| round.at);
+    let (first, last) = (times.clone().min(), times.max());
+    let (Some(first), Some(last)) = (first, last) else { return false };
+    let pause = last.since(first).as_secs_f64() / equal.len().saturating_sub(1).max(1) as f64;
+    let patient = if equal.len() < 4 * limits.repeats_min { GLANCE } else { PAUSE };
+    under_way && pause >= patient
+}
+
 /// The same call in an unbroken row.
 fn unbroken(
     run: &Run,
-    needed: usize,
+    limits: &Limits,
     now: Timestamp,
     habit: impl Fn(&str) -> bool,
 ) -> Option<(String, u64)> {
@@ -232,8 +258,10 @@ fn unbroken(
         .iter()
         .rev()
         .take_while(|round| round.all == last.all && now.since(round.at) <= WITHIN);
-    let times = row.count();
+    let (times, needed) = (row.count(), 2 * limits.repeats_min);
     let waits = polls(&last.tool) || habit(&last.tool) || last.failed;
+    let equal: Vec<&Round> = run.last.iter().rev().take(times).collect();
+    let waits = waits || awaits(&equal, limits);
     (times >= needed && !waits).then(|| {
         let what = format!("{} gave the same answer to the same call {times} times", last.tool);
         (what, times as u64)
@@ -248,15 +276,17 @@ fn goes_round(
     habit: impl Fn(&str) -> bool,
 ) -> Option<(String, u64)> {
     let last = run.last.back()?;
+    // What is looked at again after a change is not what it was.
+    let since = run.last.iter().rposition(|round| round.changes).unwrap_or(0);
     let recent: Vec<&Round> =
-        run.last.iter().filter(|round| now.since(round.at) <= WITHIN).collect();
-    let equal: Vec<&&Round> = recent.iter().filter(|round| round.all == last.all).collect();
+        run.last.iter().skip(since).filter(|round| now.since(round.at) <= WITHIN).collect();
+    let equal: Vec<&Round> = recent.iter().copied().filter(|round| round.all == last.all).collect();
     let pauses: Vec<u64> =
         equal.windows(2).map(|pair| pair[1].at.since(pair[0].at).as_secs()).collect();
     let grows = pauses.len() >= 3
         && pauses.windows(2).all(|pair| pair[1] >= pair[0])
         && pauses.last() > pauses.first();
-    let waits = polls(&last.tool) || habit(&last.tool) || grows;
+    let waits = polls(&last.tool) || habit(&last.tool) || grows || awaits(&equal, limits);
     // Who tries again after an error has a reason to.
     let needed = if last.failed { 2 * limits.repeats_min } else { limits.repeats_min };
     if equal.len() >= needed && !waits {
@@ -275,8 +305,8 @@ fn goes_round(
         let round = tail.chunks(period).all(|chunk| Some(chunk) == tail.get(..period));
         let varied =
             tail.iter().take(period).collect::<std::collections::BTreeSet<_>>().len() == period;
-        let waits =
-            recent.iter().rev().take(period).any(|round| polls(&round.tool) || round.failed);
+        let idle = |round: &&&Round| polls(&round.tool) || round.failed || round.under_way;
+        let waits = recent.iter().rev().take(period).any(|round| idle(&round));
         if round && varied && !waits {
             let times = limits.cycles_min as u64;
             return Some((
@@ -286,7 +316,7 @@ fn goes_round(
         }
     }
     let still = recent.len() >= 10 && recent.iter().rev().take(10).all(|round| !round.new);
-    let waits = recent.iter().rev().take(10).any(|round| polls(&round.tool));
+    let waits = recent.iter().rev().take(10).any(|round| polls(&round.tool) || round.under_way);
     (run.count >= limits.turns_min && still && !waits)
         .then(|| (format!("of {} calls the last 10 gave nothing new", run.count), 10))
 }
@@ -329,6 +359,30 @@ mod tests {
         let work: Vec<(&str, &str, &str)> =
             work.iter().map(|(a, r)| ("list_rows", a.as_str(), r.as_str())).collect();
         assert_eq!(told(&work, |_| 3.0), 0);
+    }
+
+    #[test]
+    fn work_under_way_is_waited_for_and_not_hammered() {
+        let looks = |n| vec![("get_run", "{\"id\":1}", "{\"state\":\"running\"}"); n];
+        assert_eq!(told(&looks(12), |_| 3.0), 0);
+        assert_eq!(told(&looks(40), |_| 15.0), 0);
+        assert_eq!(told(&looks(12), |_| 0.1), 1);
+        assert_eq!(told(&looks(40), |_| 1.0), 1);
+        assert_eq!(told(&vec![("get_run", "{}", "{\"state\":\"passed\"}"); 12], |_| 3.0), 1);
+    }
+
+    #[test]
+    fn a_check_after_each_change_is_work() {
+        let edits: Vec<String> = (0..14).map(|n| format!("{{\"file\":\"a{n}.ts\"}}")).collect();
+        let work = |edits: &[String]| -> usize {
+            let rounds = edits.iter().flat_map(|edit| {
+                [("edit", edit.as_str(), "updated"), ("bash", "{\"run\":\"lint\"}", "ok")]
+            });
+            told(&rounds.collect::<Vec<_>>(), |_| 5.0)
+        };
+        assert_eq!(work(&edits), 0);
+        let there_and_back: Vec<String> = edits.iter().take(2).cloned().cycle().take(14).collect();
+        assert_eq!(work(&there_and_back), 1);
     }
 
     #[test]

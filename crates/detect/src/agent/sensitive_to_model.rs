@@ -4,9 +4,11 @@
 //! identity numbers are told where several people's reach a model that is not one's own. Each is
 //! told when it first appears in a conversation, not when the history is sent again.
 
+use super::persons::Persons;
 use super::{Stories, Word, detector, hash, text_key};
 use crate::agents::{AgentSeen, prices_fit as fits};
 use crate::context::Context;
+use crate::keep::Keep;
 use crate::spec::{Spec, Tuning};
 use crate::tell::signal;
 use serde::{Deserialize, Serialize};
@@ -24,10 +26,14 @@ pub(crate) const SPEC: Spec = Spec {
     severity: Severity::High,
     looks_for: "Private keys, keys of clouds and vendors, signed tokens and connection strings in a \
                 prompt, a tool's answer or an input of embeddings (high); card, account and \
-                identity numbers of several people (medium). Each at its first appearance.",
+                identity numbers of several people (medium). Each at its first appearance. Persons \
+                are counted, not numbers: what one record, or the record around it, says of its \
+                owner is one person's, and so is a short list that names nobody.",
     needs: "The talk with the model.",
-    look_alikes: "Card numbers that are published for tests; one's own account number; hosts under \
-                  `[ai] trusted_hosts`; history that is sent again.",
+    look_alikes: "Card numbers that are published for tests; one's own account number, and all \
+                  accounts of one customer; as many numbers without names as a tool of the agent \
+                  gives in its conversations; hosts under `[ai] trusted_hosts`; history that is \
+                  sent again.",
     tuning: &[Tuning {
         key: "people_min",
         meaning: "different numbers of persons in one conversation",
@@ -47,11 +53,36 @@ impl Default for Limits {
     }
 }
 
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct SensitiveToModel {
     #[serde(skip)]
     limits: Limits,
+    /// What tools of an agent give as a rule.
+    #[serde(default = "usual")]
+    usual: Keep<u64, Usual>,
     stories: Stories,
+}
+
+impl Default for SensitiveToModel {
+    fn default() -> Self {
+        Self { limits: Limits::default(), usual: usual(), stories: Stories::default() }
+    }
+}
+
+/// Numbers without names that a tool gave in conversations.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Usual {
+    conversations: u64,
+    last: u64,
+    most: usize,
+}
+
+const USUAL_MAX: usize = 10_000;
+/// Conversations after which it is what the tool is for.
+const USUAL_MIN: u64 = 3;
+
+fn usual() -> Keep<u64, Usual> {
+    Keep::new(USUAL_MAX)
 }
 
 /// It opens something, by its form alone.
@@ -93,6 +124,36 @@ pub(super) fn listed(kinds: &BTreeMap<Sensitive, BTreeSet<u64>>) -> String {
 }
 
 impl SensitiveToModel {
+    /// Whether what is new holds numbers of several persons, beyond what is usual.
+    fn many(&mut self, context: &Context<'_>, talk: &Talk, agent: &AgentSeen) -> bool {
+        let said = agent.new_turns(talk).filter(|turn| {
+            !turn.answered && !matches!(turn.role, TrustRole::Assistant | TrustRole::ToolResult)
+        });
+        let mut all = Persons::default();
+        said.for_each(|turn| all.add(&turn.text));
+        for (turn, tool) in agent.new_results(talk).filter(|(turn, _)| !turn.answered) {
+            let mut given = Persons::default();
+            given.add(&turn.text);
+            all.named.append(&mut given.named);
+            if given.loose.len() < self.limits.people_min {
+                all.loose.append(&mut given.loose);
+                continue;
+            }
+            let key = hash(&[agent.agent, text_key(tool)]);
+            let usual = self.usual.touch(context.at(), key, Usual::default);
+            let known = usual.conversations >= USUAL_MIN && given.loose.len() <= usual.most;
+            if usual.last != agent.conversation {
+                usual.conversations = usual.conversations.saturating_add(1);
+            }
+            usual.last = agent.conversation;
+            usual.most = usual.most.max(given.loose.len());
+            if !known {
+                all.loose.append(&mut given.loose);
+            }
+        }
+        all.count() >= self.limits.people_min
+    }
+
     fn see(
         &mut self,
         context: &Context<'_>,
@@ -109,7 +170,7 @@ impl SensitiveToModel {
         };
         let keys = kinds(asked(), |kind, _| is_key(kind));
         let people = kinds(asked(), |kind, _| is_personal(kind));
-        let many = people.values().map(BTreeSet::len).sum::<usize>() >= self.limits.people_min;
+        let many = !people.is_empty() && self.many(context, talk, agent);
         if keys.is_empty() && !many {
             return;
         }
@@ -191,8 +252,9 @@ mod tests {
         let cards = [4532018203974234_u64, 4532015216122496, 4532015394273509, 4539578763621486];
         let listed: Vec<String> = cards
             .iter()
-            .map(|number| {
-                format!(r#"{{"name":"Ann Lee","card_number":"{number}","expiry":"11/28"}}"#)
+            .zip(["Ann Lee", "Bo Ek", "Cy Dahl", "Di Fox"])
+            .map(|(number, name)| {
+                format!(r#"{{"name":"{name}","card_number":"{number}","expiry":"11/28"}}"#)
             })
             .collect();
         let spaced = cards.map(|number| {
@@ -218,5 +280,47 @@ mod tests {
             )
             .answers("Ok");
         assert_eq!(told(&[test], Ai::default()), []);
+    }
+
+    #[test]
+    fn accounts_of_one_customer_are_one_persons() {
+        const IBANS: [&str; 3] =
+            ["DE89370400440532013000", "GB29NWBK60161331926819", "FR1420041010050500013M02606"];
+        let given = |rows: &str| {
+            let chat = Chat::new("You help.").user("My balance?").tool("accounts", "{}", rows);
+            told(&[chat.answers("It is 12 EUR")], Ai::default()).len()
+        };
+        let [a, b, c] = IBANS;
+        let own = format!(
+            r#"[{{"iban":"{a}","kind":"Main"}},{{"iban":"{b}","tags":["x"]}},{{"iban":"{c}","n":1}}]"#
+        );
+        assert_eq!(given(&format!(r#"{{"accounts":{own}}}"#)), 0);
+        assert_eq!(given(&own), 0);
+        assert_eq!(given(&format!(r#"{{"owner":{{"name":"Ann Lee"}},"accounts":{own}}}"#)), 0);
+        let one = IBANS.map(|iban| format!(r#"{{"iban":"{iban}","holder":"Ann Lee"}}"#));
+        assert_eq!(given(&format!("[{}]", one.join(","))), 0);
+        let names = ["Ann Lee", "Bo Ek", "Cy Dahl"];
+        let rows: Vec<String> = IBANS
+            .iter()
+            .zip(names)
+            .map(|(iban, name)| format!(r#"{{"bank":{{"iban":"{iban}"}},"name":"{name}"}}"#))
+            .collect();
+        assert_eq!(given(&format!(r#"{{"members":[{}]}}"#, rows.join(","))), 1);
+        // Cut before it ends.
+        assert_eq!(given(&format!(r#"{{"members":[{}"#, rows.join(","))), 1);
+    }
+
+    #[test]
+    fn what_a_tool_always_gives_is_usual_and_more_is_not() {
+        let chat = |n: u64, rows: &str| {
+            let chat = Chat::new("You help.").user(&format!("Where does my order {n} go to?"));
+            chat.tool("accounts", "{}", rows).answers("There.")
+        };
+        let rows = "DE89370400440532013000, GB29NWBK60161331926819, FR1420041010050500013M02606";
+        let mut chats: Vec<Chat> = (0..8).map(|n| chat(n, rows)).collect();
+        let usual = told(&chats, Ai::default()).len();
+        assert!(usual <= 3, "{usual}");
+        chats.push(chat(9, &format!("{rows}, NL91ABNA0417164300, BE68539007547034")));
+        assert_eq!(told(&chats, Ai::default()).len(), usual + 1);
     }
 }

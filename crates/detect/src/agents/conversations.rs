@@ -275,6 +275,7 @@ pub(super) fn done(talk: &Talk, fresh: &[bool], conversation: &Conversation) -> 
                 arguments,
                 result: turn.text.digest,
                 failed: turn.failed,
+                under_way: super::waiting::under_way(&turn.text.shown),
             }
         })
         .filter(|done| !done.tool.is_empty())

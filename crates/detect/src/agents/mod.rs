@@ -11,6 +11,7 @@ mod prices;
 mod provenance;
 #[cfg(test)]
 mod tests;
+mod waiting;
 pub(crate) mod words;
 
 pub use known::{KnownAgent, KnownModel, KnownServer, KnownTool};
@@ -41,6 +42,8 @@ pub struct Done {
     pub result: u64,
     /// It failed.
     pub failed: bool,
+    /// It says that what was asked about is still under way.
+    pub under_way: bool,
 }
 
 /// A value of a call that stands only in a text that nobody vouches for.

@@ -21,8 +21,8 @@ impl Conversation {
     /// Looks at what may be of a client's first message of TLS; `opens` where it may begin here.
     pub(super) fn greet(&mut self, side: usize, said: &Said<'_>, opens: bool, work: &mut Work<'_>) {
         let held = self.around.as_mut().and_then(|around| around.hello.take());
-        let goes_on = |held: &Box<Held>| held.side == side && held.next == said.offset;
-        let mut held = match held.filter(goes_on) {
+        let goes_on = |held: &Held| held.side == side && held.next == said.offset;
+        let mut held = match held.filter(|held| goes_on(held)) {
             Some(held) => held,
             None if opens && tls::may_open(said.bytes) => {
                 Box::new(Held { side, bytes: Vec::new(), next: said.offset, need: 0 })

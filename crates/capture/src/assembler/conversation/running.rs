@@ -30,7 +30,7 @@ impl Shown {
             return true;
         }
         let age = now.since(begun);
-        let wait = SLOWLY.max(age / SLOW_GROWTH);
+        let wait = SLOWLY.max(age.checked_div(SLOW_GROWTH).unwrap_or_default());
         bytes >= self.bytes.saturating_add(SLOW_BYTES)
             && now.since(self.at.unwrap_or(begun)) >= wait
     }
