@@ -27,7 +27,7 @@ pub(crate) const SPEC: Spec = Spec {
                 crosses it, and again at each further multiple); an hour of an agent that costs \
                 ten times what any of its hours did; streams that a client keeps breaking off.",
     needs: "What providers say was used; for dollars, a table of prices. Without a budget: three \
-            earlier hours of the agent, on two days at least.",
+            earlier hours of the agent; on its first two days it takes five times as much.",
     look_alikes: "Growth from hour to hour; a few streams that are stopped by their readers.",
     tuning: &[
         Tuning {
@@ -43,8 +43,10 @@ pub(crate) const SPEC: Spec = Spec {
 const SUMS_MAX: usize = 20_000;
 const DAY: i64 = 86_400;
 const HOUR: i64 = 3_600;
-/// Earlier days of an agent before a multiple of them says something.
+/// Earlier days of an agent before a multiple of them says something: one long task of a new agent
+/// is ten times its first hours as well. Until then it takes so many times more.
 const DAYS_MIN: u64 = 2;
+const EARLY_TIMES: f64 = 5.0;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -211,12 +213,13 @@ impl CostBudget {
         // More than is kept of a stream may hold its end, but for one that was never sent to it.
         let lost = flags.gap || flags.snaplen || (flags.body_cut && !flags.incomplete);
         hours.broken = hours.broken.saturating_add(u64::from(talk.broken_off && !lost));
-        // One long task is no history; and where there is a budget, that is the measure.
+        // Where there is a budget, that is the measure.
+        let early = if hours.days >= DAYS_MIN { 1.0 } else { EARLY_TIMES };
+        let times = self.limits.times * early;
         let much = !budgeted
-            && hours.days >= DAYS_MIN
             && hours.before >= 3
             && hours.tokens >= self.limits.tokens_min
-            && hours.tokens as f64 > self.limits.times * hours.most as f64;
+            && hours.tokens as f64 > times * hours.most as f64;
         let broken = hours.broken >= self.limits.broken_min
             && rate_lower(hours.broken, hours.streams, 0.05) >= 0.2;
         let (much, broken) = (much && !hours.told, broken && !hours.told_broken);
@@ -304,6 +307,8 @@ mod tests {
         assert_eq!((told(days, 400_000, vec![]), told(days, 100_000, vec![])), (1, 0));
         // The hours of one task, and an agent that has a budget which is not reached.
         assert_eq!(told(HOUR / 2.0, 400_000, vec![]), 0);
+        assert_eq!(told(HOUR, 400_000, vec![]), 0);
+        assert_eq!(told(HOUR, 1_600_000, vec![]), 1, "no task takes fifty times as much");
         let wide = Budget { tokens_per_day: 10_000_000, ..Budget::default() };
         assert_eq!(told(days, 400_000, vec![wide]), 0);
     }
