@@ -1,4 +1,5 @@
-//! Refusals of policy: an answer that says a check stopped the question, or what was answered to it.
+//! Refusals of policy: an answer that says a check stopped the question, or what was answered to
+//! it.
 //!
 //! Gateways and providers say so in different places, and under different codes; what they have in
 //! common is that type, code or message speaks of it.

@@ -1,7 +1,8 @@
 //! A person's approval is passed over (ASI09, API6:2023).
 //!
-//! A tool that asks a person before it acts (`elicitation/create`, in a stream or as the call's first
-//! result) acts without asking, or against the answer. Answers that come faster than anybody reads are a rubber stamp.
+//! A tool that asks a person before it acts (`elicitation/create`, in a stream or as the call's
+//! first result) acts without asking, or against the answer. Answers that come faster than anybody
+//! reads are a rubber stamp.
 
 use super::{Stories, Word, detector, hash, outcome_of, text_key};
 use crate::agents::AgentSeen;

@@ -161,8 +161,8 @@ fn marks(value: &Value) -> Vec<u64> {
 /// An argument that holds what is said, by its name.
 fn is_text(name: &str) -> bool {
     const TEXTS: &str = "body text message content comment note description summary title subject \
-                         details reason feedback caption remark nachricht inhalt betreff mensaje texto \
-                         contenu texte";
+                         details reason feedback caption remark nachricht inhalt betreff mensaje \
+                         texto contenu texte";
     parts(name).iter().any(|part| TEXTS.split(' ').any(|text| text == part))
 }
 
