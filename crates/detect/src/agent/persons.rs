@@ -182,11 +182,12 @@ fn marks_in(text: &str) -> impl Iterator<Item = u64> {
 
 /// A field says whose the record is: by its name, or a name as people have it.
 fn is_owner(field: &str, value: &str) -> bool {
-    const OWNERS: &str = "owner holder customer client user person people employee member patient \
-                          student pupil tenant guest applicant beneficiary payee insured \
-                          subscriber firstname lastname surname fullname username displayname email \
-                          mail inhaber kunde kundin mitarbeiter nutzer versicherter titular cliente \
-                          proprietario titulaire nom nombre nome vorname nachname";
+    const OWNERS: &str = "owner holder customer client user person people employee member \
+                          patient student pupil tenant guest applicant beneficiary payee \
+                          insured subscriber firstname lastname surname fullname username \
+                          displayname email mail inhaber kunde kundin mitarbeiter nutzer \
+                          versicherter titular cliente proprietario titulaire nom nombre \
+                          nome vorname nachname";
     const NAMES: &str = "name";
     let parts = parts(field);
     let is = |words: &str| parts.iter().any(|part| words.split_whitespace().any(|w| w == part));
