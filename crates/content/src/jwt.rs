@@ -147,6 +147,7 @@ pub(crate) fn decode(masker: &mut Masker, value: &str, max: usize) -> Option<Jwt
     };
     let named = SUBJECTS.iter().find_map(|name| Some((*name, scalar(claims.get(*name)?)?)));
     jwt.sub = named.as_ref().map(|(_, sub)| user(masker, sub));
+    jwt.sub_claim = named.as_ref().map_or("", |(name, _)| *name);
     let tenant = TENANTS.iter().find_map(|name| scalar(claims.get(*name)?));
     jwt.tenant = tenant.map(|tenant| masker.text_max(&tenant, 128).into_owned());
     for name in ROLES {

@@ -122,6 +122,9 @@ pub struct Jwt {
     /// `sub`, or the first of `preferred_username`, `username`, `user_id`, `uid`, `email`, `upn`
     /// present.
     pub sub: Option<String>,
+    /// The claim that `sub` was read from; empty where there is none.
+    #[serde(skip)]
+    pub sub_claim: &'static str,
     /// `iat`, seconds.
     pub iat: Option<i64>,
     /// `exp`, seconds.

@@ -169,7 +169,8 @@ fn protocols(data: &[u8]) -> Vec<String> {
     let mut names = Rest(Rest(data).long().unwrap_or_default());
     let mut out = Vec::new();
     while let Some(name) = names.short() {
-        let plain = name.iter().all(u8::is_ascii_graphic) && !name.is_empty();
+        let grease = matches!(*name, [a, b] if a == b && a & 0x0f == 0x0a);
+        let plain = name.iter().all(u8::is_ascii_graphic) && !name.is_empty() && !grease;
         if plain && out.len() < PROTOCOLS_MAX {
             out.push(String::from_utf8_lossy(name).into_owned());
         }

