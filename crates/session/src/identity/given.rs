@@ -50,9 +50,9 @@ pub struct IdentityKey {
     /// What it names.
     pub names: Names,
     /// Where it stands: `header:X-User-Id`, `cookie:uid`, `query:user`, `body:/user/id` (a JSON
-    /// pointer, RFC 6901; of a form the name alone), `claim:email` of a signed token: a scalar at its
-    /// top or in the object that holds the bearer's (`user`, `data`); roles and scopes of all usual
-    /// claims count as one.
+    /// pointer, RFC 6901; of a form the name alone), `claim:email` of a signed token: a scalar at
+    /// its top or in the object that holds the bearer's (`user`, `data`); roles and scopes of all
+    /// usual claims count as one.
     pub at: String,
     /// The message in which it stands.
     #[serde(default)]
