@@ -19,8 +19,13 @@ pub(crate) fn show(asked: &Asked) -> Done {
     let agents = collected.agents.filter(|_| asked.service.is_none());
     let known = inventory.known();
     let services: BTreeSet<&str> = known.iter().map(|known| &*known.endpoint.service).collect();
-    if let Some(name) = &asked.service
-        && !services.contains(name.as_str())
+    let asked_of = asked.service.as_deref().map(|name| {
+        // A host that is served together with others is found by its own name, too.
+        let joined = inventory.service_of(name).filter(|_| !services.contains(name));
+        joined.map_or_else(|| name.to_owned(), |joined| joined.to_string())
+    });
+    if let Some(name) = asked_of.as_deref()
+        && !services.contains(name)
     {
         return Err(Failure::Usage(format!(
             "no endpoint of a service `{name}` was seen; there are: {}",
@@ -28,7 +33,7 @@ pub(crate) fn show(asked: &Asked) -> Done {
         )));
     }
     let wanted = |known: &&Known<'_>| {
-        asked.service.as_deref().is_none_or(|name| *known.endpoint.service == *name)
+        asked_of.as_deref().is_none_or(|name| *known.endpoint.service == *name)
     };
     let known: Vec<Known<'_>> = known.iter().filter(wanted).copied().collect();
     match asked.format {
@@ -48,8 +53,8 @@ pub(crate) fn show(asked: &Asked) -> Done {
             }
         }
         InventoryShape::Openapi => {
-            let service = match (&asked.service, services.len()) {
-                (Some(name), _) => name.as_str(),
+            let service = match (asked_of.as_deref(), services.len()) {
+                (Some(name), _) => name,
                 (None, 0 | 1) => services.first().copied().unwrap_or_default(),
                 (None, _) => {
                     return Err(Failure::Usage(format!(

@@ -9,8 +9,16 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
 use stilt_model::{IdBuilder, Request, Response};
 
-/// First segments under which one answer must have come before it is called the catch-all.
+/// First segments under which one answer must have come before it is called the catch-all, and
+/// last ones: `/acme/sign-in` and `/globex/sign-in` are one page of many tenants.
 const FIRSTS: usize = 8;
+const LASTS: usize = 4;
+/// The same for an application below one segment (`/app/orders/17`, `/app/settings`): paths above,
+/// values left out, and last segments.
+const PARENTS: usize = 4;
+const LASTS_BELOW: usize = 6;
+/// Last segments with one page before it is doubted to be that of a path.
+const LASTS_DOUBTED: usize = 3;
 /// Shorter pages than this say too little: many places say `OK`.
 const PAGE_MIN: u64 = 48;
 /// Answers that are watched.
@@ -35,7 +43,34 @@ pub(crate) enum Shows {
 /// The answers of one service that many paths get.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Fallback {
-    answers: HashMap<u64, BTreeSet<u64>, RandomState>,
+    #[serde(default)]
+    places: HashMap<u64, Places, RandomState>,
+}
+
+/// Where one answer came.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Places {
+    firsts: BTreeSet<u64>,
+    parents: BTreeSet<u64>,
+    lasts: BTreeSet<u64>,
+}
+
+impl Places {
+    fn add(&mut self, path: &Path) {
+        // What looks like a value is one and the same.
+        let name = |at: usize| if path.kind(at).is_some() { "{}" } else { path.lower(at) };
+        let last = path.len().saturating_sub(1);
+        self.firsts.insert(IdBuilder::new("first").text(path.lower(0)).finish());
+        self.lasts.insert(IdBuilder::new("last").text(name(last)).finish());
+        let above = (0..last).fold(IdBuilder::new("above"), |above, at| above.text(name(at)));
+        self.parents.insert(above.finish());
+    }
+
+    /// No path's own: any path gets it.
+    fn are_all(&self) -> bool {
+        self.lasts.len() >= LASTS && self.firsts.len() >= FIRSTS
+            || self.lasts.len() >= LASTS_BELOW && self.parents.len() >= PARENTS
+    }
 }
 
 impl Fallback {
@@ -56,15 +91,21 @@ impl Fallback {
 
     /// The sort where any path gets it, and whether that has just become plain.
     fn see_sort(&mut self, path: &Path, sort: u64) -> Option<(u64, bool)> {
-        if self.answers.len() >= ANSWERS_MAX && !self.answers.contains_key(&sort) {
+        if self.places.len() >= ANSWERS_MAX && !self.places.contains_key(&sort) {
             return None;
         }
-        let firsts = self.answers.entry(sort).or_default();
-        let before = firsts.len();
-        if before < FIRSTS {
-            firsts.insert(IdBuilder::new("first").text(path.lower(0)).finish());
+        let places = self.places.entry(sort).or_default();
+        let before = places.are_all();
+        if !before {
+            places.add(path);
         }
-        (firsts.len() >= FIRSTS).then_some((sort, before < FIRSTS))
+        places.are_all().then_some((sort, !before))
+    }
+
+    /// Paths that end otherwise get the same page, so that it may be that of any.
+    pub(crate) fn doubts(&self, page: Page) -> bool {
+        let many = |sort: &u64| self.places.get(sort).is_some_and(|p| p.lasts.len() >= LASTS_DOUBTED);
+        page.iter().any(many)
     }
 }
 

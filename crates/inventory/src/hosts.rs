@@ -178,6 +178,16 @@ impl Hosts {
         }
     }
 
+    /// The service of a name.
+    pub(crate) fn find(&self, name: &str) -> Option<u32> {
+        self.services.get(name).copied()
+    }
+
+    /// The name of the service that a host went into.
+    pub(crate) fn joined(&self, host: &str) -> Option<Arc<str>> {
+        self.joined.get(host).map(|joined| self.name(joined.service))
+    }
+
     pub(crate) fn name(&self, service: u32) -> Arc<str> {
         self.names.get(service as usize).map_or_else(|| Arc::from(""), Arc::clone)
     }

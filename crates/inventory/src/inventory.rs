@@ -289,7 +289,9 @@ impl Inventory {
         if let Shows::Any(page, true) = shows {
             service.demote(&mut self.records, page);
         }
-        let own = matches!(shows, Shows::Own(_));
+        // A page that says by its title that there is none shows nothing of its path either.
+        let failed = tx.response.as_ref().is_some_and(|answer| answer.page_failed.is_some());
+        let own = matches!(shows, Shows::Own(_)) && !(method == Method::GET && failed);
         let asked = Request {
             path,
             sample: &request.path,
@@ -299,6 +301,14 @@ impl Inventory {
         };
         service.settle_in_time(&mut self.records);
         let mut filed = service.file(&mut self.records, &self.limits, asked, slots);
+        if let Shows::Own(page) = shows
+            && page != MIXED_PAGE
+            && !filed.folded
+            && verdict.outcome() != Outcome::Success
+            && let Some(record) = self.records.get_mut(filed.record)
+        {
+            record.note_page(page);
+        }
         if let Shows::Own(page) = shows
             && let Some(response) = &tx.response
             && verdict.outcome() == Outcome::Success
@@ -438,6 +448,22 @@ impl Inventory {
     #[must_use]
     pub fn exists(&self, id: EndpointId) -> bool {
         self.records.by_id(id).is_some_and(|record| record.confirmed && !record.bucket)
+    }
+
+    /// All that the endpoint answered is a page that other paths get as well: it may be the page
+    /// of any path (a single-page application's), and nothing of the endpoint's own.
+    #[must_use]
+    pub fn shows_any_page(&self, id: EndpointId) -> bool {
+        let Some(record) = self.records.by_id(id) else { return false };
+        let service = self.hosts.find(&record.endpoint.service);
+        let service = service.and_then(|at| self.services.get(at as usize));
+        service.is_some_and(|service| service.fallback.doubts(record.pages))
+    }
+
+    /// The service that a host belongs to, where it is served together with others.
+    #[must_use]
+    pub fn service_of(&self, host: &str) -> Option<Arc<str>> {
+        self.hosts.joined(&host.to_ascii_lowercase())
     }
 
     /// One endpoint with what is known of it.

@@ -50,6 +50,16 @@ fn real(app: &mut Watched, n: u64) {
     app.see(post("/orders").json(r#"{"sku":"a"}"#).status(201).answer(r#"{"id":3,"made":true}"#));
 }
 
+fn existing(app: &Watched) -> Vec<String> {
+    let endpoints = app.inventory.endpoints().into_iter();
+    let mut names: Vec<String> = endpoints
+        .filter(|one| app.inventory.exists(one.id))
+        .map(|endpoint| endpoint.name.to_string())
+        .collect();
+    names.sort();
+    names
+}
+
 /// Endpoints that exist after the scan, and whether memory stayed as it was from the [`FIRST`] path
 /// on.
 fn scanned(answer: impl Fn(Tx, &str, u64) -> Tx) -> (Vec<String>, bool) {
@@ -71,13 +81,7 @@ fn scanned(answer: impl Fn(Tx, &str, u64) -> Tx) -> (Vec<String>, bool) {
         app.see(get("/invoices/17").answer(r#"{"id":17,"total":2,"paid":true}"#));
     }
     let last = app.inventory.save().unwrap().len();
-    let endpoints = app.inventory.endpoints().into_iter();
-    let mut names: Vec<String> = endpoints
-        .filter(|one| app.inventory.exists(one.id))
-        .map(|endpoint| endpoint.name.to_string())
-        .collect();
-    names.sort();
-    (names, last <= first + first * GROWTH / 100)
+    (existing(&app), last <= first + first * GROWTH / 100)
 }
 
 const REAL: [&str; 4] = ["GET /invoices/{id}", "GET /orders", "GET /orders/{id}", "POST /orders"];
@@ -117,4 +121,34 @@ fn catch_all_answers_fill_no_memory_and_add_no_endpoint() {
             format!("<html><body><h1>Sorry</h1>{path} is not here ({n}).{page}</body></html>");
         tx.html(&told)
     });
+    check("a page whose title says so", &|tx, path, _| {
+        tx.html(&format!("<html><title>Oops</title><p>Sorry, we found no page {path}</p></html>"))
+    });
+}
+
+#[test]
+fn an_application_of_pages_below_one_segment_adds_no_endpoint() {
+    let shell = "<html><title>Desk</title><script src=\"/main.js\"></script><div id=root></div>";
+    let mut app = Watched::new();
+    for n in 0..40 {
+        for place in ["orders", "orders/17/edit", "settings", "settings/profile", "help", "team/ann"]
+        {
+            app.see(get(&format!("/app/{place}")).html(shell));
+        }
+        app.see(get(&format!("/app/orders/{n}")).html(shell));
+        real(&mut app, n);
+    }
+    assert_eq!(existing(&app), REAL[1..], "{:?}", REAL);
+}
+
+#[test]
+fn one_sign_in_page_of_many_tenants_is_an_endpoint() {
+    let page = "<html><form action=in><input name=user><input name=password></form> Welcome back";
+    let mut app = Watched::new();
+    for _ in 0..3 {
+        for n in 0..12_u8 {
+            app.see(get(&format!("/{}corp/sign-in", char::from(b'a' + n))).html(page));
+        }
+    }
+    assert!(existing(&app).iter().any(|name| name.ends_with("/sign-in")), "{:?}", existing(&app));
 }

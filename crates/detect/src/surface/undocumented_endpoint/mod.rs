@@ -156,7 +156,7 @@ impl UndocumentedEndpoint {
         let steady =
             support.count >= STEADY && support.times.len() >= limits.times_min.max(STEADY_TIMES);
         let enough = several && support.times.len() >= limits.times_min || steady;
-        if !enough || case.told {
+        if !enough || case.told || context.inventory.shows_any_page(key.0) {
             return;
         }
         case.told = true;

@@ -78,6 +78,29 @@ fn guesses_that_are_refused_and_pages_are_none() {
 }
 
 #[test]
+fn the_page_of_any_path_is_no_shadow() {
+    let with_pages = SHOP.replace(
+        "  /v2/rates:\n    get: {responses: {\"200\": {description: ok}}}",
+        "  /help:\n    get: {responses: {\"200\": {description: ok, content: {text/html: {}}}}}",
+    );
+    assert!(with_pages.contains("text/html"));
+    let shell = "<html><title>Desk</title><script src=\"/main.js\"></script><div id=root></div>";
+    let mut town = town(&[&with_pages]);
+    often(&mut town, get("/api/orders").answer(r#"{"items":[]}"#));
+    for place in ["inbox", "settings", "billing", "team"] {
+        town.at(0.0, get(&format!("/api/desk/{place}")).html(shell).from("10.3.0.1"));
+    }
+    for place in ["inbox", "settings", "billing", "team"] {
+        often(&mut town, get(&format!("/api/desk/{place}")).html(shell));
+    }
+    // A page of its own is one.
+    often(&mut town, get("/api/console").html("<html><h1>Console</h1> Run a query on the host"));
+    town.run();
+    let told: Vec<&str> = town.notices().iter().map(|one| one.endpoint.as_str()).collect();
+    assert_eq!(told, ["GET /api/console"]);
+}
+
+#[test]
 fn one_caller_or_one_moment_says_little() {
     let mut alone = town(&[SHOP]);
     let mut moment = town(&[SHOP]);
