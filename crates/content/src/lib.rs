@@ -30,6 +30,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod wsse;
 
 pub use config::Config;
 pub use mask::{Masker, What};

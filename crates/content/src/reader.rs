@@ -9,6 +9,7 @@ use crate::leaves::paths::Paths;
 use crate::leaves::{Sink, form, graphql, html, json, multipart, protobuf, xml};
 use crate::mask::{Masker, Tally, credential_kind, scheme_off};
 use crate::prompt::Judged;
+use crate::wsse;
 use crate::{
     as_sent, cookie, credential, dialect, drawn, exposure, headers, jwks, jwt, method, shape,
     target,
@@ -206,7 +207,7 @@ impl Reader {
         let host_header = headers::text(head, "host");
         let authority = parts.authority.or(host_header.as_deref());
         let host = authority.and_then(|host| target::host(&self.masker, host, max));
-        let credentials = credential::read(
+        let mut credentials = credential::read(
             &mut self.masker,
             (head, &mut self.names),
             parts.query,
@@ -234,6 +235,9 @@ impl Reader {
         sensitive.merge(&counted.counts);
         let (leaves, leaves_cut, email) = (sink.leaves, sink.cut, sink.email);
         let login_name = email.filter(|_| leaves.iter().any(signs_in)).map(LoginName);
+        if credentials.len() < self.config.credentials_max {
+            credentials.extend(wsse::credential(&mut self.masker, &leaves));
+        }
         let said = self.said(head, &credentials);
         let clean = |text: &str, max: usize| self.masker.text_max(text.trim(), max).into_owned();
         let shown_target = match (parts.scheme, parts.authority) {
@@ -563,4 +567,5 @@ fn bare_token(body: &[u8], sink: &mut Sink<'_>) {
 fn signs_in(leaf: &Leaf) -> bool {
     let is_password = |mark: Pseudonym| mark.kind == SecretKind::Password;
     matches!(leaf.value, Value::Masked { mark, .. } if is_password(mark))
+        && !wsse::in_header(&leaf.path)
 }

@@ -104,7 +104,8 @@ impl Fallback {
 
     /// Paths that end otherwise get the same page, so that it may be that of any.
     pub(crate) fn doubts(&self, page: Page) -> bool {
-        let many = |sort: &u64| self.places.get(sort).is_some_and(|p| p.lasts.len() >= LASTS_DOUBTED);
+        let many =
+            |sort: &u64| self.places.get(sort).is_some_and(|p| p.lasts.len() >= LASTS_DOUBTED);
         page.iter().any(many)
     }
 }

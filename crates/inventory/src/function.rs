@@ -171,11 +171,12 @@ fn account(known: Known<'_>) -> Option<&'static str> {
     if people && tells_on_page(known) {
         return Some("a page tells personal data of a person");
     }
-    let tells = told(known).any(|(path, field)| single(path) && holds(field, PERSONAL));
-    // Who signs in says who that is, and is told nothing.
-    let takes = changes(known)
-        && known.endpoint.kind != EndpointKind::Login
-        && asked(known).any(|(_, field)| holds(field, PERSONAL));
+    // Who signs in says who that is, and is told it at most.
+    let signs_in = known.endpoint.kind == EndpointKind::Login;
+    let tells =
+        !signs_in && told(known).any(|(path, field)| single(path) && holds(field, PERSONAL));
+    let takes =
+        changes(known) && !signs_in && asked(known).any(|(_, field)| holds(field, PERSONAL));
     // Who signs in or up shows nothing but a name; who changes a password is signed in, gives the
     // one
     // before, or what a mail brought.

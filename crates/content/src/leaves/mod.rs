@@ -205,7 +205,7 @@ impl Taken<'_> {
         let secret = match class {
             // Counts of tokens, flags and ids stand under such names as well.
             Some(NameClass::Token { .. }) => digits >= 4 && !node.counts_tokens,
-            Some(NameClass::Phone | NameClass::Card) => digits >= 8,
+            Some(NameClass::Phone | NameClass::Card | NameClass::NumberOfPerson) => digits >= 8,
             Some(NameClass::BareCode | NameClass::Session | NameClass::Random) => {
                 self.auth && self.issued.is_none() && digits >= 4
             }

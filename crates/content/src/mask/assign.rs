@@ -86,7 +86,7 @@ fn value(
         NameClass::Session => is_random(value, 16),
         NameClass::Random | NameClass::BareCode => is_random(value, 20),
         // Addresses hold spaces: they are told by the words before them.
-        NameClass::Phone | NameClass::Address => false,
+        NameClass::Phone | NameClass::Address | NameClass::NumberOfPerson => false,
         _ => true,
     };
     let what = named::what(class, value, false).filter(|_| there)?;

@@ -56,6 +56,7 @@ pub(super) fn what(class: NameClass, text: &str, auth: bool) -> Option<What> {
             let what = What::of(Sensitive::NationalId);
             if is_number_of_a_person(text) && !stands_for(text) { what } else { what.hidden() }
         })),
+        NameClass::NumberOfPerson => national::named(text),
         NameClass::PrivateKey => sure(Sensitive::PrivateKey, text.len() >= 32),
         NameClass::Phone => {
             let count = digits(text);
@@ -188,6 +189,8 @@ mod tests {
         check(NameClass::Card, "4111111111111111", Some(Sensitive::TestCard));
         check(NameClass::NationalId, "pending review", None);
         check(NameClass::NationalId, "X12345678", Some(Sensitive::NationalId));
+        check(NameClass::NumberOfPerson, "943 476 5919", Some(Sensitive::NationalId));
+        check(NameClass::NumberOfPerson, "943 476 5918", None);
         check(NameClass::BirthDate, "1984-03-12", Some(Sensitive::BirthDate));
         check(NameClass::BirthDate, "next year", None);
         check(NameClass::Token { issued: false }, "a1B2c3D4e5F6g7H8", None);

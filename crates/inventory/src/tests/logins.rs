@@ -441,3 +441,37 @@ fn a_known_basic_pair_from_elsewhere_is_a_sign_in_of_its_own() {
     assert_eq!(app.login(ask("10.1.0.5")), None);
     assert_eq!(app.login(ask("203.0.113.9")), S);
 }
+
+#[test]
+fn a_soap_call_with_a_user_name_token_is_no_form_for_signing_in() {
+    let mut app = Watched::new();
+    let call = |password: &str| {
+        let body = format!(
+            "<e:Envelope xmlns:e='http://schemas.xmlsoap.org/soap/envelope/'><e:Header><w:Security \
+             xmlns:w='urn:w'><w:UsernameToken><w:Username>ann</w:Username><w:Password>{password}\
+             </w:Password></w:UsernameToken></w:Security></e:Header><e:Body><GetRates>\
+             <currency>USD</currency></GetRates></e:Body></e:Envelope>"
+        );
+        post("/ws").asks_xml(&body)
+    };
+    let fault = |text: &str| {
+        format!(
+            "<e:Envelope><e:Body><e:Fault><faultcode>{text}</faultcode></e:Fault></e:Body></e:Envelope>"
+        )
+    };
+    let rates = "<e:Envelope><e:Body><r><n>1.2</n></r></e:Body></e:Envelope>";
+    let wrong = fault("wsse:FailedAuthentication");
+    assert_eq!(app.login(call("first-try").status(500).xml(&wrong)), F);
+    let right = app.see(call("s3cretpw").xml(rates));
+    assert_eq!(
+        right.login.map(|login| (login.user, login.outcome)),
+        Some(("ann".into(), Outcome::Success))
+    );
+    assert_eq!(right.kind, EndpointKind::Other);
+    // What follows with the same token is no sign-in, whatever comes of it.
+    for _ in 0..5 {
+        assert!(app.see(call("s3cretpw").xml(rates)).login.is_none());
+    }
+    let missing = fault("e:Client.NotFound");
+    assert!(app.see(call("s3cretpw").status(500).xml(&missing)).login.is_none());
+}

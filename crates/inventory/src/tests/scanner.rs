@@ -131,7 +131,8 @@ fn an_application_of_pages_below_one_segment_adds_no_endpoint() {
     let shell = "<html><title>Desk</title><script src=\"/main.js\"></script><div id=root></div>";
     let mut app = Watched::new();
     for n in 0..40 {
-        for place in ["orders", "orders/17/edit", "settings", "settings/profile", "help", "team/ann"]
+        for place in
+            ["orders", "orders/17/edit", "settings", "settings/profile", "help", "team/ann"]
         {
             app.see(get(&format!("/app/{place}")).html(shell));
         }

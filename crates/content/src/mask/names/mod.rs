@@ -5,6 +5,7 @@
 
 mod lists;
 
+use super::national;
 use lists::{ABOUT, CODE_CONTEXT, KEY_CONTEXT, NATIONAL, NO_CREDENTIAL, PASSWORDS, PHONES};
 
 /// What a field of that name holds.
@@ -47,6 +48,8 @@ pub enum NameClass {
     BirthDate,
     /// A line of a postal address.
     Address,
+    /// A word of a country's number of a person: one where form and check digits fit.
+    NumberOfPerson,
 }
 
 /// Cuts a name into lower-case words; accents are taken off the letters that have them.
@@ -116,7 +119,9 @@ pub fn classify(name: &str) -> Option<NameClass> {
         return Some(class);
     }
     if ABOUT.contains(&last) {
-        return None;
+        let number = matches!(last, "number" | "no" | "num" | "nr" | "id");
+        let national = number && national::is_spoken_of(&words.join(" "));
+        return national.then_some(NameClass::NumberOfPerson);
     }
     // `reset_password_token`: what stands for a password, and is none.
     let instead = last.ends_with("token") || last.ends_with("tokens");
@@ -133,7 +138,8 @@ pub fn classify(name: &str) -> Option<NameClass> {
             || last.ends_with("hash");
         return Some(if hash { NameClass::PasswordHash } else { NameClass::Password });
     }
-    credential(&words, last, &pair)
+    let national = || national::is_spoken_of(&words.join(" "));
+    credential(&words, last, &pair).or_else(|| national().then_some(NameClass::NumberOfPerson))
 }
 
 /// Bytes of a long name that are looked at together, and how far apart such pieces begin.
@@ -506,5 +512,7 @@ mod tests {
         check(&["dob", "birthDate", "date_of_birth"], Some(NameClass::BirthDate));
         check(&["address", "street", "address_line1", "shippingAddress"], Some(NameClass::Address));
         check(&["ip_address", "macAddress", "wallet_address", "birthplace"], None);
+        check(&["nhs_number", "nhsNumber", "ppsn", "tfn", "cpr"], Some(NameClass::NumberOfPerson));
+        check(&["uid", "run_id", "nhs_number_type", "order_number"], None);
     }
 }

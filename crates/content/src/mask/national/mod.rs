@@ -181,6 +181,15 @@ pub(super) fn find(text: &str, before: &impl Fn() -> String) -> Option<What> {
     })
 }
 
+/// Whether the words of a name speak of a number of some country's people, and of nothing else as
+/// often.
+pub(super) fn is_spoken_of(name: &str) -> bool {
+    const VAGUE: &[&str] = &["uid", "run", "thai", "documento", "tin"];
+    let telling = |word: &&&str| !VAGUE.contains(*word);
+    let mut words = ROWS.iter().flat_map(|row| row.words).filter(telling);
+    words.any(|word| says(name, core::slice::from_ref(word)))
+}
+
 /// The number that a field of such a name holds.
 pub(super) fn named(text: &str) -> Option<What> {
     matching(text.trim(), |_| true)
