@@ -302,14 +302,6 @@ impl Inventory {
         service.settle_in_time(&mut self.records);
         let mut filed = service.file(&mut self.records, &self.limits, asked, slots);
         if let Shows::Own(page) = shows
-            && page != MIXED_PAGE
-            && !filed.folded
-            && verdict.outcome() != Outcome::Success
-            && let Some(record) = self.records.get_mut(filed.record)
-        {
-            record.note_page(page);
-        }
-        if let Shows::Own(page) = shows
             && let Some(response) = &tx.response
             && verdict.outcome() == Outcome::Success
             && !filed.folded
