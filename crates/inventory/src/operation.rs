@@ -177,7 +177,8 @@ impl Operation {
         hint: Hint,
         about: About,
     ) -> Template {
-        let mut template = Template::new(&[Part::Name(&self.name)]);
+        // What stands behind a dot is no extension here (`user.login`).
+        let mut template = Template::new(&[Part::Name(&self.name.replace('.', "-"))]);
         template.text = format!("{path}{}", self.suffix);
         template.resource = self.thing().map_or_else(|| resource.into(), Into::into);
         template.about = template.about.and(about);

@@ -475,3 +475,14 @@ fn a_soap_call_with_a_user_name_token_is_no_form_for_signing_in() {
     let missing = fault("e:Client.NotFound");
     assert!(app.see(call("s3cretpw").status(500).xml(&missing)).login.is_none());
 }
+
+#[test]
+fn a_function_whose_name_has_a_dot_signs_in_from_the_first_time_on() {
+    let mut app = Watched::new();
+    let call = r#"{"jsonrpc":"2.0","id":1,"method":"user.login","params":{"email":"ann@b.example","password":"s3cretpw"}}"#;
+    let token = jwt(r#"{"sub":"ann"}"#);
+    let answer = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"token":"{token}"}}}}"#);
+    assert_eq!(app.see(post("/rpc").json(call).answer(&answer)).kind, EndpointKind::Login);
+    let joins = call.replace("user.login", "user.signup");
+    assert_eq!(app.see(post("/rpc").json(&joins).answer(&answer)).kind, EndpointKind::Signup);
+}
