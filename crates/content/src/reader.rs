@@ -223,11 +223,9 @@ impl Reader {
         let user_agent = head.header("user-agent").map(|agent| self.agent(agent));
         let mut sink = sink(&mut self.masker, &mut self.paths, &self.config, auth, false);
         let redirect = auth || parts.query.is_some_and(|query| query.contains("state="));
-        if let Some(query) = parts.query {
-            sink.auth = redirect;
-            form::read(query, Place::Query, true, &mut sink);
-            sink.auth = auth;
-        }
+        sink.auth = redirect;
+        parts.query.iter().for_each(|query| form::read(query, Place::Query, true, &mut sink));
+        sink.auth = auth;
         read_body(message, self.config.depth_max, &mut sink, true);
         let documents = core::mem::take(&mut sink.documents);
         let graphql = graphql::read(&documents, &mut sink);
@@ -235,9 +233,8 @@ impl Reader {
         sensitive.merge(&counted.counts);
         let (leaves, leaves_cut, email) = (sink.leaves, sink.cut, sink.email);
         let login_name = email.filter(|_| leaves.iter().any(signs_in)).map(LoginName);
-        if credentials.len() < self.config.credentials_max {
-            credentials.extend(wsse::credential(&mut self.masker, &leaves));
-        }
+        let room = self.config.credentials_max.saturating_sub(credentials.len());
+        credentials.extend(wsse::credential(&mut self.masker, &leaves).into_iter().take(room));
         let said = self.said(head, &credentials);
         let clean = |text: &str, max: usize| self.masker.text_max(text.trim(), max).into_owned();
         let shown_target = match (parts.scheme, parts.authority) {

@@ -289,9 +289,7 @@ impl Inventory {
         if let Shows::Any(page, true) = shows {
             service.demote(&mut self.records, page);
         }
-        // A page that says by its title that there is none shows nothing of its path either.
-        let failed = tx.response.as_ref().is_some_and(|answer| answer.page_failed.is_some());
-        let own = matches!(shows, Shows::Own(_)) && !(method == Method::GET && failed);
+        let own = matches!(shows, Shows::Own(_)) && !(method == Method::GET && says_none(tx));
         let asked = Request {
             path,
             sample: &request.path,
@@ -520,4 +518,9 @@ fn nothing(service: Arc<str>, verdict: Verdict) -> Sighting {
         documented: None,
         inside: Vec::new(),
     }
+}
+
+/// A page says by its title that there is none: it shows nothing of its path.
+fn says_none(tx: &Transaction) -> bool {
+    tx.response.as_ref().is_some_and(|answer| answer.page_failed.is_some())
 }
