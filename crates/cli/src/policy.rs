@@ -66,8 +66,8 @@ fn flagged(tally: &Tally, against: Option<&Tally>, names: &stilt_alert::Names) -
     let all = tally.governed.saturating_add(tally.ungoverned);
     let _ = writeln!(
         out,
-        "policies speak of {} of {all} transactions ({:.1} %); {} decisions were worked out",
-        tally.governed,
+        "policies decide {} of {all} transactions ({:.1} %); {} decisions were worked out",
+        tally.decided(),
         100.0 * tally.coverage(),
         tally.evaluated
     );
@@ -103,6 +103,9 @@ fn flagged(tally: &Tally, against: Option<&Tally>, names: &stilt_alert::Names) -
             let count = line.count;
             let _ = writeln!(out, "no longer: {count} of {function} by {roles}: {policy}");
         }
+    }
+    for (why, count) in &tally.undecided {
+        let _ = writeln!(out, "not decided: {count} transactions: {why}");
     }
     for (function, count) in tally.without.iter().take(50) {
         let _ = writeln!(out, "no policy speaks of {function} ({count} transactions)");

@@ -580,12 +580,15 @@ impl Round {
         summary.actors_forgotten = self.objects.forgotten();
         self.inventory.settle();
         let mut collected = self.outputs.collected;
+        if let Some(usage) = &mut self.usage {
+            usage.settle(&self.inventory);
+        }
         collected.inventory = options.inventory.then_some(self.inventory);
         collected.agents = options.inventory.then_some(self.agents);
         collected.usage = self.usage;
         collected.tally_against = self.against.map(|gate| gate.tally().clone());
         collected.tally = self.gate.map(|gate| gate.tally().clone());
-        summary.policy = collected.tally.as_ref().map(|tally| (tally.governed, tally.coverage()));
+        summary.policy = collected.tally.as_ref().map(|tally| (tally.decided(), tally.coverage()));
         Ok((collected, (notices, lost)))
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::functions;
 use crate::needs::Needs;
+use crate::templates::Templates;
 use cedar_policy::{
     Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression,
 };
@@ -74,13 +75,18 @@ pub(crate) struct Function {
     pub(crate) groups: Vec<EntityUid>,
     pub(crate) name: Arc<str>,
     pub(crate) service: Arc<str>,
+    /// It fits a function that a policy names, and may be one of its own.
+    pub(crate) unsure: bool,
 }
 
 impl Function {
-    pub(crate) fn of(sighting: &Sighting) -> Option<Self> {
+    pub(crate) fn of(sighting: &Sighting, templates: &Templates) -> Option<Self> {
         let groups = functions::groups(&sighting.name, sighting.changes_state);
+        let own = uid("Action", &sighting.name)?;
+        let (uid_of, unsure) = templates.find(&sighting.name).unwrap_or((own, false));
         Some(Self {
-            uid: uid("Action", &sighting.name)?,
+            uid: uid_of,
+            unsure,
             groups: groups.iter().filter_map(|group| uid("Action", group)).collect(),
             name: Arc::clone(&sighting.name),
             service: Arc::clone(&sighting.service),

@@ -1,14 +1,16 @@
 //! What the policies decide of each transaction, remembered while nothing they read changes.
 
 use crate::cases::{Case, Function, principal};
+use crate::known::{Callers, PATH_UNLEARNED};
 use crate::policies::{Named, Policies};
 use crate::tally::Tally;
+use crate::templates::Templates;
 use cedar_policy::{ActionConstraint, Authorizer, Effect, EntityUid, PrincipalConstraint};
 use core::hash::{BuildHasher, Hash, Hasher};
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::sync::Arc;
-use stilt_inventory::Sighting;
+use stilt_inventory::{EndpointKind, Sighting};
 use stilt_model::{EndpointId, Transaction};
 use stilt_session::Seen;
 use stilt_session::objects::Objects;
@@ -18,6 +20,8 @@ const DECISIONS_MAX: usize = 100_000;
 const FUNCTIONS_MAX: usize = 50_000;
 /// Policies named in one decision.
 const NAMED_MAX: usize = 4;
+/// Roles that flags of an account tell.
+const FLAGS: [&str; 4] = ["admin", "staff", "superuser", "moderator"];
 
 /// What policies say of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +32,8 @@ pub enum Verdict {
     NotPermitted,
     /// A policy forbids it.
     Forbidden,
+    /// No policy permits it as far as is known of who asks, which is too little to say so.
+    Undecided,
 }
 
 /// A decision and its reasons.
@@ -37,21 +43,36 @@ pub struct Decision {
     pub verdict: Verdict,
     /// Policies that made it.
     pub policies: Vec<String>,
-    /// What would have been needed, in words.
+    /// What would have been needed, in words; what was not known, where it is undecided.
     pub needed: Vec<String>,
+    /// Another name or another role might be permitted it.
+    pub(crate) rests_on: RestsOn,
+}
+
+/// On what of who asks a decision rests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RestsOn {
+    /// Another name might be permitted it.
+    pub(crate) name: bool,
+    /// Another role might.
+    pub(crate) role: bool,
+    /// One that no flag of an account tells (`is_admin`): who has none of the flags may have it.
+    pub(crate) unflagged: bool,
 }
 
 impl Decision {
     /// The transaction is against the policies.
     #[must_use]
     pub fn is_violation(&self) -> bool {
-        self.verdict != Verdict::Permitted
+        matches!(self.verdict, Verdict::NotPermitted | Verdict::Forbidden)
     }
 }
 
 /// The policies at work.
 pub struct Gate {
     policies: Policies,
+    templates: Templates,
+    callers: Callers,
     authorizer: Authorizer,
     functions: HashMap<EndpointId, Option<Arc<Function>>, RandomState>,
     decisions: HashMap<u64, Arc<Decision>, RandomState>,
@@ -63,8 +84,11 @@ impl Gate {
     /// Policies that nothing was decided by yet.
     #[must_use]
     pub fn new(policies: Policies) -> Self {
+        let templates = Templates::of(policies.functions());
         Self {
             policies,
+            templates,
+            callers: Callers::default(),
             authorizer: Authorizer::new(),
             functions: HashMap::default(),
             decisions: HashMap::default(),
@@ -79,8 +103,8 @@ impl Gate {
         &self.tally
     }
 
-    /// Decides about a transaction; `None` where no policy speaks of its function, and at sign-in:
-    /// before it nobody has a role.
+    /// Decides about a transaction; `None` where no policy speaks of its function, and where it
+    /// signs in, up or out or renews a session: before that nobody has a role.
     pub fn decide(
         &mut self,
         tx: &Transaction,
@@ -88,7 +112,8 @@ impl Gate {
         seen: &Seen,
         objects: &Objects,
     ) -> Option<Arc<Decision>> {
-        tx.request.as_ref().filter(|_| sighting.login.is_none())?;
+        tx.request.as_ref().filter(|_| !is_of_sessions(sighting, seen))?;
+        self.callers.see(sighting, seen);
         for merged in &sighting.merged {
             self.functions.remove(merged);
         }
@@ -110,8 +135,31 @@ impl Gate {
                 decision
             }
         };
+        let decision = self.weigh(&function, sighting, seen, decision);
         self.tally.add(tx, sighting, seen, &decision);
         Some(decision)
+    }
+
+    /// Takes back that something is not permitted where too little is known to say so.
+    fn weigh(
+        &self,
+        function: &Function,
+        sighting: &Sighting,
+        seen: &Seen,
+        decision: Arc<Decision>,
+    ) -> Arc<Decision> {
+        if !decision.is_violation() {
+            return decision;
+        }
+        let unlearned = function.unsure.then_some(PATH_UNLEARNED);
+        let lacks = unlearned.or_else(|| self.callers.lacks(sighting, seen, decision.rests_on));
+        let Some(lacks) = lacks else { return decision };
+        Arc::new(Decision {
+            verdict: Verdict::Undecided,
+            policies: Vec::new(),
+            needed: vec![lacks.to_owned()],
+            rests_on: decision.rests_on,
+        })
     }
 
     /// The function, where it is governed.
@@ -121,7 +169,7 @@ impl Gate {
         {
             return known.clone();
         }
-        let function = Function::of(sighting)
+        let function = Function::of(sighting, &self.templates)
             .filter(|function| function.is_governed(&self.policies.needs))
             .map(Arc::new);
         if self.functions.len() >= FUNCTIONS_MAX {
@@ -153,6 +201,7 @@ impl Gate {
                 verdict: Verdict::NotPermitted,
                 policies: Vec::new(),
                 needed: vec!["names that Cedar takes".to_owned()],
+                rests_on: RestsOn::default(),
             };
         };
         let response = self.authorizer.is_authorized(&request, &self.policies.set, &entities);
@@ -173,18 +222,26 @@ impl Gate {
             (cedar_policy::Decision::Deny, false) => Verdict::Forbidden,
         };
         let needed = match verdict {
-            Verdict::Permitted => Vec::new(),
+            Verdict::Permitted | Verdict::Undecided => Vec::new(),
             Verdict::Forbidden => {
                 policies.iter().map(|name| format!("not to fall under `{name}`")).collect()
             }
             Verdict::NotPermitted => self.needed(function, case),
         };
-        Decision { verdict, policies, needed }
+        let rests_on = match verdict {
+            Verdict::Permitted | Verdict::Undecided => RestsOn::default(),
+            Verdict::Forbidden => {
+                let named = response.diagnostics().reason();
+                about_callers(named.filter_map(|id| self.policies.named.get(id)))
+            }
+            Verdict::NotPermitted => about_callers(self.permits(function)),
+        };
+        Decision { verdict, policies, needed, rests_on }
     }
 
-    /// What the policies that permit the function ask for.
-    fn needed(&self, function: &Function, case: &Case<'_>) -> Vec<String> {
-        let covers = |named: &&Named| {
+    /// Policies that permit the function to somebody.
+    fn permits<'a>(&'a self, function: &'a Function) -> impl Iterator<Item = &'a Named> {
+        self.policies.named.values().filter(|named| {
             let of = |uid: &EntityUid| *uid == function.uid || function.groups.contains(uid);
             named.policy.effect() == Effect::Permit
                 && match named.policy.action_constraint() {
@@ -192,9 +249,13 @@ impl Gate {
                     ActionConstraint::In(list) => list.iter().any(of),
                     ActionConstraint::Eq(one) => of(&one),
                 }
-        };
+        })
+    }
+
+    /// What the policies that permit the function ask for.
+    fn needed(&self, function: &Function, case: &Case<'_>) -> Vec<String> {
         let (kind, name) = principal(case.seen);
-        let needed = self.policies.named.values().filter(covers).map(|named| {
+        let needed = self.permits(function).map(|named| {
             let who = match named.policy.principal_constraint() {
                 PrincipalConstraint::Any => None,
                 PrincipalConstraint::In(uid) | PrincipalConstraint::IsIn(_, uid) => {
@@ -224,4 +285,34 @@ impl Gate {
         }
         needed
     }
+}
+
+/// The request is about the session itself: it begins, renews or ends one, or proves who one is.
+pub(crate) fn is_of_sessions(sighting: &Sighting, seen: &Seen) -> bool {
+    let nobody = seen.principal.is_none();
+    sighting.login.is_some()
+        || match sighting.kind {
+            EndpointKind::Login | EndpointKind::Refresh | EndpointKind::Logout => true,
+            // Who is signed in makes an account for somebody else.
+            EndpointKind::Signup => nobody,
+            EndpointKind::Other => nobody && sighting.step.is_some(),
+        }
+}
+
+/// Whether one with another name, and one with another role, might be treated otherwise.
+fn about_callers<'a>(policies: impl Iterator<Item = &'a Named>) -> RestsOn {
+    let mut rests = RestsOn::default();
+    for named in policies {
+        let scope = named.policy.principal_constraint();
+        let text = named.policy.to_json().map(|json| json.to_string()).unwrap_or_default();
+        let reads = text.contains("{\"Var\":\"principal\"}");
+        rests.name |= reads || !matches!(scope, PrincipalConstraint::Any);
+        rests.role |= reads;
+        rests.unflagged |= reads;
+        if let PrincipalConstraint::In(uid) | PrincipalConstraint::IsIn(_, uid) = scope {
+            rests.role = true;
+            rests.unflagged |= !FLAGS.contains(&uid.id().unescaped().to_lowercase().as_str());
+        }
+    }
+    rests
 }

@@ -8,10 +8,12 @@ mod cases;
 mod check;
 mod functions;
 mod gate;
+mod known;
 mod needs;
 mod policies;
 mod suggest;
 mod tally;
+mod templates;
 #[cfg(test)]
 mod tests;
 mod usage;

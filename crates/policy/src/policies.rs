@@ -1,7 +1,7 @@
 //! Policy files: read, and told wrong by line and column.
 
 use crate::needs::Needs;
-use cedar_policy::{Policy, PolicyId, PolicySet};
+use cedar_policy::{ActionConstraint, EntityUid, Policy, PolicyId, PolicySet};
 use miette::Diagnostic;
 use std::collections::BTreeMap;
 use std::fs;
@@ -82,6 +82,18 @@ pub(crate) fn text_of(error: &dyn Diagnostic) -> String {
 }
 
 impl Policies {
+    /// Functions that they name, groups left out.
+    pub(crate) fn functions(&self) -> impl Iterator<Item = EntityUid> {
+        self.named
+            .values()
+            .flat_map(|named| match named.policy.action_constraint() {
+                ActionConstraint::Any => Vec::new(),
+                ActionConstraint::In(list) => list,
+                ActionConstraint::Eq(one) => vec![one],
+            })
+            .filter(|uid| uid.id().unescaped().contains(' '))
+    }
+
     /// Reads a file, or every `.cedar` file of a folder.
     ///
     /// # Errors

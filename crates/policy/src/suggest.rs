@@ -9,6 +9,8 @@ use stilt_model::ActorId;
 const ROLE_ACTORS_MIN: usize = 10;
 /// Users of a function who are named one by one.
 const SINGLE_MAX: usize = 2;
+/// Roles that use what is about themselves, from which on whoever is signed in may.
+const OWN_ROLES_MIN: usize = 3;
 /// Uses, and users, from which on a range of amounts or own objects only are concluded.
 const RANGE_USES_MIN: u64 = 20;
 const RANGE_ACTORS_MIN: usize = 5;
@@ -21,6 +23,8 @@ enum Who {
     Everybody,
     Role(String),
     User(String),
+    /// Whoever has a name.
+    AllUsers,
     AnyUser,
     /// One credential whose owner is not known.
     Key(String),
@@ -35,7 +39,7 @@ impl Who {
             Self::Everybody => "principal".to_owned(),
             Self::Role(role) => format!("principal in Role::{}", quoted(role)),
             Self::User(name) => format!("principal == User::{}", quoted(name)),
-            Self::AnyUser => "principal is User".to_owned(),
+            Self::AnyUser | Self::AllUsers => "principal is User".to_owned(),
             Self::Key(name) => format!("principal == Client::{}", quoted(name)),
             Self::AnyKey | Self::Client => "principal is Client".to_owned(),
         }
@@ -46,6 +50,7 @@ impl Who {
             Self::Everybody => "everybody".to_owned(),
             Self::Role(role) => format!("role {role}"),
             Self::User(name) => format!("user {name}"),
+            Self::AllUsers => "whoever is signed in".to_owned(),
             Self::AnyUser => "users without a role".to_owned(),
             Self::Key(name) => format!("the credential {name}, whose owner is not known"),
             Self::AnyKey => "credentials whose owners are not known".to_owned(),
@@ -80,6 +85,15 @@ impl Support {
         self.amounts = self.amounts.saturating_add(usage.amounts);
         self.foreign = self.foreign.saturating_add(usage.foreign);
         self.own = self.own.saturating_add(usage.own);
+    }
+
+    fn join(&mut self, other: Self) {
+        self.actors.extend(other.actors);
+        self.calls = self.calls.saturating_add(other.calls);
+        self.amount_max = self.amount_max.max(other.amount_max);
+        self.amounts = self.amounts.saturating_add(other.amounts);
+        self.foreign = self.foreign.saturating_add(other.foreign);
+        self.own = self.own.saturating_add(other.own);
     }
 
     fn demand(&self) -> Demand {
@@ -135,7 +149,7 @@ fn grants(usage: &Usage, names_users: bool) -> BTreeMap<Who, BTreeMap<String, Su
     let mut members: BTreeMap<&str, BTreeSet<ActorId>> = BTreeMap::new();
     let mut roleless = BTreeSet::new();
     for (actor, person) in &usage.people {
-        for role in &person.roles {
+        for role in person.roles.iter() {
             members.entry(role).or_default().insert(*actor);
         }
         if person.roles.is_empty() && person.kind == "User" {
@@ -145,16 +159,26 @@ fn grants(usage: &Usage, names_users: bool) -> BTreeMap<Who, BTreeMap<String, Su
     let size = |role: &String| members.get(role.as_str()).map_or(0, BTreeSet::len);
     // Roles that explain a use by themselves.
     let mut single: BTreeSet<(&str, &str)> = BTreeSet::new();
-    for (name, actor, _) in usage.taught() {
-        if let Some([role]) = usage.people.get(&actor).map(|person| person.roles.as_slice()) {
+    // Functions that callers with a name use.
+    let mut named: BTreeSet<&str> = BTreeSet::new();
+    for (name, actor, roles, _) in usage.taught() {
+        if let [role] = roles {
             single.insert((name, role));
+        }
+        if usage.people.get(&actor).is_some_and(|person| person.kind == "User") {
+            named.insert(name);
         }
     }
     let mut grants: BTreeMap<Who, BTreeMap<String, Support>> = BTreeMap::new();
-    for (name, actor, used) in usage.taught() {
+    for (name, actor, roles, used) in usage.taught() {
         let Some(person) = usage.people.get(&actor) else { continue };
-        let explained = person.roles.iter().find(|role| single.contains(&(name, role.as_str())));
-        let rarest = || person.roles.iter().min_by_key(|role| (size(role), role.as_str()));
+        // Whoever had signed in before anybody watched is one of those.
+        let session = person.kind != "User" && person.vouched && !person.name.starts_with("key:");
+        if session && named.contains(name) {
+            continue;
+        }
+        let explained = roles.iter().find(|role| single.contains(&(name, role.as_str())));
+        let rarest = || roles.iter().min_by_key(|role| (size(role), role.as_str()));
         let who = match explained.or_else(rarest) {
             Some(role) => Who::Role(role.clone()),
             None if person.kind == "User" => Who::AnyUser,
@@ -171,7 +195,37 @@ fn grants(usage: &Usage, names_users: bool) -> BTreeMap<Who, BTreeMap<String, Su
         name_singles(usage, &mut grants, &Who::AnyKey, Who::Key);
     }
     join_everybody(&mut grants);
+    let own = |name: &str, roles: usize| {
+        roles >= OWN_ROLES_MIN && usage.functions.get(name).is_some_and(|function| function.own)
+    };
+    join_own(&mut grants, own);
     grants
+}
+
+/// What is about whoever asks and several roles use is for all who are signed in.
+fn join_own(
+    grants: &mut BTreeMap<Who, BTreeMap<String, Support>>,
+    is_own: impl Fn(&str, usize) -> bool,
+) {
+    let mut roles: BTreeMap<String, usize> = BTreeMap::new();
+    for (who, functions) in grants.iter() {
+        for name in functions.keys().filter(|_| matches!(who, Who::Role(_))) {
+            *roles.entry(name.clone()).or_default() += 1;
+        }
+    }
+    let mut all: BTreeMap<String, Support> = BTreeMap::new();
+    for (name, count) in roles {
+        if is_own(&name, count) {
+            let functions = grants.iter_mut().filter(|(who, _)| **who != Who::Everybody);
+            for other in functions.filter_map(|(_, functions)| functions.remove(&name)) {
+                all.entry(name.clone()).or_default().join(other);
+            }
+        }
+    }
+    if !all.is_empty() {
+        grants.insert(Who::AllUsers, all);
+    }
+    grants.retain(|_, functions| !functions.is_empty());
 }
 
 /// What one or two of `all` do, many who have no role or a few keys, is a right of these.
@@ -196,14 +250,13 @@ fn name_singles(
             continue;
         };
         for actor in support.actors {
-            let (Some(person), Some(used)) =
-                (usage.people.get(&actor), usage.uses.get(&(name.clone(), actor)))
+            let (Some(person), Some(used)) = (usage.people.get(&actor), usage.of(&name, actor))
             else {
                 continue;
             };
             let who = single(person.name.clone());
             let support = grants.entry(who).or_default().entry(name.clone()).or_default();
-            support.add(actor, used);
+            support.add(actor, &used);
         }
     }
 }
@@ -214,15 +267,8 @@ fn join_everybody(grants: &mut BTreeMap<Who, BTreeMap<String, Support>>) {
     let mut everybody: BTreeMap<String, Support> = BTreeMap::new();
     for (name, support) in open {
         let mut all = support;
-        for functions in grants.values_mut() {
-            if let Some(other) = functions.remove(&name) {
-                all.actors.extend(other.actors);
-                all.calls = all.calls.saturating_add(other.calls);
-                all.amount_max = all.amount_max.max(other.amount_max);
-                all.amounts = all.amounts.saturating_add(other.amounts);
-                all.foreign = all.foreign.saturating_add(other.foreign);
-                all.own = all.own.saturating_add(other.own);
-            }
+        for other in grants.values_mut().filter_map(|functions| functions.remove(&name)) {
+            all.join(other);
         }
         everybody.insert(name, all);
     }

@@ -34,6 +34,8 @@ pub struct Line {
 pub struct Tally {
     /// Transactions that a policy speaks of.
     pub governed: u64,
+    /// Of these, those that could not be decided, by why not.
+    pub undecided: BTreeMap<String, u64>,
     /// Transactions that none speaks of.
     pub ungoverned: u64,
     /// Decisions that were worked out; the others were remembered.
@@ -69,6 +71,9 @@ impl Tally {
         decision: &Decision,
     ) {
         self.governed = self.governed.saturating_add(1);
+        if decision.verdict == Verdict::Undecided {
+            *self.undecided.entry(decision.needed.join("; ")).or_default() += 1;
+        }
         if !decision.is_violation() {
             return;
         }
@@ -97,10 +102,17 @@ impl Tally {
         line.allowed = line.allowed.saturating_add(u64::from(sighting.outcome == Outcome::Success));
     }
 
-    /// Share of the transactions that a policy speaks of.
+    /// Transactions that were decided.
+    #[must_use]
+    pub fn decided(&self) -> u64 {
+        self.governed.saturating_sub(self.undecided.values().sum())
+    }
+
+    /// Share of the transactions that was decided, of those that neither begin, renew nor end a
+    /// session.
     #[must_use]
     pub fn coverage(&self) -> f64 {
         let all = self.governed.saturating_add(self.ungoverned);
-        if all == 0 { 0.0 } else { self.governed as f64 / all as f64 }
+        if all == 0 { 0.0 } else { self.decided() as f64 / all as f64 }
     }
 }

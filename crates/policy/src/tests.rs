@@ -139,6 +139,7 @@ fn usual(town: &mut Town) {
 fn a_suggested_policy_fits_what_it_came_from_and_nothing_else() {
     let mut town = Town::new("permit (principal, action, resource);");
     usual(&mut town);
+    town.usage.settle(&town.inventory);
     let text = suggest(&town.usage, true);
     let suggested = policies(&text);
     assert_eq!(check(&suggested, Some(&town.usage)), [], "{text}");
@@ -165,6 +166,7 @@ fn what_a_key_without_an_owner_does_is_its_own_right() {
         usual(&mut town);
         town.see(export("k3y-of-the-nightly-job-8f3a11d09c"));
     }
+    town.usage.settle(&town.inventory);
     for names in [true, false] {
         let text = suggest(&town.usage, names);
         let mut town = Town { gate: Gate::new(policies(&text)), ..Town::new("") };
@@ -186,6 +188,7 @@ fn a_misspelt_function_is_found_where_a_capture_is_known() {
     usual(&mut town);
     let wrong = policies("permit (principal,\n action == Action::\"POST /paymnts\", resource);");
     assert_eq!(check(&wrong, None), []);
+    town.usage.settle(&town.inventory);
     let problems = check(&wrong, Some(&town.usage));
     assert!(problems.iter().any(|problem| problem.line == 2), "{problems:?}");
 }
@@ -195,6 +198,7 @@ fn names_from_the_wire_stay_inside_their_quotes() {
     let mut town = Town::new("permit (principal, action, resource);");
     let odd = "eve\\\"); permit (principal, action, resource); //\\n";
     town.see(by(odd, "a\\\"b", get("/news").answer(r#"{"news":1}"#)));
+    town.usage.settle(&town.inventory);
     let text = suggest(&town.usage, true);
     let again = policies(&text);
     assert_eq!(again.len(), 1, "{text}");

@@ -2,9 +2,11 @@
 
 use crate::cases::{Scalar, amount, leaves, principal};
 use crate::functions;
+use crate::gate::is_of_sessions;
 use std::collections::{BTreeMap, BTreeSet};
-use stilt_inventory::Sighting;
-use stilt_model::{ActorId, ActorKind, Finding, Outcome, Transaction};
+use std::sync::Arc;
+use stilt_inventory::{Inventory, Sighting, is_own};
+use stilt_model::{ActorId, ActorKind, EndpointId, Finding, Outcome, Transaction};
 use stilt_session::Seen;
 use stilt_session::objects::Objects;
 
@@ -20,11 +22,21 @@ const EACH_MAX: usize = 32;
 /// One function of an application.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Function {
+    name: String,
     pub(crate) groups: BTreeSet<&'static str>,
     pub(crate) services: BTreeSet<String>,
+    /// It is about whoever asks (`/me`).
+    pub(crate) own: bool,
 }
 
-/// What one actor did with one function.
+impl Function {
+    fn join(&mut self, other: &Self) {
+        self.groups.extend(&other.groups);
+        self.services.extend(other.services.iter().cloned());
+    }
+}
+
+/// What one actor did with one function, in the same roles.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Use {
     pub(crate) allowed: u64,
@@ -34,6 +46,16 @@ pub(crate) struct Use {
     pub(crate) own: u64,
 }
 
+impl Use {
+    fn join(&mut self, other: &Self) {
+        self.allowed = self.allowed.saturating_add(other.allowed);
+        self.amount_max = self.amount_max.max(other.amount_max);
+        self.amounts = self.amounts.saturating_add(other.amounts);
+        self.foreign = self.foreign.saturating_add(other.foreign);
+        self.own = self.own.saturating_add(other.own);
+    }
+}
+
 /// An actor as policies name it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Person {
@@ -41,7 +63,8 @@ pub(crate) struct Person {
     /// It shows a credential: a key whose owner is not known, where it has no name.
     pub(crate) vouched: bool,
     pub(crate) name: String,
-    pub(crate) roles: Vec<String>,
+    /// Roles that it was last known to have.
+    pub(crate) roles: Arc<Vec<String>>,
 }
 
 /// The sort of values that leaves of one name have.
@@ -59,9 +82,13 @@ pub(crate) enum Sort {
 pub struct Usage {
     pub(crate) functions: BTreeMap<String, Function>,
     pub(crate) people: BTreeMap<ActorId, Person>,
-    pub(crate) uses: BTreeMap<(String, ActorId), Use>,
+    /// By function and actor, and the roles that it had then: none where they were not told yet.
+    pub(crate) uses: BTreeMap<(String, ActorId, Arc<Vec<String>>), Use>,
     pub(crate) leaves: BTreeMap<String, Sort>,
     suspects: BTreeSet<ActorId>,
+    /// The same by endpoint, until all names are known.
+    seen: BTreeMap<EndpointId, Function>,
+    used: BTreeMap<(EndpointId, ActorId, Arc<Vec<String>>), Use>,
 }
 
 impl Usage {
@@ -70,28 +97,29 @@ impl Usage {
         if tx.request.is_none() {
             return;
         }
-        let name = sighting.name.to_string();
-        if self.functions.len() < FUNCTIONS_MAX || self.functions.contains_key(&name) {
-            let function = self.functions.entry(name.clone()).or_default();
+        let known = self.seen.contains_key(&sighting.endpoint);
+        if self.seen.len() < FUNCTIONS_MAX || known {
+            let function = self.seen.entry(sighting.endpoint).or_default();
+            function.name = sighting.name.to_string();
             function.groups.extend(functions::groups(&sighting.name, sighting.changes_state));
             function.services.insert(sighting.service.to_string());
         }
         self.note_leaves(tx);
-        if sighting.login.is_some() {
+        if is_of_sessions(sighting, seen) {
             return;
         }
         let actor = seen.principal.unwrap_or(seen.actor.id);
-        let key = (name, actor);
-        if self.uses.len() >= USES_MAX && !self.uses.contains_key(&key) {
+        let key = (sighting.endpoint, actor, Arc::clone(seen.best_roles()));
+        if self.used.len() >= USES_MAX && !self.used.contains_key(&key) {
             return;
         }
         let (kind, called) = principal(seen);
         let person = self.people.entry(actor).or_default();
-        if person.name.is_empty() || person.roles != **seen.best_roles() {
+        if person.name.is_empty() || person.roles != *seen.best_roles() {
             let roles = if seen.best_roles().is_empty() {
                 core::mem::take(&mut person.roles)
             } else {
-                seen.best_roles().to_vec()
+                Arc::clone(seen.best_roles())
             };
             let vouched = seen.actor.kind != ActorKind::Client;
             *person = Person { kind, vouched, name: called.to_owned(), roles };
@@ -99,7 +127,7 @@ impl Usage {
         if sighting.outcome != Outcome::Success {
             return;
         }
-        let usage = self.uses.entry(key).or_default();
+        let usage = self.used.entry(key).or_default();
         usage.allowed = usage.allowed.saturating_add(1);
         if let Some(amount) = amount(tx) {
             usage.amounts = usage.amounts.saturating_add(1);
@@ -111,6 +139,25 @@ impl Usage {
                 asked.any(|object| objects.judge(tx, sighting, seen, object).is_foreign());
             let count = if foreign { &mut usage.foreign } else { &mut usage.own };
             *count = count.saturating_add(1);
+        }
+    }
+
+    /// Takes the names that functions have by now: words turned out to be values, and what was used
+    /// under several names was one.
+    pub fn settle(&mut self, inventory: &Inventory) {
+        let name = |id: &EndpointId, seen: Option<&Function>| {
+            let now = inventory.endpoint(*id).map(|endpoint| endpoint.name.to_string());
+            now.or_else(|| seen.map(|function| function.name.clone())).unwrap_or_default()
+        };
+        (self.functions, self.uses) = (BTreeMap::new(), BTreeMap::new());
+        for (id, function) in &self.seen {
+            let known = self.functions.entry(name(id, Some(function))).or_default();
+            known.join(function);
+            known.own |= inventory.known_endpoint(*id).is_some_and(is_own);
+        }
+        for ((id, actor, roles), used) in &self.used {
+            let key = (name(id, self.seen.get(id)), *actor, Arc::clone(roles));
+            self.uses.entry(key).or_default().join(used);
         }
     }
 
@@ -144,11 +191,24 @@ impl Usage {
         }
     }
 
-    /// Uses by those who are not suspect.
-    pub(crate) fn taught(&self) -> impl Iterator<Item = (&str, ActorId, &Use)> {
+    /// Uses by those who are not suspect, each with the roles of then, or those told later.
+    pub(crate) fn taught(&self) -> impl Iterator<Item = (&str, ActorId, &[String], &Use)> {
         self.uses
             .iter()
-            .filter(|((_, actor), usage)| !self.suspects.contains(actor) && usage.allowed > 0)
-            .map(|((name, actor), usage)| (name.as_str(), *actor, usage))
+            .filter(|((_, actor, _), usage)| !self.suspects.contains(actor) && usage.allowed > 0)
+            .map(|((name, actor, roles), usage)| {
+                let later = self.people.get(actor).map_or(&[][..], |person| &person.roles);
+                let roles = if roles.is_empty() { later } else { roles.as_slice() };
+                (name.as_str(), *actor, roles, usage)
+            })
+    }
+
+    /// Everything that one actor did with a function.
+    pub(crate) fn of(&self, name: &str, actor: ActorId) -> Option<Use> {
+        let all = self.uses.iter().filter(|((own, by, _), _)| own == name && *by == actor);
+        all.map(|(_, used)| used.clone()).reduce(|mut one, other| {
+            one.join(&other);
+            one
+        })
     }
 }

@@ -68,6 +68,9 @@ struct PolicyViolation {
     tales: BTreeMap<(ActorId, EndpointId), Tale>,
     refused: BTreeMap<ActorId, Refused>,
     unseen: u64,
+    /// What could not be decided, by why not.
+    #[serde(default)]
+    undecided: BTreeMap<String, u64>,
 }
 
 impl PolicyViolation {
@@ -77,6 +80,7 @@ impl PolicyViolation {
             tales: BTreeMap::new(),
             refused: BTreeMap::new(),
             unseen: 0,
+            undecided: BTreeMap::new(),
         })
     }
 
@@ -178,14 +182,24 @@ impl Detector for PolicyViolation {
 
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
         let Observation::Transaction(context) = observation else { return };
-        if let Some(decision) = context.decision.filter(|decision| decision.is_violation()) {
-            self.see(context, decision, findings);
+        match context.decision {
+            Some(decision) if decision.is_violation() => self.see(context, decision, findings),
+            Some(decision) if decision.verdict == Verdict::Undecided => {
+                *self.undecided.entry(decision.needed.join("; ")).or_default() += 1;
+            }
+            _ => {}
         }
     }
 
     fn not_evaluated(&self) -> Vec<NotEvaluated> {
         let reason = "requests against the policies whose answers were not seen".to_owned();
         let lack = NotEvaluated { rule: SPEC.rule.id, count: self.unseen, reason };
-        (self.unseen > 0).then_some(lack).into_iter().collect()
+        let unseen = (self.unseen > 0).then_some(lack);
+        let undecided = self.undecided.iter().map(|(why, count)| NotEvaluated {
+            rule: SPEC.rule.id,
+            count: *count,
+            reason: format!("requests that policies speak of, of {why}"),
+        });
+        unseen.into_iter().chain(undecided).collect()
     }
 }
