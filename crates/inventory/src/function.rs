@@ -412,6 +412,9 @@ const PEOPLE_WORDS: &[&str] = &[
     "benutzer",
 ];
 
+/// Requests of administrators alone that show a function to be theirs, where nobody was refused.
+const PASSED_MIN: u64 = 10;
+
 fn admin(known: Known<'_>) -> Option<&'static str> {
     let roles = &known.knowledge.actors.roles;
     let passed = |role: &&crate::knowledge::Role| role.passed > 0;
@@ -423,7 +426,11 @@ fn admin(known: Known<'_>) -> Option<&'static str> {
         has_word(name, &["admin", "administrator", "root", "superuser", "staff", "operator"])
     };
     let only = !roles.is_empty() && roles.iter().filter(passed).all(|role| telling(&role.name));
-    if only && roles.iter().any(|role| passed(&role)) {
+    // One who came by is no rule.
+    let rule = known.knowledge.denied > 0
+        || has_word(&known.endpoint.template, &["admin", "administration", "backoffice"])
+        || roles.iter().map(|role| role.passed).sum::<u64>() >= PASSED_MIN;
+    if only && rule && roles.iter().any(|role| passed(&role)) {
         return Some("only administrators get through");
     }
     let named = words(&known.endpoint.template)

@@ -109,7 +109,8 @@ pub(crate) fn of(request: &Request) -> Option<Operation> {
     if let Some(name) = in_xml(request) {
         return Some(Operation::new('#', "", name, false));
     }
-    if let Some(query) = text("query")
+    // With files a document stands in a part of its own (GraphQL multipart request).
+    if let Some(query) = text("query").or_else(|| text("operations.query"))
         && let Some(field) = root_field(query)
     {
         return Some(Operation::new('#', "", field, false));
@@ -211,7 +212,7 @@ fn is_name(text: &str) -> bool {
 
 /// The first field of a GraphQL document's first selection.
 fn root_field(query: &str) -> Option<&str> {
-    let text = query.trim_start();
+    let text = skip_to_operation(query);
     let keyed = ["query", "mutation", "subscription"].iter().any(|word| text.starts_with(word));
     if !keyed && !text.starts_with('{') {
         return None;
@@ -231,6 +232,32 @@ fn root_field(query: &str) -> Option<&str> {
     match rest.trim_start().strip_prefix(':').map(str::trim_start) {
         Some(rest) => word(rest).map(|(field, _)| field),
         None => Some(first),
+    }
+}
+
+/// The document from its first operation on: comments and fragments may stand before it.
+fn skip_to_operation(document: &str) -> &str {
+    let mut text = document;
+    loop {
+        text = text.trim_start_matches(|c: char| c.is_whitespace() || c == ',');
+        if text.starts_with('#') {
+            text = text.split_once('\n').map_or("", |(_, rest)| rest);
+        } else if text.starts_with("fragment ") {
+            let mut depth = 0_u32;
+            let end = text.char_indices().find(|(_, char)| {
+                let opens = *char == '{';
+                depth = if opens { depth.saturating_add(1) } else { depth };
+                if *char == '}' {
+                    depth = depth.saturating_sub(1);
+                    return depth == 0;
+                }
+                false
+            });
+            let after = end.and_then(|(at, _)| text.get(at.saturating_add(1)..));
+            text = after.unwrap_or_default();
+        } else {
+            return text;
+        }
     }
 }
 
@@ -270,6 +297,12 @@ mod tests {
             Some("item"),
         );
         check(graph("not a query"), None, None);
+        check(graph("# Orders\\nquery { orders { id } }"), Some("#orders"), Some("order"));
+        check(
+            graph("fragment F on Order { id lines { n } } query { orders { ...F } }"),
+            Some("#orders"),
+            Some("order"),
+        );
         let call = r#"{"jsonrpc":"2.0","id":7,"method":"order.read","params":{"id":5}}"#;
         check(post("/rpc").json(call), Some("#order.read"), Some("order"));
         let tool =

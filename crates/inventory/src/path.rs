@@ -135,13 +135,17 @@ impl Path {
             return None;
         }
         if kind == SlotKind::Slug
-            && leads
-            && is_release(segment)
+            && (leads && is_release(segment) || is_decimal(segment) && (leads || self.is_rest(at)))
             && at.saturating_add(1) < self.len()
         {
             return None;
         }
         Some(kind)
+    }
+
+    /// What stands before is a name that versions stand behind.
+    fn is_rest(&self, at: usize) -> bool {
+        matches!(self.lower(at.saturating_sub(1)), "rest" | "services" | "ws" | "soap" | "rpc")
     }
 }
 
@@ -239,6 +243,16 @@ fn is_verb(text: &str) -> bool {
 }
 
 /// `1.4.2`, `2.0.0-rc.1`: a version of a thing (Semantic Versioning 2.0, §2 and §9).
+/// A number with decimals: a coordinate, a price. One with a single digit behind the point is a
+/// version as often.
+fn is_decimal(text: &str) -> bool {
+    let Some((whole, rest)) = text.strip_prefix('-').unwrap_or(text).split_once('.') else {
+        return false;
+    };
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    digits(whole) && digits(rest) && (rest.len() > 1 || text.starts_with('-'))
+}
+
 fn is_release(text: &str) -> bool {
     let core = text.split(['-', '+']).next().unwrap_or_default();
     let number =
@@ -328,6 +342,7 @@ pub(crate) fn kind(segment: &str) -> Option<SlotKind> {
         || segment.contains(strange)
         || is_code(stem)
         || is_release(stem)
+        || is_decimal(segment)
         || is_numbered(stem)
         || (segment.len() > 3 && segment.contains('@') && !segment.starts_with('@'))
     {

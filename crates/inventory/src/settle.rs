@@ -166,7 +166,8 @@ impl Service {
                     !node.methods.is_empty() && !records.clone().any(|one| one.echoes & 1 == 1)
                 });
                 // The word of a function is one, unless it holds just what a value holds.
-                let name_of = is_version(name)
+                let version = is_version(name) && (tally.alike < 2 || tally.telling == 0);
+                let name_of = version
                     || is_self(name)
                     || is_function(name) && (own || tally.alike < 2 || tally.telling == 0);
                 !name_of && tally.alike > 0 && tally.differs == 0 && tally.lacking == 0

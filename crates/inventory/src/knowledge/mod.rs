@@ -26,6 +26,7 @@ use crate::path::Path;
 use crate::sighting::Slot;
 use field::Field;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use stilt_model::{
     ActorId, Leaf, Outcome, Place, Request, Response, Timestamp, Transaction, Value,
 };
@@ -36,6 +37,8 @@ const DETAILED: u64 = 128;
 const ONE_IN: u64 = 32;
 /// Status codes told apart, and media types of either direction.
 const STATUSES_MAX: usize = 24;
+/// Parameters with brackets that are noted.
+const BRACKETED_MAX: usize = 64;
 const MEDIA_MAX: usize = 4;
 /// Sorts of answers (by status) whose schema is kept.
 const ANSWERS_MAX: usize = 8;
@@ -94,6 +97,9 @@ pub struct Knowledge {
     pub slots: Vec<Field>,
     /// Parameters of the query.
     pub query: Schema,
+    /// Those of them that are written with brackets (`filter[state]`).
+    #[serde(default)]
+    pub bracketed: BTreeSet<Box<str>>,
     /// What request bodies say.
     pub body: Schema,
     /// Media types of request bodies.
@@ -181,10 +187,26 @@ impl Knowledge {
         let of = |place: Place| request.leaves.iter().filter(move |leaf| leaf.place == place);
         let whole = !request.leaves_cut;
         self.query.see(of(Place::Query), whole, actor, room);
+        if request.query.as_deref().is_some_and(|query| query.contains(['[', '%'])) {
+            self.see_brackets(request);
+        }
         if request.body_bytes > 0 {
             let body = request.leaves.iter().filter(|leaf| leaf.place != Place::Query);
             self.body.see(body, whole, actor, room);
             note_media(&mut self.media, request.content_type.as_deref());
+        }
+    }
+
+    /// Notes names that stand with brackets in the query, since leaves are called without them.
+    fn see_brackets(&mut self, request: &Request) {
+        let query = request.query.as_deref().unwrap_or_default();
+        let plain = query.replace("%5B", "[").replace("%5b", "[");
+        for leaf in request.leaves.iter().filter(|leaf| leaf.place == Place::Query) {
+            let Some((first, _)) = leaf.path.split_once('.') else { continue };
+            let room = self.bracketed.len() < BRACKETED_MAX;
+            if room && plain.contains(&format!("{first}[")) {
+                self.bracketed.insert(leaf.path.as_str().into());
+            }
         }
     }
 
@@ -253,6 +275,10 @@ impl Knowledge {
         self.taken.absorb(&other.taken);
         self.given.absorb(&other.given);
         self.query.absorb(other.query);
+        self.bracketed.extend(other.bracketed);
+        while self.bracketed.len() > BRACKETED_MAX {
+            self.bracketed.pop_last();
+        }
         self.body.absorb(other.body);
         for media in other.media {
             note_media(&mut self.media, Some(&media));

@@ -166,14 +166,19 @@ impl<'a> Reader<'a> {
             }
         }
         for (name, (parameter, required)) in named {
-            let name = name.trim_end_matches("[]");
+            // As leaves are called: `filter[state]` is `filter.state`, and `ids[]` a list.
+            let leaf = unbracketed(name);
+            let name = leaf.trim_end_matches("[]");
             match parameter.get("schema") {
                 Some(schema) => self.schema(schema, name, false, 0, &mut query),
                 None => query.add(name, Want { open: true, ..Want::default() }),
             }
             self.spread(name, parameter, &mut query);
+            if leaf.len() > name.len() {
+                query.add(&leaf, Want { open: true, ..Want::default() });
+            }
             if required {
-                query.required.insert(name.into());
+                query.required.insert(leaf.as_str().into());
             }
         }
         query.settle();
@@ -211,7 +216,7 @@ impl<'a> Reader<'a> {
             let keys = schema.get("properties").and_then(Value::as_object);
             for key in keys.into_iter().flat_map(|keys| keys.keys()) {
                 query.add(key, Want { open: true, ..Want::default() });
-                query.add(&format!("{name}[{key}]"), Want { open: true, ..Want::default() });
+                query.add(&format!("{name}.{key}"), Want { open: true, ..Want::default() });
             }
             if keys.is_none() {
                 query.add("", Want { open: true, ..Want::default() });
@@ -352,4 +357,20 @@ fn values_of(schema: &Value) -> Option<BTreeSet<Box<str>>> {
         return None;
     }
     Some(all.into_iter().filter_map(Value::as_str).map(Into::into).collect())
+}
+
+/// The name of a parameter of a query as its leaf is called.
+fn unbracketed(name: &str) -> String {
+    let mut parts = name.split('[');
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.strip_suffix(']') {
+            Some("") | None => out.push_str("[]"),
+            Some(key) => {
+                out.push('.');
+                out.push_str(key);
+            }
+        }
+    }
+    out
 }

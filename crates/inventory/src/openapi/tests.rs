@@ -284,3 +284,14 @@ fn a_word_is_no_value_of_a_parameter_that_is_a_whole_number() {
     *schema = json!({"type": "string"});
     assert!(!departs(&numbers.to_string(), word()).contains(&"GET /api/orders/latest".to_owned()));
 }
+
+#[test]
+fn parameters_with_brackets_are_written_with_them() {
+    let ask = || get("/orders?filter[state]=open&ids%5B%5D=1&user.name=a").answer(r#"{"n":1}"#);
+    let known = seen((0..6).map(|_| ask()));
+    let document = write("app.test", &known.known(), Options::default());
+    let parameters = document["paths"]["/orders"]["get"]["parameters"].as_array().unwrap();
+    let named = parameters.iter().filter(|one| one["in"] == "query");
+    let names: Vec<&str> = named.filter_map(|one| one["name"].as_str()).collect();
+    assert_eq!(names, ["filter[state]", "ids[]", "user.name"]);
+}

@@ -155,6 +155,10 @@ fn parameters(address: &Address<'_>, options: Options) -> Vec<Value> {
     }
     for (name, field) in &knowledge.query.fields {
         let required = knowledge.query.always(field) && field.messages >= 5;
+        let name = match knowledge.bracketed.contains(name) {
+            true => bracketed(name),
+            false => name.to_string(),
+        };
         parameters.push(json!({
             "name": name,
             "in": "query",
@@ -298,4 +302,15 @@ fn reason(status: u16) -> &'static str {
         4 => "Client error",
         _ => "Server error",
     })
+}
+
+/// A leaf's name as it stands in a query: `filter.state` is `filter[state]`.
+fn bracketed(name: &str) -> String {
+    let mut parts = name.split('.');
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let key = part.trim_end_matches("[]");
+        out.push_str(&format!("[{key}]{}", part.get(key.len()..).unwrap_or_default()));
+    }
+    out
 }

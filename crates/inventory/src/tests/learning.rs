@@ -423,3 +423,17 @@ fn languages_are_values_above_pages_and_collections_are_none() {
     assert_eq!(names.iter().filter(|name| name.contains("{slug}")).count(), 3, "{names:?}");
     assert_eq!(names.len(), 15, "{names:?}");
 }
+
+#[test]
+fn coordinates_are_values_and_versions_are_none() {
+    let mut app = Watched::new();
+    let weather = r#"{"temperature":12.5,"wind":3}"#;
+    for n in 10..30 {
+        app.see(get(&format!("/weather/47.{n}/8.{n}")).answer(weather));
+        app.see(get("/api/1.10/stations").answer(r#"{"stations":[{"id":1,"name":"a"}]}"#));
+    }
+    let names = app.names();
+    assert!(names.contains(&"GET /api/1.10/stations".to_owned()), "{names:?}");
+    assert!(names.iter().any(|name| name.starts_with("GET /weather/{")), "{names:?}");
+    assert_eq!(names.len(), 2, "{names:?}");
+}

@@ -167,7 +167,7 @@ pub(super) const VENDORS: &[Vendor] = &[
     row("ops_eyJ", "onepassword_service_token", Set::Key, 200, 2048),
     row("A3-", "onepassword_secret_key", Set::Secretkey, 28, 40),
     row("glsa_", "grafana_service_token", Set::Word, 40, 48),
-    row("glc_", "grafana_cloud_token", Set::Drawn, 28, 500),
+    row("glc_", "grafana_cloud_token", Set::Key, 28, 500),
     row("NRAK-", "newrelic_user_key", Set::Upper, 20, 27),
     row("NRJS-", "newrelic_browser_key", Set::Lower, 19, 19),
     row("NRII-", "newrelic_insert_key", Set::Word, 32, 32),
@@ -251,7 +251,9 @@ impl Set {
         match self {
             Self::Alnum => byte.is_ascii_alphanumeric(),
             Self::Word | Self::Uuid => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'),
-            Self::Key | Self::Drawn => super::is_key(byte),
+            Self::Key => super::is_key(byte),
+            // A path goes on behind it.
+            Self::Drawn => super::is_key(byte) && byte != b'/',
             Self::Upper => byte.is_ascii_uppercase() || byte.is_ascii_digit(),
             Self::Lower => byte.is_ascii_lowercase() || byte.is_ascii_digit(),
             Self::Hex => byte.is_ascii_hexdigit(),

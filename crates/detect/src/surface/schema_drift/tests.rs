@@ -8,7 +8,10 @@ servers: [{url: "http://app.test"}]
 paths:
   /orders/{id}:
     get:
-      parameters: [{name: page, in: query, schema: {type: integer}}]
+      parameters:
+        - {name: page, in: query, schema: {type: integer}}
+        - {name: "filter[state]", in: query, schema: {type: string}}
+        - {name: "expand[]", in: query, schema: {type: array, items: {type: string}}}
       responses:
         "200":
           description: ok
@@ -105,6 +108,9 @@ fn requests_are_compared_as_well() {
     let asked = |query: &str| get(&format!("/orders/1?{query}")).answer(GOOD);
     assert_eq!(told(8, &asked("page=1&debug=1"), &asked("page=2")), ["query debug"]);
     assert!(told(8, &asked("page=2"), &asked("page=3")).is_empty());
+    let brackets = asked("filter[state]=open&expand%5B%5D=lines&expand[]=note");
+    assert!(told(8, &brackets, &asked("page=3")).is_empty());
+    assert_eq!(told(8, &asked("filter[owner]=7"), &asked("page=3")), ["query filter.owner"]);
 }
 
 #[test]
