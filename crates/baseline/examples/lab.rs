@@ -4,7 +4,8 @@
 //! Everything benign is scored and then learned. Odd requests are scored and teach nothing, but
 //! those of poisoners until `--learn N` benign ones were seen, where `--poisoned` is given: nobody
 //! was warned of them. Prints how often benign ones fall to nominal p-values, how many of the odd
-//! ones do after so many benign transactions, and what it costs.
+//! ones do after so many benign transactions, and what it costs; with `--daily` also how often benign
+//! ones of each day do.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "an example may fail by panicking")]
 #![allow(clippy::print_stdout, reason = "it prints its figures")]
 
@@ -149,6 +150,8 @@ fn main() {
     };
     let (mut request, mut all) = (Rates::default(), Rates::default());
     let mut found: Vec<Found> = STEPS.iter().map(|_| Found::default()).collect();
+    let is_daily = std::env::args().any(|argument| argument == "--daily");
+    let (mut daily, mut begin) = (Vec::<Rates>::new(), None);
     let (mut benign, mut poisoned, mut seen) = (0, 0, 0_u32);
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
         let Ok(row) = serde_json::from_str::<serde_json::Value>(&line) else { continue };
@@ -170,10 +173,18 @@ fn main() {
         }
         let verdict = floor.see(&row, true);
         benign += 1;
+        let at = row["at"].as_f64().unwrap();
+        let day = Duration::from_secs_f64(at - *begin.get_or_insert(at)).as_secs() / 86_400;
+        let day = usize::try_from(day).unwrap();
+        daily.resize_with(daily.len().max(day + 1), Rates::default);
+        daily[day].add(verdict.request);
         if benign > learn {
             request.add(verdict.request);
             all.add(verdict.all);
         }
+    }
+    for (day, rates) in daily.iter().enumerate().filter(|_| is_daily) {
+        rates.print(&format!("day {}, request", day + 1));
     }
     println!("{benign} benign transactions, {poisoned} odd ones taught");
     request.print("request");

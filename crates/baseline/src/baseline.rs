@@ -3,8 +3,9 @@
 use crate::features::{Features, NAMES, Window};
 use crate::file;
 use crate::fitting::Fitting;
+use crate::levels::Evened;
 use crate::model::Model;
-use crate::profile::{EndpointProfile, Oddity, Profiles, combine};
+use crate::profile::{By, EndpointProfile, Oddity, Profiles, combine};
 use crate::rates::{RateStatus, Rates, SavedRates};
 use crate::sequence::{SavedSequences, Sequences, Step};
 use crate::spans::Spans;
@@ -123,6 +124,9 @@ pub(crate) struct Saved {
     transitions: Vec<(u64, u64, u64)>,
     profiles: BTreeMap<u64, EndpointProfile>,
     sequences: SavedSequences,
+    /// Recent p-values: of requests, of windows, of all together.
+    #[serde(default)]
+    even: [Evened; 3],
     /// Which packet time of which service it was learned from.
     spans: Spans,
 }
@@ -161,6 +165,16 @@ pub struct Baseline {
     again: Rates,
     #[serde(default)]
     repeated: u64,
+    #[serde(default)]
+    window_even: Evened,
+    #[serde(default)]
+    even: Evened,
+    /// Of the transaction at hand, before they are ranked: its window's p-value, where that is
+    /// new, and all together.
+    #[serde(skip)]
+    window_p: Option<f64>,
+    #[serde(skip)]
+    p: Option<f64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -194,6 +208,10 @@ impl Baseline {
             spans: Spans::default(),
             again: Rates::default(),
             repeated: 0,
+            window_even: Evened::default(),
+            even: Evened::default(),
+            window_p: None,
+            p: None,
         }
     }
 
@@ -228,6 +246,7 @@ impl Baseline {
         baseline.profiles = Profiles::load(config.endpoints_max, saved.profiles);
         baseline.sequences = Sequences::load(saved.sequences);
         baseline.known = saved.spans;
+        [baseline.profiles.even, baseline.window_even, baseline.even] = saved.even;
         Ok(baseline)
     }
 
@@ -251,6 +270,8 @@ impl Baseline {
         }
         self.profiles.absorb(&other.profiles);
         self.sequences.absorb(other.sequences);
+        self.window_even.absorb(other.window_even);
+        self.even.absorb(other.even);
         self.known.absorb(&other.known);
         self.known.absorb(&other.spans);
         if self.windows_seen >= self.config.windows_min as u64 {
@@ -301,6 +322,7 @@ impl Baseline {
                 transitions,
                 profiles: self.profiles.saved(),
                 sequences: self.sequences.save(),
+                even: [&self.profiles.even, &self.window_even, &self.even].map(Clone::clone),
                 spans,
             },
         )
@@ -351,7 +373,9 @@ impl Baseline {
         // Of sessions five times as many are followed as orders of steps.
         self.sequences.bound(self.config.open_max / 5);
         let step = score.step.as_ref().and_then(|step| step.p);
-        score.anomaly = combine(window.into_iter().chain(own).chain(step)).map(|p| 1.0 - p);
+        self.p = combine(window.into_iter().chain(own).chain(step));
+        let (service, by) = (service_of(sighting), By::of(seen.actor.id));
+        score.anomaly = self.p.map(|p| 1.0 - self.even.p(service, p, by));
         score.request = request;
         score
     }
@@ -363,6 +387,7 @@ impl Baseline {
     }
 
     fn window_score(&mut self, tx: &Transaction, sighting: &Sighting, seen: &Seen) -> Score {
+        self.window_p = None;
         let EndpointId(endpoint) = sighting.endpoint;
         let full = self.open.len() >= self.config.open_max;
         let ends = &mut self.ends;
@@ -389,7 +414,11 @@ impl Baseline {
             && open.window.requests.is_power_of_two()
             && let Some(model) = &self.model
         {
-            open.score = Some(Box::new(model.score(&open.window.features())));
+            let (anomaly, reasons) = model.score(&open.window.features());
+            self.window_p = Some(1.0 - anomaly);
+            let (service, by) = (service_of(sighting), By::of(seen.actor.id));
+            let p = self.window_even.p(service, 1.0 - anomaly, by);
+            open.score = Some(Box::new((1.0 - p, reasons)));
         }
         match open.score.as_deref() {
             Some((anomaly, reasons)) => {
@@ -416,6 +445,13 @@ impl Baseline {
                 open.window.flagged = true;
             }
             return;
+        }
+        let (service, by) = (service_of(sighting), By::of(seen.actor.id));
+        if let Some(p) = self.window_p.take() {
+            self.window_even.add(service, p, by);
+        }
+        if let Some(p) = self.p.take() {
+            self.even.add(service, p, by);
         }
         if self.counts.len() < self.config.endpoints_max || self.counts.contains_key(&endpoint) {
             let count = self.counts.entry(endpoint).or_default();

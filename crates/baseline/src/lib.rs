@@ -5,6 +5,7 @@ mod baseline;
 mod features;
 mod file;
 mod fitting;
+mod levels;
 mod model;
 mod profile;
 pub mod rates;

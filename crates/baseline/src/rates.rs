@@ -30,6 +30,10 @@ pub struct RateStatus {
     /// 99.9th percentile of the count per actor and window over 14 days; `None` until there are
     /// 200 transactions and 10 principals.
     pub p999: Option<u64>,
+    /// Windows of all actors that are known, and those of them with as many requests.
+    pub windows: u64,
+    /// See `windows`.
+    pub windows_as_high: u64,
     /// The requests come at even intervals of five seconds or more: a client that polls.
     pub steady: bool,
     /// Actors, this one included, that within the window began to ask more than three times as much
@@ -310,6 +314,12 @@ impl Peers {
         false
     }
 
+    /// Windows that ended, and those of them with at least so many requests.
+    fn ended(&self, count: u64) -> (u64, u64) {
+        let as_high: u64 = self.windows.range(bucket(count)..).map(|(_, windows)| *windows).sum();
+        (self.windows.values().sum(), as_high)
+    }
+
     fn p999(&self) -> Option<u64> {
         if self.requests < 200 || self.actors < 10 {
             return None;
@@ -375,8 +385,11 @@ impl Rates {
             return None;
         }
         let own = if track.flagged { u64::MAX } else { u64::from(track.best) };
+        let (windows, windows_as_high) = peers.ended(count);
         Some(RateStatus {
             window: Duration::from_secs(WINDOW as u64 * 60),
+            windows,
+            windows_as_high,
             count,
             own_max: u64::from(track.own_max),
             own_days: track.days(now),
@@ -404,7 +417,10 @@ impl Rates {
         let own = track.filter(|track| !track.flagged).map_or(u64::MAX, |track| track.best.into());
         let known = track.map_or(0, |track| track.own_max);
         let days = track.map_or(0.0, |track| track.days(now));
+        let (windows, windows_as_high) = peers.ended(rate.count);
         RateStatus {
+            windows: windows.max(rate.windows),
+            windows_as_high: windows_as_high.max(rate.windows_as_high),
             own_max: rate.own_max.max(known.into()),
             own_days: rate.own_days.max(days),
             peer_max: peers.busiest(own).max(rate.peer_max),

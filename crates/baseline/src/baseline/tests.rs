@@ -72,7 +72,12 @@ fn what_is_usual_scores_low_and_an_odd_window_high_with_reasons() {
     let usual = town.ask(3, "/items/7", at + 16.0, false).0;
     let mut odd = Score::default();
     for n in 0..128 {
-        odd = town.ask(4, &format!("/admin/export/{n}"), at + 20.0 + f64::from(n) * 0.1, false).0;
+        let next =
+            town.ask(4, &format!("/admin/export/{n}"), at + 20.0 + f64::from(n) * 0.1, false);
+        // What goes on and on is usual for who does it: the highest is the session's.
+        if next.0.anomaly >= odd.anomaly {
+            odd = next.0;
+        }
     }
     assert!(usual.anomaly.unwrap() < 0.9, "{usual:?}");
     assert!(odd.anomaly.unwrap() > 0.9, "{odd:?}");

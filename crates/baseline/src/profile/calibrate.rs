@@ -1,6 +1,7 @@
 //! From a score to a p-value: rank among recent scores (conformal prediction, Vovk et al., 2005),
 //! and beyond the last of them the tail of a generalised Pareto distribution (Pickands, 1975).
 
+use super::facts::By;
 use serde::{Deserialize, Serialize};
 
 /// Scores kept of one population.
@@ -10,52 +11,98 @@ const TAIL_MIN: usize = 100;
 /// One in so many scores is in the tail.
 const TAIL_SHARE: usize = 10;
 /// Scores below this are the rule, and not worth ranking.
-const DULL: f32 = 1.0;
+const DULL: f32 = 0.5;
 
-/// The latest scores of one population.
+/// Steps of a score that is kept, and how many of them a nat has.
+const STEPS: f32 = 512.0;
+
+/// The latest scores of one population, and whose they are.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Saved", into = "Saved")]
 pub(crate) struct Recent {
-    scores: Vec<f32>,
+    /// In steps, with the short form of the actor.
+    kept: Vec<(u16, u16)>,
     /// Scores ever.
     seen: u64,
 }
 
+/// [`Recent`] as it is saved; scores without an actor are of an earlier version.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Saved {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    scores: Vec<f32>,
+    #[serde(default)]
+    kept: Vec<(u16, u16)>,
+    seen: u64,
+}
+
+impl From<Saved> for Recent {
+    fn from(saved: Saved) -> Self {
+        let mut kept = saved.kept;
+        // Of actors that nobody knows each is another one.
+        kept.extend(saved.scores.iter().zip(0..).map(|(score, at)| (steps(*score), at)));
+        kept.truncate(SCORES_MAX);
+        Self { kept, seen: saved.seen }
+    }
+}
+
+impl From<Recent> for Saved {
+    fn from(recent: Recent) -> Self {
+        Self { scores: Vec::new(), kept: recent.kept, seen: recent.seen }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast saturates")]
+fn steps(score: f32) -> u16 {
+    (score * STEPS).round() as u16
+}
+
 impl Recent {
     /// Takes a score in; the oldest makes room.
-    pub(crate) fn add(&mut self, score: f32) {
-        if self.scores.len() < SCORES_MAX {
-            self.scores.push(score);
+    pub(crate) fn add(&mut self, score: f32, by: By) {
+        self.push((steps(score), by.short()));
+    }
+
+    fn push(&mut self, new: (u16, u16)) {
+        if self.kept.len() < SCORES_MAX {
+            self.kept.push(new);
         } else if let Some(oldest) =
-            self.scores.get_mut(usize::try_from(self.seen).unwrap_or(0) % SCORES_MAX)
+            self.kept.get_mut(usize::try_from(self.seen).unwrap_or(0) % SCORES_MAX)
         {
-            *oldest = score;
+            *oldest = new;
         }
         self.seen = self.seen.saturating_add(1);
     }
 
     /// Scores kept.
     pub(crate) fn len(&self) -> usize {
-        self.scores.len()
+        self.kept.len()
     }
 
-    /// Scores ever taken in.
-    pub(crate) fn seen(&self) -> u64 {
-        self.seen
-    }
-
-    /// How likely a usual score is as high; `None` while there is nothing to compare with.
-    pub(crate) fn p(&self, score: f32) -> Option<f64> {
-        if self.scores.is_empty() {
+    /// How likely a usual score is as high; `None` while there is nothing to compare with. Of the
+    /// highest scores each other actor counts with one: whoever is odd again and again makes nobody
+    /// else less so.
+    pub(crate) fn p(&self, score: f32, by: By) -> Option<f64> {
+        if self.kept.is_empty() {
             return None;
         }
         if score < DULL {
             return Some(1.0);
         }
-        let as_high = self.scores.iter().filter(|known| **known >= score).count();
-        let all = self.scores.len();
-        let rank = ratio(as_high + 1, all + 1);
+        let (own, all) = (steps(score), self.kept.len());
         let tail = all / TAIL_SHARE;
-        if all < TAIL_MIN || as_high > tail / 2 {
+        let as_high = self.kept.iter().filter(|(known, _)| *known >= own).count();
+        if as_high > tail {
+            return Some(ratio(as_high + 1, all + 1));
+        }
+        let mut actors: Vec<u16> =
+            self.kept.iter().filter(|(known, _)| *known >= own).map(|(_, of)| *of).collect();
+        let mine = actors.iter().filter(|of| **of == by.short()).count();
+        actors.sort_unstable();
+        actors.dedup();
+        let as_high = actors.len() - usize::from(mine > 0) + mine;
+        let rank = ratio(as_high + 1, all + 1);
+        if all < TAIL_MIN || as_high > tail / 2 || mine > 1 {
             return Some(rank);
         }
         Some(self.tail(score, tail).map_or(rank, |p| p.min(rank)))
@@ -64,7 +111,8 @@ impl Recent {
     /// The tail of a generalised Pareto distribution, by probability-weighted moments (Hosking and
     /// Wallis, 1987). `None` where the tail has no width.
     fn tail(&self, score: f32, count: usize) -> Option<f64> {
-        let mut scores = self.scores.clone();
+        let mut scores: Vec<f32> =
+            self.kept.iter().map(|(score, _)| f32::from(*score) / STEPS).collect();
         if count >= scores.len() {
             return None;
         }
@@ -92,12 +140,12 @@ impl Recent {
         } else {
             (1.0 + shape * excess / scale).powf(-1.0 / shape)
         };
-        Some(beyond * ratio(count, self.scores.len()))
+        Some(beyond * ratio(count, self.kept.len()))
     }
 
     pub(crate) fn absorb(&mut self, other: &Self) {
-        for score in &other.scores {
-            self.add(*score);
+        for new in &other.kept {
+            self.push(*new);
         }
     }
 }
@@ -140,6 +188,10 @@ mod tests {
         f64::from(u32::try_from((mixed ^ (mixed >> 32)) >> 40).unwrap_or(0) + 1) / 16_777_217.0
     }
 
+    fn by(n: u64) -> By {
+        By::of(stilt_model::ActorId((n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+    }
+
     #[expect(clippy::cast_possible_truncation, reason = "a test's score")]
     fn exponential(n: u64) -> f32 {
         (-2.0 * even(n).ln()) as f32
@@ -148,8 +200,9 @@ mod tests {
     #[test]
     fn the_realised_rate_is_the_nominal_one_also_beyond_the_data() {
         let mut recent = Recent::default();
-        (0..512).for_each(|n| recent.add(exponential(n)));
-        let ps: Vec<f64> = (1000..201_000).filter_map(|n| recent.p(exponential(n))).collect();
+        (0..512).for_each(|n| recent.add(exponential(n), by(n)));
+        let ps: Vec<f64> =
+            (1000..201_000).filter_map(|n| recent.p(exponential(n), by(n))).collect();
         for nominal in [0.1, 0.01, 0.001] {
             let found = ps.iter().filter(|p| **p <= nominal).count();
             let realised = ratio(found, ps.len());
@@ -160,10 +213,30 @@ mod tests {
     #[test]
     fn what_never_varies_has_no_tail_to_trust() {
         let mut recent = Recent::default();
-        assert_eq!(recent.p(9.0), None);
-        (0..512).for_each(|_| recent.add(2.0));
-        let p = recent.p(9.0).unwrap_or(0.0);
+        assert_eq!(recent.p(9.0, by(2)), None);
+        (0..512).for_each(|_| recent.add(2.0, by(1)));
+        let p = recent.p(9.0, by(2)).unwrap_or(0.0);
         assert!((p - 1.0 / 513.0).abs() < 1e-9, "{p}");
+    }
+
+    #[test]
+    fn one_who_is_odd_all_the_time_makes_nobody_else_less_so() {
+        let mut recent = Recent::default();
+        for n in 0..500 {
+            let odd = n % 25 == 0;
+            recent.add(if odd { 20.0 } else { 1.0 }, if odd { by(7777) } else { by(n) });
+        }
+        assert!(recent.p(15.0, by(3)).is_some_and(|p| p < 0.005));
+        assert!(recent.p(15.0, by(7777)).is_some_and(|p| p > 0.03));
+    }
+
+    #[test]
+    fn what_an_earlier_version_saved_is_read() {
+        let mut old: Recent = serde_json::from_str(r#"{"scores":[1.5,2.0],"seen":2}"#).unwrap();
+        old.add(3.0, by(1));
+        let text = serde_json::to_string(&old).unwrap();
+        assert_eq!(serde_json::from_str::<Recent>(&text).unwrap(), old);
+        assert_eq!((old.len(), old.kept[0].0), (3, 768));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! One endpoint: which parameters its requests carry, and how they are answered.
 
 use super::calibrate::Recent;
-use super::facts::{By, Fact, Peak, singles, surprise};
+use super::facts::{By, Fact, Peak, singles, support, surprise};
 use super::param::{Oddness, Param, Side};
 use super::view::{Item, View};
 use serde::{Deserialize, Serialize};
@@ -79,12 +79,9 @@ pub(crate) struct Profile {
     pub(crate) recent: Recent,
 }
 
-/// About how many actors left these bits: linear counting (Whang et al., 1990), up to some 260.
+/// About how many actors left these bits, up to some 260.
 pub(crate) fn about(bits: u64) -> u64 {
-    let free = f64::from(64_u32.saturating_sub(bits.count_ones()).max(1));
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 267")]
-    let count = (-64.0 * (free / 64.0).ln()).round() as u64;
-    count
+    super::facts::estimate(bits.count_ones(), 64)
 }
 
 fn find<K: Copy + Ord, V>(list: &[(K, V)], key: K) -> Option<&V> {
@@ -180,7 +177,7 @@ impl Profile {
 
     /// What is unusual about a request, of what others sent; `wider` is the service's profile.
     pub(crate) fn odd(&self, view: &View, wider: Option<&Self>, terms: &mut Vec<Term>) {
-        let (by, turns) = (view.by, self.whole.turns);
+        let (by, turns, needed) = (view.by, self.whole.turns, support(self.actors()));
         let single = singles(
             self.params
                 .iter()
@@ -192,10 +189,12 @@ impl Profile {
             let first = at;
             at = at.saturating_add(values.len());
             let Some(item) = values.first() else { continue };
-            let own = self.param(item.key).filter(|param| param.whole.by_others(by) > 0);
+            let known = self.param(item.key);
+            let own = known.filter(|param| param.whole.is_usage(by, needed, turns));
             let known_wider = wider.and_then(|wider| wider.param(item.key));
             let Some(param) = own else {
-                let mut score = surprise(single, turns);
+                let few = known.map_or(0, |param| param.whole.supported(by, needed, turns));
+                let mut score = surprise(single.max(few), turns);
                 if known_wider.is_some_and(|param| param.whole.by_others(by) > 0) {
                     score *= 0.5;
                 }
@@ -213,11 +212,13 @@ impl Profile {
         if view.whole {
             self.missing(view, terms);
         }
-        let known = find(&self.orders, view.order).map_or(0, |fact| fact.by_others(by));
+        let known = find(&self.orders, view.order);
+        let few = known.map_or(0, |fact| fact.supported(by, needed, turns));
+        let known = known.is_some_and(|fact| fact.is_usage(by, needed, turns));
         let single = singles(self.orders.iter().map(|(_, fact)| fact));
         let full = self.orders.len() >= ORDERS_MAX;
-        if known == 0 && !full {
-            terms.push(self.term(What::Order, surprise(single, turns), view.order, None));
+        if !known && !full {
+            terms.push(self.term(What::Order, surprise(single.max(few), turns), view.order, None));
         }
         self.odd_answer(view, terms);
     }

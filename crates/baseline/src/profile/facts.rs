@@ -17,6 +17,12 @@ impl By {
         Self((actor.0 ^ (actor.0 >> 32)) as u32)
     }
 
+    /// Shorter still.
+    #[expect(clippy::cast_possible_truncation, reason = "half of a hash")]
+    pub(crate) fn short(self) -> u16 {
+        (self.0 ^ (self.0 >> 16)) as u16
+    }
+
     /// Its bit among 64.
     pub(crate) fn bit(self) -> u64 {
         1_u64.rotate_left(self.0 % 64)
@@ -32,11 +38,73 @@ pub(crate) struct Fact {
     last: By,
     /// More than one actor did it.
     pub(crate) shared: bool,
+    /// A bit for each actor, among 24; none of what was counted before there were any.
+    #[serde(default)]
+    actors: [u8; 3],
+}
+
+/// Actors of whom one must do a thing before it is how all do it, and at most so many of them.
+const ACTORS_EACH: u64 = 8;
+const SUPPORT_MAX: u64 = 5;
+/// One turn in so many is the usage, whoever does it.
+const OFTEN: u32 = 20;
+
+/// Other actors that make a thing the usage, where there are about so many.
+pub(crate) fn support(actors: u64) -> u64 {
+    (actors / ACTORS_EACH).clamp(1, SUPPORT_MAX)
 }
 
 impl Fact {
+    fn bit(by: By) -> (usize, u8) {
+        let at = by.0 % 24;
+        ((at / 8) as usize, 1 << (at % 8))
+    }
+
+    /// About how many actors did it, `by` left out.
+    fn others(&self, by: By) -> u64 {
+        let (place, own) = Self::bit(by);
+        let count = |(at, bits): (usize, &u8)| {
+            let bits = if at == place { bits & !own } else { *bits };
+            bits.count_ones()
+        };
+        let set: u32 = self.actors.iter().enumerate().map(count).sum();
+        let others = estimate(set, 24);
+        others.max(u64::from(self.shared || self.last != by)).min(u64::from(self.turns))
+    }
+
+    /// About how many actors did it.
+    pub(crate) fn about(&self) -> u64 {
+        let set: u32 = self.actors.iter().map(|bits| bits.count_ones()).sum();
+        estimate(set, 24)
+    }
+
+    /// Turns, where enough others than `by` did it as well, or often; of few actors each counts
+    /// once.
+    pub(crate) fn supported(&self, by: By, needed: u64, all: u32) -> u32 {
+        let turns = self.by_others(by);
+        let old = self.actors == [0; 3];
+        let others = self.others(by);
+        if old || others >= needed || turns.saturating_mul(OFTEN) >= all {
+            return turns;
+        }
+        turns.min(u32::try_from(others).unwrap_or(turns))
+    }
+
+    /// Whether enough others than `by` did it for it to be the usage of an endpoint with so many
+    /// turns.
+    pub(crate) fn is_usage(&self, by: By, needed: u64, all: u32) -> bool {
+        let turns = self.by_others(by);
+        let few =
+            self.actors != [0; 3] && self.others(by) < needed && turns.saturating_mul(OFTEN) < all;
+        turns > 0 && !few
+    }
+
     /// Counts `by`; says whether it was a new turn.
     pub(crate) fn see(&mut self, by: By) -> bool {
+        let (place, own) = Self::bit(by);
+        if let Some(bits) = self.actors.get_mut(place) {
+            *bits |= own;
+        }
         let new = self.turns == 0 || self.last != by;
         if new {
             self.shared |= self.turns > 0;
@@ -62,6 +130,9 @@ impl Fact {
             self.shared |= other.shared || (self.turns > 0 && self.last != other.last);
             self.turns = self.turns.saturating_add(other.turns);
             self.last = other.last;
+            for (own, theirs) in self.actors.iter_mut().zip(other.actors) {
+                *own |= theirs;
+            }
         }
     }
 
@@ -69,6 +140,14 @@ impl Fact {
     pub(crate) fn halve(&mut self) {
         self.turns = self.turns.div_ceil(2);
     }
+}
+
+/// About how many left `set` bits of `all`: linear counting (Whang et al., 1990).
+pub(crate) fn estimate(set: u32, all: u32) -> u64 {
+    let free = f64::from(all.saturating_sub(set).max(1));
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few hundred")]
+    let count = (-f64::from(all) * (free / f64::from(all)).ln()).round() as u64;
+    count
 }
 
 /// Actors that did one of these things alone.
@@ -111,6 +190,16 @@ impl Facts {
     /// Turns of `what` by others than `by`.
     pub(crate) fn by_others(&self, what: u8, by: By) -> u32 {
         self.get(what).map_or(0, |fact| fact.by_others(by))
+    }
+
+    /// See [`Fact::supported`] and [`Fact::is_usage`].
+    pub(crate) fn supported(&self, what: u8, by: By, needed: u64, all: u32) -> u32 {
+        self.get(what).map_or(0, |fact| fact.supported(by, needed, all))
+    }
+
+    /// Whether enough others than `by` did it.
+    pub(crate) fn is_usage(&self, what: u8, by: By, needed: u64, all: u32) -> bool {
+        self.get(what).is_some_and(|fact| fact.is_usage(by, needed, all))
     }
 
     /// Actors that did something of it alone: what one actor does, however much, counts once.

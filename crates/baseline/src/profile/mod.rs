@@ -17,6 +17,7 @@ mod told;
 mod view;
 mod walks;
 
+use crate::levels::Evened;
 pub use calibrate::combine;
 use endpoint::{Profile, Term, Texts, What};
 use foldhash::fast::RandomState;
@@ -40,10 +41,25 @@ const MARGIN: f32 = 0.7;
 /// Requests that wait before they teach, and for how long (seconds).
 const WAITING_MAX: usize = 1024;
 const WAITING_SECS: i64 = 86_400;
+/// A p-value with which a parameter that nobody sends waits, however little it surprises.
+const STRANGE: f64 = 0.01;
 /// Deviations watched for spreading to others.
 const SPREAD_MAX: usize = 4096;
-/// Actors that make a deviation the new usage.
-const SPREAD_MIN: usize = 3;
+/// Actors that make a deviation the new usage: so many, or one in so many of the endpoint's, but
+/// never more than are watched.
+const SPREAD_MIN: u64 = 4;
+const SPREAD_EACH: u64 = 10;
+const SPREAD_ACTORS_MAX: u64 = 12;
+
+/// Whether such deviations are the same at all endpoints of a service.
+fn of_service(what: What) -> bool {
+    matches!(what, What::Unknown | What::Order)
+}
+
+/// Actors that make a deviation the new usage of an endpoint with about so many.
+fn spread_needed(actors: u64) -> usize {
+    usize::try_from((actors / SPREAD_EACH).clamp(SPREAD_MIN, SPREAD_ACTORS_MAX)).unwrap_or(4)
+}
 
 /// Signals of one group may have one cause; those of two groups are independent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -119,6 +135,7 @@ struct Waiting {
     until: i64,
     view: View,
     score: f32,
+    p: Option<f64>,
     names: Vec<(usize, Box<str>)>,
 }
 
@@ -136,6 +153,8 @@ pub(crate) struct Profiles {
     spread: HashMap<u64, Spread, RandomState>,
     spread_order: BTreeSet<(i64, u64)>,
     max: usize,
+    #[serde(default)]
+    pub(crate) even: Evened,
     // Of the request at hand.
     #[serde(skip)]
     view: View,
@@ -143,11 +162,14 @@ pub(crate) struct Profiles {
     terms: Vec<Term>,
     #[serde(skip)]
     score: f32,
+    /// Its p-value before it is ranked among those of the service.
     #[serde(skip)]
-    keys: Vec<u64>,
-    /// Ways in which it deviates.
+    p: Option<f64>,
     #[serde(skip)]
-    ways: usize,
+    keys: Vec<(u64, usize)>,
+    /// It deviates so that it waits before it teaches.
+    #[serde(skip)]
+    suspect: bool,
 }
 
 /// Names and texts straight from a transaction.
@@ -243,7 +265,8 @@ impl Profiles {
         self.view.read(tx, sighting, actor);
         self.terms.clear();
         self.keys.clear();
-        (self.score, self.ways) = (0.0, 0);
+        self.p = None;
+        (self.score, self.suspect) = (0.0, false);
         let profile = self.endpoints.get(&self.view.endpoint.0)?;
         let wider = self.endpoints.get(&self.view.service);
         profile.odd(&self.view, wider, &mut self.terms);
@@ -255,6 +278,17 @@ impl Profiles {
         });
         self.score = self.terms.iter().take(3).map(|term| term.score).sum();
         let by = self.view.by;
+        let (here, there) = (profile.actors(), wider.map_or(0, Profile::actors));
+        let needed =
+            |term: &Term| spread_needed(if of_service(term.what) { here.max(there) } else { here });
+        let is_spread = |key: &u64, needed: usize| {
+            let seen = self.spread.get(key);
+            seen.is_some_and(|seen| seen.actors.iter().filter(|one| **one != by).count() >= needed)
+        };
+        // A parameter that comes with a release makes the order a new one.
+        let grown = self.terms.iter().any(|term| {
+            term.what == What::Unknown && is_spread(&self.key(term, profile).0, needed(term))
+        });
         let mut groups: Vec<Group> = Vec::new();
         let mut values: Vec<(u64, Group)> = Vec::new();
         let mut deviations = Vec::new();
@@ -263,23 +297,18 @@ impl Profiles {
             let item = term.item.and_then(|item| self.view.items.get(item));
             let counted = matches!(term.what, What::Value(Side::Value))
                 && (!term.closed || item.is_some_and(|item| item.number.is_some()));
+            let counted = counted || (grown && term.what == What::Order);
             let signal = !counted && term.score >= SIGNAL_MIN && term.score >= term.others + MARGIN;
             if !signal || groups.contains(&group(term)) || same_value(term, &values) {
                 continue;
             }
             let (key, parts) = self.key(term, profile);
-            let is_spread = |key: &u64| {
-                let seen = self.spread.get(key);
-                let others =
-                    seen.map_or(0, |seen| seen.actors.iter().filter(|other| **other != by).count());
-                others >= SPREAD_MIN
-            };
-            if parts.iter().all(is_spread) {
+            if parts.iter().all(|part| is_spread(part, needed(term))) {
                 continue;
             }
             groups.push(group(term));
             values.push((term.param, group(term)));
-            self.keys.extend(&parts);
+            self.keys.extend(parts.iter().map(|part| (*part, needed(term))));
             let source = wider.filter(|_| {
                 profile.param(term.param).is_none_or(|param| param.whole.turns < endpoint::THIN)
             });
@@ -288,15 +317,31 @@ impl Profiles {
             told.of_id = item.is_some_and(|item| item.is_id);
             deviations.push((*term, told));
         }
-        let (p, calibrated) = self.p(profile, wider);
+        let p = self.rank(profile, wider);
         pair(tx, &self.view, &mut deviations);
         let deviations: Vec<Deviation> = deviations.into_iter().map(|(_, told)| told).collect();
-        self.ways = deviations.iter().filter(|one| !one.comes_with).count();
-        Some(Oddity { p, calibrated, actors: profile.actors(), deviations })
+        let waits =
+            |one: &Deviation| matches!(one.group, Group::Structure | Group::Syntax | Group::Form);
+        let ways = deviations.iter().filter(|one| !one.comes_with);
+        self.suspect = ways.count() >= 2 || deviations.iter().any(waits);
+        // Where nearly all turns are one caller's nothing surprises much.
+        let known_well = profile.recent.len() >= RECENT_MIN;
+        if !self.suspect && known_well && p.is_some_and(|p| p <= STRANGE) {
+            let unknown = self.terms.iter().filter(|term| term.what == What::Unknown);
+            let keys: Vec<(u64, usize)> =
+                unknown.map(|term| (self.key(term, profile).0, needed(term))).collect();
+            self.suspect = !keys.is_empty();
+            self.keys.extend(keys);
+        }
+        let actors = profile.actors();
+        self.p = p;
+        let service = self.view.service;
+        let p = p.map(|p| self.even.p(service, p, by));
+        Some(Oddity { p, calibrated: self.even.seen(service), actors, deviations })
     }
 
     /// The p-value among recent scores of the endpoint, or of the service while it has few.
-    fn p(&self, profile: &Profile, wider: Option<&Profile>) -> (Option<f64>, u64) {
+    fn rank(&self, profile: &Profile, wider: Option<&Profile>) -> Option<f64> {
         let own = &profile.recent;
         let recent = match wider {
             Some(wider) if own.len() < RECENT_MIN && wider.recent.len() > own.len() => {
@@ -304,7 +349,7 @@ impl Profiles {
             }
             _ => own,
         };
-        (recent.p(self.score), recent.seen())
+        recent.p(self.score, self.view.by)
     }
 
     /// The score of the request at hand: the sum of its three strongest terms, in nats.
@@ -329,7 +374,10 @@ impl Profiles {
             What::Latency => 7,
             What::Foreign => 8,
         };
-        let parts = [self.view.endpoint.0, what, term.param, value].map(u64::to_le_bytes);
+        // A release brings a parameter to many endpoints at once.
+        let own = !of_service(term.what);
+        let place = if own { self.view.endpoint.0 } else { self.view.service };
+        let parts = [place, what, term.param, value].map(u64::to_le_bytes);
         let key = hash(&parts.each_ref().map(<[u8; 8]>::as_slice));
         let item = term.item.and_then(|item| self.view.items.get(item));
         let marks: Vec<u64> = match (term.what, item, profile.param(term.param)) {
@@ -362,13 +410,16 @@ impl Profiles {
         }
         let view = core::mem::take(&mut self.view);
         let keys = core::mem::take(&mut self.keys);
-        let spreads = keys.iter().map(|key| self.spread(*key, view.by, now)).filter(|new| *new);
-        let new = spreads.count();
+        let spreads = keys.iter().map(|(key, needed)| self.spread(*key, view.by, now, *needed));
+        let new = spreads.filter(|new| *new).count();
         // Marks of one value are one way.
-        if new >= 2 && self.ways >= 2 {
+        if new >= 1 && self.suspect {
             self.wait(tx, &view, now);
         } else {
             let terms = core::mem::take(&mut self.terms);
+            if let Some(p) = self.p {
+                self.even.add(view.service, p, view.by);
+            }
             self.teach(&view, &terms, self.score, now, &Leaves(tx), sighting);
             self.terms = terms;
         }
@@ -377,7 +428,7 @@ impl Profiles {
     }
 
     /// Notes that `by` deviates so; whether it is still new among actors.
-    fn spread(&mut self, key: u64, by: By, now: i64) -> bool {
+    fn spread(&mut self, key: u64, by: By, now: i64, needed: usize) -> bool {
         if !self.spread.contains_key(&key) {
             while self.spread.len() >= SPREAD_MAX {
                 let Some((_, oldest)) = self.spread_order.pop_first() else { break };
@@ -392,10 +443,10 @@ impl Profiles {
             self.spread_order.insert((now, key));
             *seen = Spread { at: now, actors: Vec::new() };
         }
-        if seen.actors.len() < SPREAD_MIN && !seen.actors.contains(&by) {
+        if seen.actors.len() < needed && !seen.actors.contains(&by) {
             seen.actors.push(by);
         }
-        seen.actors.len() < SPREAD_MIN
+        seen.actors.len() < needed
     }
 
     fn wait(&mut self, tx: &Transaction, view: &View, now: i64) {
@@ -412,6 +463,7 @@ impl Profiles {
             until: now.saturating_add(WAITING_SECS),
             view: view.clone(),
             score: self.score,
+            p: self.p,
             names,
         });
     }
@@ -428,13 +480,13 @@ impl Profiles {
         let thin = {
             let profile = self.profile(view.endpoint.0, now, &sighting.name);
             profile.learn(view, terms, text);
-            profile.recent.add(score);
+            profile.recent.add(score, view.by);
             profile.recent.len() < RECENT_MIN
         };
         if thin {
             let wider = self.profile(view.service, now, &sighting.service);
             wider.learn(view, &[], text);
-            wider.recent.add(score);
+            wider.recent.add(score, view.by);
         }
     }
 
@@ -474,7 +526,10 @@ impl Profiles {
             }
             if let Some(profile) = self.endpoints.get_mut(&waiting.view.endpoint.0) {
                 profile.learn(&waiting.view, &[], &waiting);
-                profile.recent.add(waiting.score);
+                profile.recent.add(waiting.score, waiting.view.by);
+                if let Some(p) = waiting.p {
+                    self.even.add(waiting.view.service, p, waiting.view.by);
+                }
             }
         }
         let over = now.secs().saturating_sub(2 * WAITING_SECS);
@@ -505,6 +560,7 @@ impl Profiles {
 
     /// Adds what another sensor learned.
     pub(crate) fn absorb(&mut self, other: &Self) {
+        self.even.absorb(other.even.clone());
         for (id, profile) in other.saved() {
             self.profile(id, profile.last, &profile.name).absorb(&profile);
         }

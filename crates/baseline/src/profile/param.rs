@@ -2,7 +2,7 @@
 //!
 //! About 0.9 KB for a parameter of words, 1.5 KB at the most.
 
-use super::facts::{By, Fact, Facts, Peak, singles, surprise};
+use super::facts::{By, Fact, Facts, Peak, singles, support, surprise};
 use super::text;
 use super::view::Item;
 use serde::{Deserialize, Serialize};
@@ -140,22 +140,27 @@ impl Param {
 
     /// How unusual a value is, of what others than `by` sent.
     pub(crate) fn odd(&self, item: &Item, by: By) -> Oddness {
-        let turns = self.whole.turns;
+        let (turns, needed) = (self.whole.turns, support(self.whole.about()));
+        let alike = |facts: &Facts, what| facts.supported(what, by, needed, turns);
         let mut odd = Oddness {
-            kind: surprise(self.kinds.by_others(item.kind, by).max(self.kinds.singles()), turns),
+            kind: surprise(alike(&self.kinds, item.kind).max(self.kinds.singles()), turns),
             ..Oddness::default()
         };
-        let is_new = |mark: &u8| self.marks.by_others(*mark, by) == 0;
-        if item.made.marks().any(|mark| is_new(&mark)) {
-            odd.marks = surprise(self.marks.singles(), turns);
+        let is_new = |mark: &u8| !self.marks.is_usage(*mark, by, needed, turns);
+        let rarest = |facts: &Facts, all: &mut dyn Iterator<Item = u8>| {
+            let counts = all.filter(|one| !facts.is_usage(*one, by, needed, turns));
+            counts.map(|one| alike(facts, one)).min()
+        };
+        if let Some(count) = rarest(&self.marks, &mut item.made.marks()) {
+            odd.marks = surprise(count.max(self.marks.singles()), turns);
             odd.syntax = item
                 .made
                 .marks()
                 .filter(|mark| is_new(mark) && text::is_syntax(*mark))
                 .fold(0, |set, mark| set | 1 << mark);
         }
-        if item.made.steps().any(|step| self.steps.by_others(step, by) == 0) {
-            odd.marks = odd.marks.max(surprise(self.steps.singles(), turns));
+        if let Some(count) = rarest(&self.steps, &mut item.made.steps()) {
+            odd.marks = odd.marks.max(surprise(count.max(self.steps.singles()), turns));
         }
         let most = surprise(0, turns);
         odd.length = most * beyond(item.length, self.length.of_others(by), 8.0, 1.0);
@@ -164,8 +169,8 @@ impl Param {
         }
         if item.listed {
             let known = self.known.iter().find(|known| known.value == item.value);
-            let by_others = known.map_or(0, |known| known.fact.by_others(by));
             let (single, turns) = self.values();
+            let by_others = known.map_or(0, |known| known.fact.supported(by, needed, turns));
             odd.value = surprise(by_others.max(single), turns);
         }
         odd
@@ -229,7 +234,8 @@ impl Param {
 
     /// Marks of a value that no other's has.
     pub(crate) fn marks_alone(&self, item: &Item, by: By) -> impl Iterator<Item = u8> {
-        item.made.marks().filter(move |mark| self.marks.by_others(*mark, by) == 0)
+        let (turns, needed) = (self.whole.turns, support(self.whole.about()));
+        item.made.marks().filter(move |mark| !self.marks.is_usage(*mark, by, needed, turns))
     }
 
     /// The same as they are shown.

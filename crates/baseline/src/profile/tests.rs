@@ -115,6 +115,48 @@ fn what_several_begin_to_do_is_usual_soon() {
 }
 
 #[test]
+fn what_three_do_again_and_again_is_no_usage_and_what_many_do_is() {
+    let mut town = Town::new();
+    town.usual();
+    let odd = || get("/search?q=shoe1&page=1&sort=price&debug=1").answer("{}");
+    for n in 0..12 {
+        town.send(n % 3, odd());
+        (0..4).for_each(|more| drop(town.send(30 + 4 * n + more, search("boots1", 1))));
+    }
+    assert_eq!(town.groups(9, odd()), [Group::Structure]);
+    assert!(town.send(9, odd()).p.is_some_and(|p| p <= 0.01));
+    // What waits for a day teaches then, and is still the usage of three.
+    let now = town.world.now().plus(core::time::Duration::from_secs(90_000));
+    town.profiles.tick(now);
+    assert_eq!(town.groups(9, odd()), [Group::Structure]);
+    for user in 0..15 {
+        town.send(user, odd());
+    }
+    let odd = town.send(20, odd());
+    assert_eq!(odd.deviations, []);
+}
+
+#[test]
+fn a_release_of_many_endpoints_is_one_deviation() {
+    let mut town = Town::new();
+    for n in 0..1200 {
+        let path = format!("/{}?q=shoe{}", ["find", "list", "news", "help"][n % 4], n % 7);
+        town.send(n as u64 % 40, get(&path).answer("{}"));
+    }
+    let new = |place: &str| get(&format!("/{place}?q=shoe1&app=7")).answer("{}");
+    let keys: std::collections::BTreeSet<Vec<u64>> = ["find", "list", "news"]
+        .iter()
+        .flat_map(|place| town.send(1, new(place)).deviations)
+        .map(|one| one.parts)
+        .collect();
+    assert_eq!(keys.len(), 1, "{keys:?}");
+    for user in 2..6 {
+        town.send(user, new("find"));
+    }
+    assert_eq!(town.groups(9, new("help")), []);
+}
+
+#[test]
 fn what_deviates_twice_waits_a_day_before_it_teaches() {
     let mut town = Town::new();
     town.usual();

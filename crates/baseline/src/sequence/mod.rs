@@ -16,6 +16,7 @@ mod tests;
 
 pub use markov::{Likelihood, Markov, SavedMarkov, contexts};
 
+use crate::levels::Evened;
 use crate::profile::{By, Peak, Recent};
 use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
@@ -185,6 +186,8 @@ struct Now {
     odds: Option<f32>,
     kind: ActorId,
     judged: bool,
+    /// The p-value of the step before it is ranked among those of the service.
+    p: Option<f64>,
 }
 
 /// Sequences of all services.
@@ -194,6 +197,8 @@ pub(crate) struct Sequences {
     services: BTreeMap<u64, Service>,
     open: HashMap<SessionId, Open, RandomState>,
     idle: BTreeSet<(i64, SessionId)>,
+    #[serde(default)]
+    even: Evened,
     #[serde(skip)]
     now: Option<Now>,
 }
@@ -205,6 +210,7 @@ impl Default for Sequences {
             services: BTreeMap::new(),
             open: HashMap::default(),
             idle: BTreeSet::new(),
+            even: Evened::default(),
             now: None,
         }
     }
@@ -254,9 +260,11 @@ impl Sequences {
             && !before.is_empty()
             && known.is_some_and(|known| known.has_peers(kind, by));
         let excess = if whole { surprise - nats(found.anytime) } else { 0.0 };
+        let p = known.filter(|_| judged).and_then(|known| known.recent.p(surprise, by));
         let (odds, ways) = self.step(seen.session.id, action, excess);
-        let odds_kept = whole.then_some(odds);
-        self.now = Some(Now { service, contexts, action, surprise, odds: odds_kept, kind, judged });
+        let odds_now = whole.then_some(odds);
+        self.now =
+            Some(Now { service, contexts, action, surprise, odds: odds_now, kind, judged, p });
         let known = self.services.get(&service)?;
         let told = (judged && surprise >= STEP_MIN) || (whole && odds >= ODDS_MIN);
         told.then(|| Step {
@@ -267,8 +275,8 @@ impl Sequences {
             odds_others: f64::from(known.highest(&known.odds, by)),
             ways,
             elsewhere: excess >= ELSEWHERE,
-            p: known.recent.p(surprise).filter(|_| judged),
-            calibrated: known.recent.seen(),
+            p: p.map(|p| self.even.p(service, p, by)),
+            calibrated: self.even.seen(service),
             actors: crate::profile::about(known.actors),
             support: found.support,
             after: before.last().copied().unwrap_or(0),
@@ -317,8 +325,11 @@ impl Sequences {
         let by = By::of(actor);
         let service = self.services.entry(now.service).or_default();
         service.note(now.kind, by);
+        if let Some(p) = now.p {
+            self.even.add(now.service, p, by);
+        }
         if now.judged {
-            service.recent.add(now.surprise);
+            service.recent.add(now.surprise, by);
             service.step.see(now.surprise, by);
         }
         if let Some(odds) = now.odds {
@@ -348,7 +359,11 @@ impl Sequences {
 
     /// What can be saved.
     pub(crate) fn save(&self) -> SavedSequences {
-        SavedSequences { model: self.model.save(), services: self.services.clone() }
+        SavedSequences {
+            model: self.model.save(),
+            services: self.services.clone(),
+            even: self.even.clone(),
+        }
     }
 
     /// From what was saved.
@@ -356,6 +371,7 @@ impl Sequences {
         Self {
             model: Markov::load(CONTEXTS_MAX, saved.model),
             services: saved.services,
+            even: saved.even,
             ..Self::default()
         }
     }
@@ -363,6 +379,7 @@ impl Sequences {
     /// Adds what another sensor learned.
     pub(crate) fn absorb(&mut self, other: Self) {
         self.model.absorb(other.model);
+        self.even.absorb(other.even);
         for (id, service) in other.services {
             let own = self.services.entry(id).or_default();
             own.step.absorb(&service.step);
@@ -383,4 +400,6 @@ impl Sequences {
 pub(crate) struct SavedSequences {
     model: SavedMarkov,
     services: BTreeMap<u64, Service>,
+    #[serde(default)]
+    even: Evened,
 }
