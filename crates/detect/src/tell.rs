@@ -114,6 +114,16 @@ pub(crate) fn signal(
     Signal { signal: signal.into(), observed: observed.into(), expected: expected.into() }
 }
 
+/// What is usual, with how likely the observed is and on how much that rests.
+pub(crate) fn usual(expected: impl AsRef<str>, p: f64, support: impl AsRef<str>) -> String {
+    format!("{} (p {:.1e}, {})", expected.as_ref(), p.min(1.0), support.as_ref())
+}
+
+/// The chance of what none of so many did: the rank of one more among them.
+pub(crate) fn none_of(count: u64) -> f64 {
+    1.0 / (crate::stats::to_f64(count) + 1.0)
+}
+
 /// A key for a thing of a service (an account, an address): the same in every run.
 pub(crate) fn key(service: &str, thing: &str) -> u64 {
     let mut hasher = FixedState::with_seed(11).build_hasher();

@@ -219,6 +219,9 @@ impl Town {
     pub(crate) fn stories(&self) -> Vec<Story> {
         let mut stories: BTreeMap<ActorId, Story> = BTreeMap::new();
         for finding in self.findings.iter().filter(|finding| !finding.posture) {
+            let learned = finding.rule.starts_with("baseline.");
+            let mut reasons = finding.why.iter().take(2);
+            assert!(!learned || reasons.all(|why| why.expected.contains("(p ")), "{finding:#?}");
             let (severity, outcome) = stories
                 .get(&finding.actor.id)
                 .map_or((finding.severity, finding.outcome), |old| (old.severity, old.outcome));

@@ -57,7 +57,15 @@ pub(crate) const SPEC: Spec = Spec {
 
 /// Actors watched at most.
 const SUSPECTS_MAX: usize = 10_000;
-/// A notice about an endpoint is repeated after so long.
+/// Services of which it is remembered that they are used otherwise, and in which ways.
+const SERVICES_MAX: usize = 1000;
+const SHIFTING_MAX: usize = 10_000;
+
+fn shifting() -> Keep<u64, ()> {
+    Keep::new(SHIFTING_MAX)
+}
+
+/// Of one service there is no other notice for so long.
 const QUIET: Duration = Duration::from_secs(3600);
 /// Findings that wait at most, and deviations that may become the new usage.
 const WAITING_MAX: usize = 1000;
@@ -109,7 +117,11 @@ struct QueryPattern {
     /// Deviations that count for their actor unless others come to do the same.
     #[serde(default)]
     settling: VecDeque<Settling>,
-    notices: BTreeMap<EndpointId, Timestamp>,
+    /// When it was last told of a service that it is used otherwise than before, and what of.
+    #[serde(default)]
+    shifts: BTreeMap<u64, Timestamp>,
+    #[serde(default = "shifting")]
+    shifting: Keep<u64, ()>,
     learning: BTreeSet<EndpointId>,
     budget: Budget,
 }
@@ -123,7 +135,8 @@ impl QueryPattern {
             shared: Several::default(),
             waiting: VecDeque::new(),
             settling: VecDeque::new(),
-            notices: BTreeMap::new(),
+            shifts: BTreeMap::new(),
+            shifting: shifting(),
             learning: BTreeSet::new(),
             budget: Budget::default(),
         })
@@ -171,7 +184,9 @@ impl QueryPattern {
         let many = suspect.distinct() >= self.limits.distinct_min && more;
         // Fewer are enough where they come one by one: what is new of a client comes together.
         let probes = suspect.probes() >= PROBES_MIN && others == 0;
-        let rare = is_rare(odd.p, odd.calibrated, alpha);
+        // Whoever is the first with a release sends a parameter that nobody does.
+        let release = fresh.iter().all(|one| one.group == Group::Structure);
+        let rare = is_rare(odd.p, odd.calibrated, alpha) && !release;
         let ways = ways(&fresh);
         if !(ways >= 2 || many || rare || probes || suspect.tale.was_told()) {
             return;
@@ -198,21 +213,29 @@ impl QueryPattern {
         }
     }
 
-    /// One notice about an endpoint that is used otherwise than before.
+    /// One notice about a service that is used otherwise than before, however many endpoints a
+    /// release changes: what comes within the hour is part of it, and not told again.
     fn notice(&mut self, context: &Context<'_>, odd: &Oddity, findings: &mut Vec<Finding>) {
         let now = context.at();
-        let endpoint = context.sighting.endpoint;
-        let last = self.notices.insert(endpoint, now);
-        if last.is_some_and(|last| now.since(last) <= QUIET) {
+        let service = &context.sighting.service;
+        let mut new = false;
+        for part in odd.deviations.iter().flat_map(|one| &one.parts) {
+            new |= self.shifting.get(part).is_none();
+            self.shifting.touch(now, *part, || ());
+        }
+        let id = tell::key(service, "");
+        let room = self.shifts.len() < SERVICES_MAX || self.shifts.contains_key(&id);
+        if !new || !room || self.shifts.get(&id).is_some_and(|last| now.since(*last) <= QUIET) {
             return;
         }
-        let service = &context.sighting.service;
-        let actor = tell::cluster(SPEC.rule.id, service, endpoint.0, "all actors of the endpoint");
+        self.shifts.insert(id, now);
+        let actor = tell::cluster(SPEC.rule.id, service, 0, "all actors of the service");
         let mut finding = context.finding(SPEC.rule.id, Severity::Low, actor);
         finding.posture = true;
         finding.session = None;
         finding.message = format!(
-            "population shift: several callers of {} begin to send what nobody sent before",
+            "population shift: several callers of {service} begin to send what nobody sent before, \
+             at {} and elsewhere",
             context.sighting.name
         );
         finding.why = odd.deviations.iter().map(suspect::signal).collect();
@@ -240,7 +263,7 @@ impl QueryPattern {
                 findings.push(waiting.finding);
             }
         }
-        self.notices.retain(|_, last| now.since(*last) <= QUIET);
+        self.shifts.retain(|_, last| now.since(*last) <= QUIET);
     }
 }
 

@@ -3,6 +3,7 @@
 use super::SPEC;
 use crate::context::Context;
 use crate::tale::{Tale, counted};
+use crate::tell;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -133,7 +134,11 @@ impl Suspect {
         finding.why.push(Signal {
             signal: "different_deviations_in_an_hour".to_owned(),
             observed: self.distinct().to_string(),
-            expected: format!("at most {others}, as any other caller"),
+            expected: tell::usual(
+                format!("at most {others}, as any other caller"),
+                tell::none_of(odd.actors),
+                counted(odd.actors, "other caller"),
+            ),
         });
         finding.remediation = format!(
             "see what the requests are after; let {} refuse what breaks its parameters' form",
@@ -151,6 +156,6 @@ pub(super) fn signal(one: &Deviation) -> Signal {
     Signal {
         signal: one.feature.replace(' ', "_"),
         observed: one.observed.clone(),
-        expected: format!("{} (p {:.2e}, {} turns of others)", one.expected, one.p, one.support),
+        expected: tell::usual(&one.expected, one.p, format!("{} turns of others", one.support)),
     }
 }

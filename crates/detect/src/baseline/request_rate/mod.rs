@@ -14,8 +14,9 @@ mod retries;
 use crate::context::{Context, Observation};
 use crate::settings::{Settings, SettingsError};
 use crate::spec::{Detector, NotEvaluated, Spec, Tuning};
-use crate::tale::{Tale, lasting};
-use crate::tell::signal;
+use crate::stats::to_f64;
+use crate::tale::{Tale, counted, lasting};
+use crate::tell::{self, signal};
 use beat::Beat;
 use core::time::Duration;
 use foldhash::fast::RandomState;
@@ -429,26 +430,35 @@ fn tell(
         rate.peer_max,
     );
     finding.confidence = if rate.p999.is_some() { 0.85 } else { 0.7 };
+    let peers = counted(rate.peers, "other caller");
+    let busiest = format!("at most {factor} times the {} of its busiest peer", rate.peer_max);
+    let own = format!("no more than {factor} times above it");
+    let own_windows = (rate.own_days.max(0.0) * WINDOWS_A_DAY).floor();
     let mut why = vec![
         signal(
             "requests_in_10_min",
             rate.count.to_string(),
-            format!("at most {factor} times the {} of its busiest peer", rate.peer_max),
+            tell::usual(busiest, tell::none_of(rate.peers), &peers),
         ),
         signal(
             "own_maximum_before",
             rate.own_max.to_string(),
-            format!("no more than {factor} times above it"),
-        ),
-        signal(
-            "distinct_requests",
-            format!("{} of {}", watched.targets.len(), watched.requests),
-            "each item once, or even intervals".to_owned(),
+            tell::usual(
+                own,
+                1.0 / (own_windows + 1.0),
+                format!("{:.1} days of its own", rate.own_days),
+            ),
         ),
     ];
     why.push(match rate.p999 {
         Some(p999) => {
-            signal("p99_9_of_all_actors", rate.count.to_string(), format!("at most {p999}"))
+            let (as_high, all) = (to_f64(rate.windows_as_high), to_f64(rate.windows));
+            let known = tell::usual(
+                format!("at most {p999}"),
+                (as_high + 1.0) / (all + 1.0),
+                format!("{} windows of {peers}", rate.windows),
+            );
+            signal("p99_9_of_all_actors", rate.count.to_string(), known)
         }
         None => signal(
             "baseline",
@@ -456,6 +466,11 @@ fn tell(
             "200 requests of 10 actors on the endpoint".to_owned(),
         ),
     });
+    why.push(signal(
+        "distinct_requests",
+        format!("{} of {}", watched.targets.len(), watched.requests),
+        "each item once, or even intervals".to_owned(),
+    ));
     finding.why = why;
     finding.remediation = format!(
         "limit how often one caller may ask {}; find out what this caller is for",
@@ -463,6 +478,9 @@ fn tell(
     );
     finding
 }
+
+/// Windows of ten minutes in a day.
+const WINDOWS_A_DAY: f64 = 144.0;
 
 /// Many actors ask more than ever at once: one notice about the endpoint, no alert about anybody.
 fn shift(context: &Context<'_>, rate: &RateStatus) -> Finding {

@@ -409,6 +409,8 @@ fn rate(count: u64) -> RateStatus {
         peers: 20,
         settled: 20,
         p999: None,
+        windows: 40,
+        windows_as_high: 0,
         steady: false,
         surging: 1,
     }

@@ -133,6 +133,11 @@ impl Circle {
         self.latest.iter().filter(|new| **new).count() as u64
     }
 
+    /// The latest turns that are known.
+    pub(super) fn lately(&self) -> u64 {
+        self.latest.len() as u64
+    }
+
     /// Hardly anybody has joined lately: at most one in thirty of the latest turns.
     pub(super) fn is_closed(&self) -> bool {
         !self.open && self.newcomers().saturating_mul(30) <= self.latest.len() as u64

@@ -3,8 +3,9 @@
 use super::circle::{Circle, HOUR};
 use crate::baseline::busiest::Busiest;
 use crate::keep::Keep;
+use crate::stats::to_f64;
 use crate::tale::counted;
-use crate::tell::signal;
+use crate::tell::{self, signal};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use stilt_model::{ActorId, EndpointId, Signal, Timestamp};
@@ -72,10 +73,16 @@ impl Few {
             .count();
         let alike = peers >= 2 && peers.saturating_mul(10) >= members.len().saturating_mul(9);
         alike.then(|| {
+            let all = members.len() as u64;
+            let without = to_f64(all.saturating_sub(peers as u64));
             signal(
                 "other_functions_of_few",
                 "none",
-                format!("some, as with {peers} of its {}", counted(members.len() as u64, "caller")),
+                tell::usual(
+                    format!("some, as with {peers} of its {}", counted(all, "caller")),
+                    (without + 1.0) / (to_f64(all) + 1.0),
+                    counted(all, "other caller"),
+                ),
             )
         })
     }

@@ -18,6 +18,7 @@ use crate::context::{Context, Observation};
 use crate::keep::Keep;
 use crate::settings::{Settings, SettingsError};
 use crate::spec::{Detector, NotEvaluated, Spec, Tuning};
+use crate::stats::to_f64;
 use crate::tale::{Tale, counted};
 use crate::tell::{self, signal};
 use circle::Circle;
@@ -403,26 +404,33 @@ fn signals(
     let actor = context.seen.actor.id;
     let now = context.at();
     let requests = habit.map_or(0, Habit::requests);
+    let others = circle.others(actor) as u64;
+    let callers_of_it = counted(others, "other caller");
+    let unlike = |expected: &str| tell::usual(expected, tell::none_of(others), &callers_of_it);
     let joins =
         circle.is_joined_by(actor, now) && circle.is_closed() && circle.is_of_few(callers, 2);
     if requests >= limits.requests_min && joins {
         ways.push(signal(
             FIRST,
             format!("after {requests} other requests"),
-            format!(
-                "one of its {}; {} in the last {} turns",
-                counted(circle.others(actor) as u64, "caller"),
-                counted(circle.newcomers(), "newcomer"),
-                circle.turns(),
+            tell::usual(
+                format!("one of its {}", counted(others, "caller")),
+                (to_f64(circle.newcomers()) + 1.0) / (to_f64(circle.lately()) + 1.0),
+                format!(
+                    "{} in the last {} turns",
+                    counted(circle.newcomers(), "newcomer"),
+                    circle.lately()
+                ),
             ),
         ));
     }
     if let Some(roles) = circle.foreign_role(context.seen.best_roles()) {
-        ways.push(signal("role", context.seen.best_roles().join(", "), &roles));
+        ways.push(signal("role", context.seen.best_roles().join(", "), unlike(&roles)));
     }
     if habit.is_some_and(|habit| habit.is_odd_hour(now)) && circle.is_odd_hour(now) {
         let hour = now.secs().rem_euclid(86_400) / 3600;
-        ways.push(signal("hour_utc", hour.to_string(), "an hour at which it or others come"));
+        let usual = unlike("an hour at which it or others come");
+        ways.push(signal("hour_utc", hour.to_string(), usual));
     }
     if let Some(habit) = habit
         && requests >= limits.requests_min
@@ -431,22 +439,30 @@ fn signals(
         ways.push(signal(
             "place",
             format!("{} and another make of client", context.seen.client_ip),
-            format!("one of its {}", counted(habit.places(), "place")),
+            tell::usual(
+                format!("one of its {}", counted(habit.places(), "place")),
+                tell::none_of(requests),
+                format!("{requests} requests of its own"),
+            ),
         ));
     }
     let (own, most) = circle.rate(actor, now);
-    let (new, others) = fresh;
+    let (new, new_others) = fresh;
     if own >= limits.rate_min && own > most.saturating_mul(3) {
         ways.push(signal(
             "accesses_in_an_hour",
             own.to_string(),
-            format!("at most {most}, as any other caller"),
+            unlike(&format!("at most {most}, as any other caller")),
         ));
-    } else if new >= limits.rate_min && new > others.saturating_mul(3) {
+    } else if new >= limits.rate_min && new > new_others.saturating_mul(3) {
         ways.push(signal(
             "accesses_to_new_functions_in_an_hour",
             new.to_string(),
-            format!("at most {others}, as any other caller"),
+            tell::usual(
+                format!("at most {new_others}, as any other caller"),
+                tell::none_of(callers),
+                counted(callers, "caller"),
+            ),
         ));
     }
     ways
@@ -499,7 +515,8 @@ fn tell(
         .iter()
         .take(3)
         .map(|way| {
-            format!("{} {}, usual is {}", way.signal.replace('_', " "), way.observed, way.expected)
+            let usual = way.expected.split(" (p ").next().unwrap_or_default();
+            format!("{} {}, usual is {usual}", way.signal.replace('_', " "), way.observed)
         })
         .collect();
     finding.message = format!(

@@ -13,7 +13,7 @@ use crate::keep::Keep;
 use crate::settings::{Settings, SettingsError};
 use crate::spec::{Detector, NotEvaluated, Spec, Tuning};
 use crate::tale::{Tale, counted};
-use crate::tell::{self, signal};
+use crate::tell::{self, none_of, signal, usual};
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -204,25 +204,31 @@ fn tell(context: &Context<'_>, step: &Step, walker: &Walker) -> Finding {
         context.sighting.name,
         name(step.after),
     );
+    let actors = counted(step.actors, "other actor");
     finding.why = vec![
         signal(
             "likelihood_of_the_step",
             format!("{:.2e}", step.likelihood),
-            format!(
-                "{expected}; at least {:.2e} with every other actor ({} turns)",
-                (-step.others).exp(),
-                step.support
+            usual(
+                format!("{expected}; at least {:.2e} with every other actor", (-step.others).exp()),
+                step.p.unwrap_or(step.likelihood),
+                format!("{} turns of others", step.support),
             ),
         ),
         signal(
             "odds_that_there_is_no_order",
             format!("e^{:.1}", step.odds),
-            format!("at most e^{:.1}, as any other actor", step.odds_others),
+            // A fair game brings such odds with no greater chance (Ville, 1939).
+            usual(
+                format!("at most e^{:.1}, as any other actor", step.odds_others),
+                (-step.odds).exp(),
+                &actors,
+            ),
         ),
         signal(
             "different_steps_out_of_order",
             step.ways.to_string(),
-            "steps that others take in their order",
+            usual("steps that others take in their order", none_of(step.actors), &actors),
         ),
     ];
     finding.remediation =
