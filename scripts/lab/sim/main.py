@@ -9,6 +9,7 @@ import pathlib
 
 from .behaviour import Behaviour
 from .exchanges import Exchanges
+from .release import WAYS, Release
 
 APPLICATIONS = ("agentdesk", "clinic", "depot", "school", "wallet")
 
@@ -29,6 +30,8 @@ def main():
                         help="with --exchanges: so many requests are asked once more, oddly")
     parser.add_argument("--poison", type=float, default=0, metavar="SHARE",
                         help="with --exchanges: so many odd requests more, by three people")
+    parser.add_argument("--release", choices=WAYS,
+                        help="with --behaviour: a release of the clients in the middle of the days")
     options = parser.parse_args()
     if not options.out and not options.exchanges:
         parser.error("a folder to write to is needed")
@@ -41,6 +44,8 @@ def main():
         people = Behaviour(simulation, module.SENSITIVE, module.SIGNING, options.days)
         people.promoted = module.PROMOTED
         people.begin(not options.benign)
+        if options.release:
+            simulation.changed = Release(simulation, options.release, options.days).changed
     if options.exchanges:
         simulation.tell = Exchanges(simulation, options.odd, options.poison).tell
         simulation.play()

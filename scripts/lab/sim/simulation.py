@@ -37,6 +37,7 @@ class Simulation:
         self.morning, self.numbers, self.absent = 0, itertools.count(), set()
         self.tolerant = False  # of scripts that fail over what others did to the application
         self.tell = None  # takes exchanges, in place of packets
+        self.changed = None  # what a release of the clients makes of a request
 
     # Who takes part
 
@@ -103,6 +104,8 @@ class Simulation:
 
     def exchange(self, client, asked):
         """One request and its answer, on the wire and in the truth."""
+        if self.changed:
+            asked = self.changed(client, asked)
         request = Request(asked, client, self.epoch + self.now, self.host)
         response = self.answer(request)
         client.take_cookies(response)
