@@ -78,25 +78,26 @@ impl Fact {
         estimate(set, 24)
     }
 
+    /// Fewer others than `by` did it than are needed, and seldom among `all` turns.
+    fn is_rare(&self, by: By, needed: u64, all: u32) -> bool {
+        let often = self.by_others(by).saturating_mul(OFTEN) >= all;
+        self.actors != [0; 3] && self.others(by) < needed && !often
+    }
+
     /// Turns, where enough others than `by` did it as well, or often; of few actors each counts
     /// once.
     pub(crate) fn supported(&self, by: By, needed: u64, all: u32) -> u32 {
         let turns = self.by_others(by);
-        let old = self.actors == [0; 3];
-        let others = self.others(by);
-        if old || others >= needed || turns.saturating_mul(OFTEN) >= all {
+        if !self.is_rare(by, needed, all) {
             return turns;
         }
-        turns.min(u32::try_from(others).unwrap_or(turns))
+        turns.min(u32::try_from(self.others(by)).unwrap_or(turns))
     }
 
     /// Whether enough others than `by` did it for it to be the usage of an endpoint with so many
     /// turns.
     pub(crate) fn is_usage(&self, by: By, needed: u64, all: u32) -> bool {
-        let turns = self.by_others(by);
-        let few =
-            self.actors != [0; 3] && self.others(by) < needed && turns.saturating_mul(OFTEN) < all;
-        turns > 0 && !few
+        self.by_others(by) > 0 && !self.is_rare(by, needed, all)
     }
 
     /// Counts `by`; says whether it was a new turn.
@@ -281,6 +282,25 @@ pub(crate) fn surprise(odd: u32, turns: u32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_few_of_many_do_is_no_usage_and_counts_them_once() {
+        let mut fact = Fact::default();
+        for n in 0..30 {
+            fact.see(By(n % 3));
+        }
+        assert!(!fact.is_usage(By(9), support(40), 1000));
+        assert_eq!(fact.supported(By(9), support(40), 1000), 3);
+        // One of a handful, or what is done all the time, is.
+        assert!(fact.is_usage(By(9), support(20), 1000));
+        assert!(fact.is_usage(By(9), support(40), 500));
+        for n in 3..6 {
+            fact.see(By(n));
+        }
+        assert!(fact.is_usage(By(9), support(40), 1000));
+        let old: Fact = serde_json::from_str(r#"{"turns":2,"last":7,"shared":true}"#).unwrap();
+        assert!(old.is_usage(By(9), support(40), 1000));
+    }
 
     #[test]
     fn one_who_goes_on_and_on_counts_once() {

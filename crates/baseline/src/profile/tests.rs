@@ -144,7 +144,7 @@ fn a_release_of_many_endpoints_is_one_deviation() {
         town.send(n as u64 % 40, get(&path).answer("{}"));
     }
     let new = |place: &str| get(&format!("/{place}?q=shoe1&app=7")).answer("{}");
-    let keys: std::collections::BTreeSet<Vec<u64>> = ["find", "list", "news"]
+    let keys: BTreeSet<Vec<u64>> = ["find", "list", "news"]
         .iter()
         .flat_map(|place| town.send(1, new(place)).deviations)
         .map(|one| one.parts)
