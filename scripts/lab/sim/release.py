@@ -1,5 +1,5 @@
-"""A release of the programs that an application's people use: from the middle of the days on what they send
-has a parameter, a field and a form of values that nobody sent before."""
+"""A release of the programs that an application's people use: from the middle of the days on what
+they send has two parameters and a field that nobody sent before."""
 import copy
 import random
 
@@ -25,7 +25,8 @@ class Release:
 
     def changed(self, client, asked):
         """The request as the new programs send it."""
-        person = client.cookies or any(name.lower() == "authorization" for name, _ in asked.headers)
+        named = [name.lower() for name, _ in asked.headers]
+        person = client.cookies or "authorization" in named
         if not person or not self.has(client):
             return asked
         new = copy.deepcopy(asked)
