@@ -4,8 +4,8 @@
 //! Everything benign is scored and then learned. Odd requests are scored and teach nothing, but
 //! those of poisoners until `--learn N` benign ones were seen, where `--poisoned` is given: nobody
 //! was warned of them. Prints how often benign ones fall to nominal p-values, how many of the odd
-//! ones do after so many benign transactions, and what it costs; with `--daily` also how often benign
-//! ones of each day do.
+//! ones do after so many benign transactions, and what it costs; with `--daily` also how often
+//! benign ones of each day do.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "an example may fail by panicking")]
 #![allow(clippy::print_stdout, reason = "it prints its figures")]
 
