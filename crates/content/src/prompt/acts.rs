@@ -31,6 +31,13 @@ pub(super) const CORE: &[Act] = &[
     Act::HiddenText,
     Act::Disguise,
     Act::Decoded,
+    Act::Interposes,
+    Act::ForUser,
+    Act::AnswerShape,
+    Act::ModelMust,
+    Act::CallsTool,
+    Act::OwnGoods,
+    Act::SendWords,
 ];
 
 /// How often each act was met in a piece of text.
@@ -63,7 +70,7 @@ impl Tally {
 }
 
 /// Agents are people too, and more often.
-fn is_staff(token: &Token) -> bool {
+pub(super) fn is_staff(token: &Token) -> bool {
     STAFF.contains(&token.word)
 }
 
@@ -176,6 +183,7 @@ pub(super) fn sentence(sentence: &[Token], tally: &mut Tally) {
     }
     whole(sentence, has, tally);
     super::tongues::sentence(sentence, tally);
+    super::reader::sentence(sentence, tally);
 }
 
 /// A token and what stands around it.
@@ -302,7 +310,8 @@ fn all_itself(near: &Near<'_>, behind: Set) -> bool {
     let at = after.iter().take(6).position(|token| token.class & ALL != 0);
     let Some(at) = at else { return behind & ALL != 0 };
     let next = after.get(at.saturating_add(1));
-    let of_it = |token: &Token| token.class != 0 || token.word == 0 || is_common(token.word);
+    let of_it =
+        |token: &Token| token.class & !TOPICS != 0 || token.word == 0 || is_common(token.word);
     next.is_none_or(of_it)
 }
 
@@ -311,7 +320,9 @@ fn all_itself(near: &Near<'_>, behind: Set) -> bool {
 fn past_itself(near: &Near<'_>) -> bool {
     let after = near.after(4);
     let at = after.iter().take(3).position(|token| token.class & PAST != 0);
-    at.is_some_and(|at| after.get(at.saturating_add(1)).is_none_or(|next| next.class != 0))
+    at.is_some_and(|at| {
+        after.get(at.saturating_add(1)).is_none_or(|next| next.class & !TOPICS != 0)
+    })
 }
 
 /// Not to do as one was told, or what one was told no longer holding, is setting it aside.

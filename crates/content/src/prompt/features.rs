@@ -1,8 +1,9 @@
 //! What the model is shown of a window of text.
 
 use super::acts::{self, Act, CORE, Tally};
-use super::lexicon::{ACT, FNV, OVERRIDE, REVEAL, SAY, SEND, Set, WIDE, fnv};
+use super::lexicon::{ACT, DO, FNV, OVERRIDE, REVEAL, SAY, SEND, Set, WIDE, fnv};
 use super::mood::{ordered, word};
+use super::passages::Setting;
 use super::tokens::Token;
 use super::{marks, prior};
 
@@ -13,6 +14,7 @@ pub(super) type Feature = (u32, f32);
 const ACT_SCALE: f32 = 1.0;
 const CLASS_SCALE: f32 = 0.4;
 const PRIOR_SCALE: f32 = 1.0;
+const SETTING_SCALE: f32 = 1.0;
 /// Opinions from which on there is a feature more.
 const STEPS: [f32; 5] = [0.5, 1.5, 2.5, 3.5, 5.0];
 const WORD_SCALE: f32 = 0.2;
@@ -25,6 +27,8 @@ pub(super) struct Window<'a> {
     pub text: &'a str,
     /// Acts of the carrier: hidden, disguised, decoded.
     pub carrier: &'a [Act],
+    /// Of a passage that asks for something: what it asks, and what stands around it.
+    pub setting: Option<&'a Setting>,
 }
 
 /// Reads a window: its acts, and the features that the model weighs.
@@ -36,11 +40,17 @@ pub(super) fn read(window: &Window<'_>) -> (Tally, Vec<Feature>) {
         symbols.sentence(sentence);
     }
     marks::marks(window.text, &mut tally);
+    if window.setting.is_some_and(Setting::misplaced) {
+        tally.add(Act::Misplaced);
+    }
     for act in window.carrier {
         tally.add(*act);
     }
     let mut features = Vec::with_capacity(symbols.classes.len().saturating_add(128));
     of_acts(&tally, &mut features);
+    if let Some(setting) = window.setting {
+        of_setting(setting, &mut features);
+    }
     spread(symbols.classes, CLASS_SCALE, &mut features);
     spread(symbols.words, WORD_SCALE, &mut features);
     (tally, features)
@@ -60,6 +70,9 @@ fn of_acts(tally: &Tally, features: &mut Vec<Feature>) {
     if core == 0 {
         features.push((name(3, [0, 0, 0]), ACT_SCALE));
     }
+    for (act, _) in tally.met() {
+        features.push((name(9, [act as u64, 0, 0]), ACT_SCALE * 0.5));
+    }
     for (head, opinion) in (0_u64..).zip(prior::opinions(tally)) {
         features.push((name(7, [head, 0, 0]), opinion * PRIOR_SCALE));
         // Steps let the fit say where an opinion begins to count.
@@ -69,6 +82,31 @@ fn of_acts(tally: &Tally, features: &mut Vec<Feature>) {
             }
         }
     }
+}
+
+/// What is asked, where it stands, and each with the other.
+fn of_setting(setting: &Setting, features: &mut Vec<Feature>) {
+    let kind = u64::from(setting.kind);
+    features.push((name(8, [0, 0, 0]), SETTING_SCALE));
+    features.push((name(8, [1, kind, 0]), SETTING_SCALE));
+    for around in bits(setting.around) {
+        features.push((name(8, [2, around, 0]), SETTING_SCALE));
+        features.push((name(8, [3, around, kind]), SETTING_SCALE));
+        for detail in bits(setting.details) {
+            features.push((name(8, [4, around, detail]), SETTING_SCALE * 0.5));
+        }
+    }
+    for detail in bits(setting.details) {
+        features.push((name(8, [5, detail, 0]), SETTING_SCALE));
+        features.push((name(8, [6, detail, kind]), SETTING_SCALE));
+        for other in bits(setting.details).filter(|other| *other > detail) {
+            features.push((name(8, [7, detail, other]), SETTING_SCALE * 0.5));
+        }
+    }
+}
+
+fn bits(set: u32) -> impl Iterator<Item = u64> {
+    (0_u32..32).filter(move |bit| set >> bit & 1 == 1).map(u64::from)
 }
 
 /// The names of all features of acts: few, and worth learning from few examples.
@@ -102,7 +140,7 @@ fn name(kind: u8, of: [u64; 3]) -> u32 {
 }
 
 /// Little words that carry grammar, as symbols of their own.
-const LITTLE: [u64; 24] = [
+const LITTLE: [u64; 26] = [
     word("to"),
     word("a"),
     word("the"),
@@ -127,13 +165,15 @@ const LITTLE: [u64; 24] = [
     word("that"),
     word("will"),
     word("can"),
+    word("me"),
+    word("us"),
 ];
 /// Any other word; a run of them counts as one.
 const OTHER: u64 = 100;
 /// The end of a sentence.
 const STOP: u64 = 101;
 /// Classes of verbs, which are told apart by mood.
-const VERBS: Set = OVERRIDE | REVEAL | SEND | ACT | SAY;
+pub(super) const VERBS: Set = OVERRIDE | REVEAL | SEND | ACT | SAY | DO;
 
 #[derive(Default)]
 struct Symbols {

@@ -85,7 +85,9 @@ classes! {
         private confidential ssh pin ssn pii salary salaries contraseña contrasena 密码 パスワード codeword";
     /// Sending away.
     SEND = "send forward email upload post transmit exfiltrate transfer deliver submit publish sends \
-        wire curl wget share dm mail text relay sende schicke envoie envia invia отправь";
+        wire curl wget share dm mail text relay sende schicke envoie envoyez envia \
+        enviar reenvia manda mandar invia inviare inoltra envie leite weiterleiten отправь перешли \
+        отправьте 发送 转发 转账 送信 転送";
     /// Other things that an agent does.
     ACT = "delete remove pay buy purchase book reserve create add update change modify grant invite \
         cancel schedule execute run call invoke open visit click download install search retrieve \
@@ -117,7 +119,8 @@ classes! {
     /// A model, as the one spoken to or of.
     MODEL = "ai assistant model llm llms gpt chatgpt gpt4 claude gemini bot chatbot agent agents copilot \
         assistants bots chatbots copilots assistenten \
-        openai anthropic bard llama mistral ki assistent ia chatgpts gpt3 人工智能 助手 ais";
+        openai anthropic bard llama mistral summarizer summariser asistente assistente ассистент ии \
+        помощник asystent ki assistent ia chatgpts gpt3 人工智能 助手 ais";
     /// The one spoken to.
     YOU = "you u du sie tu vous usted ihr youre youll youve yourself dir dich ты вы ti 你 您 あなた thou";
     /// Of the one spoken to.
@@ -201,7 +204,56 @@ classes! {
     IF = "if unless wenn si se если";
     /// Doing as one is told.
     OBEY = "follow obey listen comply adhere heed abide honor honour befolge folge";
+    /// Doing something else that a helper is asked for.
+    DO = "analyze analyse assess compare calculate compute design develop draft help teach sing count \
+        find identify outline argue rank sort predict proofread brainstorm plan build implement \
+        solve evaluate examine inspect investigate explore introduce perform conduct manipulate \
+        alter tamper intercept redirect divert disrupt terminate shut restart halt inject \
+        compromise falsify fabricate forge backdate obtain acquire harvest scan crack corrupt \
+        destroy sabotage block unblock revoke restrict promote endorse advertise praise boost \
+        donate sell trade swap exchange arrange organize organise prepare assign allow permit lend \
+        ship dispatch redeem cash refund increase decrease raise lower adjust mark label tag pin \
+        hire fire dispense prescribe administer withhold assist advise persuade convince outline \
+        rephrase reword shorten expand simplify paraphrase list craft invent visualize sketch draw \
+        paint illustrate optimize optimise debug refactor overwrite duplicate clone upgrade \
+        downgrade reboot mute unmute unlink attach archive export import backup sync pair connect \
+        disconnect arm disarm remind notify ping message contact hand bestelle uberweise losche \
+        kaufe buche andere setze offne aktiviere deaktiviere erstelle loschen uberweisen achete \
+        supprime supprimez reserve transferez virez ajoute ajoutez ouvre ouvrez modifie modifiez \
+        transfiere borra elimina compra reserva agrega abre cambia crea trasferisci cancella \
+        elimina compra prenota aggiungi apri modifica crea apague transfira compre reserve";
+    /// Works that a writer is asked for.
+    WORK = "poem poems essay essays joke jokes haiku limerick song songs lyrics recipe recipes riddle slogan \
+        advertisement advert ad ads blog speech sonnet rap paragraph paragraphs bullet bullets \
+        haikus tweet tweets caption headline review plot dialogue rhyme summary outline \
+        translation synopsis quiz trivia puzzle gedicht witz rezept poeme blague poema chiste receta";
+    /// Things of worth, and what holds them.
+    ASSET = "money funds dollars dollar usd eur euros gbp bitcoin btc ethereum eth crypto wallet savings \
+        payment payments salary card cards cash iban balance checking payee beneficiary \
+        subscription subscriptions shares stock stocks loan refund invoice konto geld compte argent \
+        cuenta dinero conto denaro conta dinheiro";
+    /// Things that a house, a car or a clinic obeys.
+    DEVICE = "lock locks door doors garage thermostat camera cameras lights light alarm alarms oven heater \
+        vacuum car vehicle gate device devices bulb heating appliance appliances robot drone \
+        printer sprinkler blinds firewall vpn router elevator dosage medication prescription";
+    /// Days and terms: whoever names one waits for people.
+    WHEN = "monday tuesday wednesday thursday friday saturday sunday noon tomorrow tonight week weekend \
+        deadline eod january february march april june july august september october november \
+        december morning afternoon evening montag dienstag mittwoch donnerstag freitag lundi mardi \
+        mercredi jeudi vendredi lunes martes miercoles jueves viernes";
+    /// How letters between people begin and end.
+    GREET = "dear hi hello hey regards sincerely thanks cheers thank best greetings yours subject hallo liebe \
+        lieber geehrte geehrter grusse grussen gruss danke bonjour cordialement merci hola saludos \
+        gracias ciao saluti grazie";
+    /// Tongues and forms that an answer can be put into.
+    TONGUE = "english french spanish german italian portuguese chinese japanese russian arabic hindi korean \
+        latin dutch swedish uppercase lowercase emoji emojis capitals markdown json csv xml table \
+        pirate shakespeare shakespearean klingon englisch franzosisch deutsch anglais francais \
+        espagnol espanol ingles frances";
 }
+
+/// Classes that say what a sentence is about rather than what it does to its reader.
+pub(super) const TOPICS: Set = DO | WORK | ASSET | DEVICE | WHEN | GREET | TONGUE;
 
 /// Names of the signs between words, as classes of their own.
 pub(super) const LINK: Set = 1 << 56;

@@ -14,9 +14,11 @@ mod lexicon;
 mod marks;
 mod model;
 mod mood;
+mod passages;
 mod pieces;
 mod plain;
 mod prior;
+mod reader;
 mod spelled;
 mod tokens;
 mod tongues;
@@ -27,7 +29,7 @@ pub(crate) use judged::Judged;
 use model::Model;
 use stilt_model::talk::{Act, Suspicion, TrustRole};
 
-/// Which half of the model judges a text.
+/// Which part of the model judges a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Head {
@@ -35,6 +37,8 @@ pub(crate) enum Head {
     Told = 0,
     /// Texts that are data: whatever orders, is a mark.
     Data = 1,
+    /// Passages of such texts that ask for something, by themselves.
+    Passage = 2,
 }
 
 impl Head {
@@ -43,6 +47,11 @@ impl Head {
             TrustRole::System | TrustRole::User | TrustRole::Assistant => Self::Told,
             TrustRole::ToolDefinition | TrustRole::ToolResult => Self::Data,
         }
+    }
+
+    /// What judges a window of a text that this part judges.
+    pub(crate) const fn of_window(self, passage: bool) -> Self {
+        if passage { Self::Passage } else { self }
     }
 }
 
@@ -57,17 +66,36 @@ pub fn judge(text: &str, role: TrustRole) -> Option<Suspicion> {
 
 fn judge_by(model: &Model, text: &str, role: TrustRole) -> Option<Suspicion> {
     let head = Head::of(role);
-    let mut worst: Option<Suspicion> = None;
-    windows::each(text, &mut |window, span| {
+    let mut worst: Option<Worst> = None;
+    let mut passage: Option<Worst> = None;
+    windows::each(text, head, &mut |window, span| {
         let (tally, features) = features::read(window);
-        let sum = model.sum(head, &features);
-        let score = model.score(head, role, sum);
-        if worst.as_ref().is_none_or(|worst| score > worst.score()) {
+        let own = head.of_window(window.setting.is_some());
+        let sum = model.sum(own, &features);
+        let place = if own == Head::Passage { &mut passage } else { &mut worst };
+        if place.as_ref().is_none_or(|worst| sum > worst.sum) {
             let acts: Vec<Act> = tally.met().map(|(act, _)| act).collect();
-            worst = Some(Suspicion::new(score, acts, span));
+            *place = Some(Worst { sum, acts, span });
         }
     });
-    worst
+    let worst = worst?;
+    // What a definition says, all of it says: it has no text around its orders.
+    if role != TrustRole::ToolResult {
+        let score = model.score(head, role, worst.sum);
+        return Some(Suspicion::new(score, worst.acts, worst.span));
+    }
+    let both = model::both(worst.sum, passage.as_ref().map(|passage| passage.sum));
+    let score = model.score(head, role, both);
+    // The passage says best where the order stands; the window may have acts more.
+    let told = passage.filter(|passage| passage.sum > worst.sum).unwrap_or(worst);
+    Some(Suspicion::new(score, told.acts, told.span))
+}
+
+/// The worst window so far.
+struct Worst {
+    sum: f32,
+    acts: Vec<Act>,
+    span: (u32, u32),
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The trained weights, and how they are read.
 //!
-//! Layout, little-endian: the magic `STPM1`, the number of heads (1 byte), for each head its bias,
+//! Layout, little-endian: the magic `STPM2`, the number of heads (1 byte), for each head its bias,
 //! its scale and one threshold and slope a role (`f32`), the number of features (`u32`), their
 //! hashes in ascending order (`u32` each), then for each head one `i8` a feature.
 
@@ -10,9 +10,9 @@ use std::sync::LazyLock;
 use stilt_model::talk::TrustRole;
 
 /// First bytes of a file of weights.
-pub(super) const MAGIC: &[u8] = b"STPM1";
-/// Heads: texts that speak for a user, and texts that are data to the model.
-pub(super) const HEADS: usize = 2;
+pub(super) const MAGIC: &[u8] = b"STPM2";
+/// Heads: texts that speak for a user, texts that are data to the model, passages of these.
+pub(super) const HEADS: usize = 3;
 /// Roles that a score is calibrated for.
 pub(super) const ROLES: usize = 4;
 
@@ -99,6 +99,14 @@ impl Model {
         1.0 / (1.0 + (threshold - sum).exp())
     }
 }
+
+/// What a window of data and a passage of it tell together. Beyond a point, how harmless one of them
+/// looks takes nothing from the other.
+pub(super) fn both(window: f32, passage: Option<f32>) -> f32 {
+    window.max(FLOOR) + passage.map_or(FLOOR, |sum| sum.max(FLOOR))
+}
+
+const FLOOR: f32 = -1.0;
 
 /// Where a role's threshold stands.
 pub(super) fn role_at(role: TrustRole) -> usize {

@@ -53,6 +53,18 @@ const fn opinion(act: Act) -> (i32, i32) {
         Act::Decoded => (6, 12),
         Act::HiddenPlace => (2, 7),
         Act::Dialogue => (4, 4),
+        Act::Interposes => (0, 20),
+        Act::ForUser => (2, 15),
+        Act::AnswerShape => (0, 18),
+        Act::ModelMust => (0, 9),
+        Act::CallsTool => (0, 14),
+        Act::OwnGoods => (0, 16),
+        Act::SendWords => (0, 14),
+        Act::Sweeping => (0, 6),
+        Act::AmongPeople => (0, -8),
+        Act::ReadersOwn => (0, -4),
+        Act::SetsTask => (0, 6),
+        Act::Misplaced => (0, 14),
     }
 }
 

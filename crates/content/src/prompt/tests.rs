@@ -23,7 +23,7 @@ fn weights_that_are_written_are_read_again() {
         weights: vec![(7, 0.5), (9, -2.0), (11, 0.0001)],
         thresholds: [1.0, 2.0, 3.0, 4.0],
     };
-    let bytes = Trained::new(&[fitted.clone(), fitted]).bytes();
+    let bytes = Trained::new(&[fitted.clone(), fitted.clone(), fitted]).bytes();
     let model = Model::parse(&bytes).unwrap();
     assert_eq!(model.weights.len(), 2);
     let sum = model.sum(Head::Told, &[(7, 1.0), (9, 1.0), (12, 1.0)]);

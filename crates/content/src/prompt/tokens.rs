@@ -37,6 +37,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
         tokens: Vec::with_capacity((text.len() / 5).min(TOKENS_MAX)),
         first: true,
         quote: None,
+        record: text.trim_start().starts_with(['{', '[']),
     };
     let mut rest = text;
     let mut at = 0_usize;
@@ -68,6 +69,8 @@ struct Reader {
     first: bool,
     /// The sign that ends the quotation which is open.
     quote: Option<char>,
+    /// The text is a record with names and values, whose quotation marks quote nobody.
+    record: bool,
 }
 
 impl Reader {
@@ -90,7 +93,7 @@ impl Reader {
     fn word(&mut self, rest: &str, at: usize) -> usize {
         let rest = head(rest);
         let after = self.tokens.last().is_some_and(|last| last.class & (CLOSE | MARKUP) != 0);
-        self.first |= after && rest.starts_with(char::is_uppercase);
+        self.first |= (after || self.value_begins()) && rest.starts_with(char::is_uppercase);
         let long = rest.find(|c: char| c.is_whitespace() || "<>\"()[]{}|".contains(c));
         let whole = rest.get(..long.unwrap_or(rest.len())).unwrap_or(rest);
         if whole.starts_with("http:") || whole.starts_with("https:") || whole.starts_with("www.") {
@@ -183,6 +186,10 @@ impl Reader {
             '«' => self.open('»', rest, at),
             '「' => self.open('」', rest, at),
             '”' | '»' | '」' => self.close(at),
+            '\'' if self.record && self.quote.is_none() => {
+                let opens = rest.chars().nth(1).is_some_and(char::is_alphanumeric);
+                self.push(if opens { OPEN } else { CLOSE }, 0, at);
+            }
             '\'' | '‘' | '’' => {
                 let opens =
                     self.quote.is_none() && rest.chars().nth(1).is_some_and(char::is_alphanumeric);
@@ -212,6 +219,14 @@ impl Reader {
             None if self.in_json() => self.push(OPEN, 0, at),
             None => self.open(sign, rest, at),
         }
+    }
+
+    /// The value of a field of a record begins here.
+    fn value_begins(&self) -> bool {
+        let mut back = self.tokens.iter().rev().map(|token| token.class);
+        self.record
+            && back.next().is_some_and(|last| last & OPEN != 0)
+            && back.next().is_some_and(|before| before & (COLON | COMMA | OPEN) != 0)
     }
 
     /// A quotation mark here would begin a string of JSON.

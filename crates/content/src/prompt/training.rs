@@ -7,11 +7,25 @@ use stilt_model::talk::{Suspicion, TrustRole};
 /// Features of one window: hashes of their names, and values.
 pub type Features = Vec<(u32, f32)>;
 
-/// The features of each window of `text`.
+/// A window of a text.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// Its features.
+    pub features: Features,
+    /// Its bytes in the text.
+    pub span: (u32, u32),
+    /// It is a passage that asks for something.
+    pub passage: bool,
+}
+
+/// The windows of `text` as words of `role`.
 #[must_use]
-pub fn windows_of(text: &str) -> Vec<Features> {
+pub fn windows_of(text: &str, role: TrustRole) -> Vec<Shown> {
     let mut all = Vec::new();
-    windows::each(text, &mut |window, _| all.push(features::read(window).1));
+    windows::each(text, Head::of(role), &mut |window, span| {
+        let features = features::read(window).1;
+        all.push(Shown { features, span, passage: window.setting.is_some() });
+    });
     all
 }
 
@@ -21,10 +35,16 @@ pub fn act_features() -> Vec<u32> {
     features::act_names()
 }
 
-/// The half of the model that judges words of `role`: 0 or 1.
+/// The part of the model that judges windows of words of `role`: 0 or 1, and 2 for passages.
 #[must_use]
-pub fn head_of(role: TrustRole) -> usize {
-    Head::of(role) as usize
+pub fn head_of(role: TrustRole, passage: bool) -> usize {
+    Head::of(role).of_window(passage) as usize
+}
+
+/// What the worst window and the worst passage of a text that is data tell together.
+#[must_use]
+pub fn both(window: f32, passage: Option<f32>) -> f32 {
+    super::model::both(window, passage)
 }
 
 /// One head's weights, as they were fitted.

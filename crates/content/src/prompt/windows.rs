@@ -1,12 +1,13 @@
 //! A text, undone and cut into windows of a few sentences.
 
-use super::TEXT_MAX;
 use super::acts::Act;
 use super::encoded::encoded;
 use super::features::{Window, sentences};
+use super::passages::passages;
 use super::plain::{Met, plain};
 use super::spelled::{joined, turned};
 use super::tokens::{Token, tokens};
+use super::{Head, TEXT_MAX};
 use crate::bytes::{prefix, suffix};
 use crate::leaves::json::unescape;
 use std::borrow::Cow;
@@ -23,13 +24,14 @@ const DEPTH_MAX: u8 = 2;
 pub(super) type Visit<'a> = &'a mut dyn FnMut(&Window<'_>, (u32, u32));
 
 /// Shows every window of `text`, of what is hidden in it, and of what is written there in code.
-pub(super) fn each(text: &str, visit: Visit<'_>) {
+/// Of texts that are data, passages that ask for something are shown by themselves as well.
+pub(super) fn each(text: &str, head: Head, visit: Visit<'_>) {
     let half = TEXT_MAX / 2;
     if text.len() <= TEXT_MAX {
-        return each_inner(text, &[], 0, visit);
+        return each_inner(text, head, &[], 0, visit);
     }
-    each_inner(prefix(text, half), &[], 0, visit);
-    each_inner(suffix(text, half), &[], 0, visit);
+    each_inner(prefix(text, half), head, &[], 0, visit);
+    each_inner(suffix(text, half), head, &[], 0, visit);
 }
 
 /// Text out of a string of JSON inside a string has its escapes still: they hide where lines end.
@@ -38,7 +40,7 @@ fn unescaped(text: &str) -> Cow<'_, str> {
     if escaped { Cow::Owned(unescape(text)) } else { Cow::Borrowed(text) }
 }
 
-fn each_inner(text: &str, carrier: &[Act], depth: u8, visit: Visit<'_>) {
+fn each_inner(text: &str, head: Head, carrier: &[Act], depth: u8, visit: Visit<'_>) {
     let text = &*unescaped(text);
     let plain = plain(text);
     let mut carried = carrier.to_vec();
@@ -48,19 +50,19 @@ fn each_inner(text: &str, carrier: &[Act], depth: u8, visit: Visit<'_>) {
         carried.push(Act::Disguise);
     }
     let shown = apart.as_deref().unwrap_or(&plain.text);
-    cut(shown, &carried, visit);
+    cut(shown, head, &carried, visit);
     if depth >= DEPTH_MAX {
         return;
     }
     let deeper = depth.saturating_add(1);
     if !plain.hidden.is_empty() {
-        each_inner(&plain.hidden, &[Act::HiddenText], deeper, visit);
+        each_inner(&plain.hidden, head, &[Act::HiddenText], deeper, visit);
     }
     for inner in encoded(shown) {
-        each_inner(&inner, &[Act::Decoded], deeper, visit);
+        each_inner(&inner, head, &[Act::Decoded], deeper, visit);
     }
     if let Some(straight) = turned(shown) {
-        cut(&straight, &[Act::Decoded], visit);
+        cut(&straight, head, &[Act::Decoded], visit);
     }
 }
 
@@ -69,7 +71,7 @@ fn disguise(met: Met) -> Option<Act> {
     (met.invisible >= 3 || met.disguised >= 2).then_some(Act::Disguise)
 }
 
-fn cut(text: &str, carrier: &[Act], visit: Visit<'_>) {
+fn cut(text: &str, head: Head, carrier: &[Act], visit: Visit<'_>) {
     let tokens = tokens(text);
     let mut carrier = carrier.to_vec();
     if tokens.iter().filter(|token| token.leet && token.class != 0).count() >= 2 {
@@ -84,11 +86,22 @@ fn cut(text: &str, carrier: &[Act], visit: Visit<'_>) {
         let end = tokens.get(until).map_or(text.len(), |token| token.at);
         let begin = if from == 0 { 0 } else { begin };
         let text = text.get(begin..end).unwrap_or("");
-        let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        visit(&Window { tokens: window, text, carrier: &carrier }, (place(begin), place(end)));
+        let window = Window { tokens: window, text, carrier: &carrier, setting: None };
+        visit(&window, (place(begin), place(end)));
         windows = windows.saturating_add(1);
         from = next.max(from.saturating_add(1));
     }
+    if head == Head::Data {
+        passages(text, &tokens, &mut |setting, inner, (begin, end)| {
+            let text = text.get(begin..end).unwrap_or("");
+            let window = Window { tokens: inner, text, carrier: &carrier, setting: Some(setting) };
+            visit(&window, (place(begin), place(end)));
+        });
+    }
+}
+
+fn place(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
 }
 
 /// Where a window ends that begins at `from`, and where the next one begins: they share about a
@@ -126,7 +139,7 @@ mod tests {
 
     fn windows(text: &str) -> Vec<String> {
         let mut found = Vec::new();
-        each(text, &mut |window, _| found.push(window.text.to_owned()));
+        each(text, Head::Told, &mut |window, _| found.push(window.text.to_owned()));
         found
     }
 

@@ -51,8 +51,21 @@ pub(crate) const SPEC: Spec = Spec {
 
 /// What letters to people do as well. All else that tells something speaks to a model, about its
 /// orders, or out of sight.
-const TO_PEOPLE: &[Act] =
-    &[Act::Order, Act::PleaseDo, Act::MustDo, Act::SayExactly, Act::Alarm, Act::Authority];
+const TO_PEOPLE: &[Act] = &[
+    Act::Order,
+    Act::PleaseDo,
+    Act::MustDo,
+    Act::SayExactly,
+    Act::Alarm,
+    Act::Authority,
+    Act::ForUser,
+    Act::OwnGoods,
+    Act::SendWords,
+    Act::Sweeping,
+    Act::CallsTool,
+    Act::SetsTask,
+    Act::Misplaced,
+];
 /// Score from which on a text is told whatever it does.
 const SURE: u16 = 700;
 

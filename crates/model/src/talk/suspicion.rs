@@ -114,6 +114,30 @@ acts! {
     HiddenPlace = "stands in a hidden place of a page",
     /// Many turns of a dialogue that never was.
     Dialogue = "bears turns of a dialogue that never was",
+    /// A task is put before the one that was asked for, or in its place.
+    Interposes = "puts a task before the one that was asked",
+    /// The user is spoken for, to someone who is not the user.
+    ForUser = "speaks for the user",
+    /// What form or words the answer must have.
+    AnswerShape = "says what the answer must be like",
+    /// What a model must do is laid down.
+    ModelMust = "says what a model must do",
+    /// A tool is to be called, or a call is written out.
+    CallsTool = "orders to call a tool",
+    /// Something is to be done with what is the speaker's own, or in the speaker's name.
+    OwnGoods = "orders in the name of one who is not the user",
+    /// A message with given words is to be sent.
+    SendWords = "orders to send given words",
+    /// An order to do something to all there is of a thing.
+    Sweeping = "orders to do something to all there is",
+    /// Something is asked of people: a term, an answer to the one who writes.
+    AmongPeople = "",
+    /// An order about what is the reader's own, as manuals and forms have it.
+    ReadersOwn = "",
+    /// A work is ordered: a poem, a list, a translation.
+    SetsTask = "orders a work",
+    /// A request that has nothing to do with the text around it.
+    Misplaced = "asks for what has nothing to do with the text around it",
 }
 
 /// What the prompt classifier says of a text: of its worst window.
