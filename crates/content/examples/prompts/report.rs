@@ -93,7 +93,7 @@ pub fn thresholds(held: &[Held<'_>]) -> Limits {
     let chat = held.iter().filter(|held| !held.text.attack && held.text.role == TrustRole::User);
     let chat = chat.filter(|held| !hard.iter().any(|name| held.text.source.contains(name)));
     let user = quantile(chat.map(|held| held.sum).collect(), 0.003)
-        .max(quantile(benign(TrustRole::User, "own_user"), 0.045))
+        .max(quantile(benign(TrustRole::User, "own_user"), 0.02))
         .max(quantile(benign(TrustRole::User, "self_instruct"), 0.008))
         .max(quantile(benign(TrustRole::User, "awesome"), 0.045));
     let system = quantile(benign(TrustRole::System, ""), 0.05).max(user);
