@@ -160,6 +160,8 @@ pub enum Observation<'a> {
     Tls(&'a Greeting<'a>),
     /// Packet time has reached this second.
     Tick(Timestamp),
+    /// The capture ended then, and nothing is kept for another: what waited for more is told.
+    End(Timestamp),
 }
 
 impl<'a> Observation<'a> {
@@ -169,7 +171,7 @@ impl<'a> Observation<'a> {
         match self {
             Self::Transaction(context) => Some(context),
             Self::Running(context) => running.then_some(*context),
-            Self::Tls(_) | Self::Tick(_) => None,
+            Self::Tls(_) | Self::Tick(_) | Self::End(_) => None,
         }
     }
 }

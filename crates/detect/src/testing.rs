@@ -97,6 +97,12 @@ impl Town {
         }
     }
 
+    /// The capture ends.
+    pub(crate) fn ends(&mut self) {
+        let now = Timestamp::from_secs(EPOCH).plus(Duration::from_secs(self.ticked as u64));
+        self.detectors.observe(&Observation::End(now), &mut self.findings);
+    }
+
     /// The town has policies.
     pub(crate) fn governed_by(&mut self, text: &str) {
         let policies = Policies::of(vec![("town.cedar".into(), text.to_owned())]);

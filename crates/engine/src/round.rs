@@ -548,6 +548,10 @@ impl Round {
             self.tell(None)?;
         }
         let kept = self.end_state(last);
+        if self.learns && matches!(kept, Ok(false)) {
+            self.detectors.observe(&Observation::End(last), &mut self.findings);
+            self.tell(None)?;
+        }
         let (outputs, names) = (&mut self.outputs, self.alerts.names());
         outputs.sessions(&mut self.closed, names)?;
         // A session that is kept is not over: it is told when it is.

@@ -84,6 +84,10 @@ pub struct Verdict {
     pub shown: bool,
     /// A whole number of that value was shown to the actor before, whatever it named.
     pub shown_loosely: bool,
+    /// An answer to the actor has named it before, whosever it was said to be.
+    pub listed: bool,
+    /// Where it was shown, an answer gave it as the actor's own, or as nobody's.
+    pub shown_plainly: bool,
     /// Whose it is.
     pub owner: Ownership,
     /// The owner was named by the object itself, not concluded from who was shown it.
@@ -297,6 +301,8 @@ impl Objects {
             granted,
             shown,
             shown_loosely: shown || self.was_shown(seen, loose),
+            shown_plainly: owner == Ownership::Own || self.was_shown_plainly(seen, key),
+            listed: shown || self.was_listed(seen, key) || self.was_listed(seen, loose),
             owner,
             named: named.is_some(),
             staff,
@@ -413,6 +419,17 @@ impl Objects {
                     || (!self.owners.owns(actor_of(seen)) && !self.owners.is_public(place))
             })
         })
+    }
+
+    /// An answer has named it, and nobody else as its owner.
+    fn was_shown_plainly(&self, seen: &Seen, key: u64) -> bool {
+        let mut shown = self.memories_of(seen).filter_map(|memory| memory.shown.get(key));
+        shown.any(|shown| shown.foreign_at().is_none())
+    }
+
+    /// An answer has named it, whosever it was said to be.
+    fn was_listed(&self, seen: &Seen, key: u64) -> bool {
+        self.memories_of(seen).any(|memory| memory.shown.get(key).is_some())
     }
 
     /// Learns what the transaction showed, to whom, and whose it is.

@@ -391,7 +391,9 @@ impl Owners {
             }
             // To be named in one's own profile is not to own something.
             let itself = names_itself(leaf.path.plain(), resource) || in_list_of_people(leaf);
-            let telling = field.several || tells_owner(leaf);
+            // A name that may say who a record is says whose it is once some have several.
+            let whose = tells_owner(leaf) && !(leaf.path.in_array() && says_who(leaf.path.plain()));
+            let telling = field.several || whose;
             let owns = (things || leaf.path.in_array()) && !itself && telling;
             if let Some(called) = called.filter(|called| owns && !called.many)
                 && self.owning.len() < NAMES_MAX
@@ -440,8 +442,9 @@ fn says_who(plain: &str) -> bool {
 
 /// In a list of people a name says who the record is, not whose it is.
 fn names_itself(plain: &str, resource: &str) -> bool {
-    !resource.is_empty()
-        && (plain.starts_with(resource) || (says_who(plain) && PEOPLE.contains(&resource)))
+    // Calls name people behind what they do (`getUsers`).
+    let people = || PEOPLE.iter().any(|people| resource.ends_with(people));
+    !resource.is_empty() && (plain.starts_with(resource) || (says_who(plain) && people()))
 }
 
 /// The leaf stands in a list that is called after people, whatever the endpoint is about.

@@ -250,7 +250,7 @@ impl Detector for CredentialStuffing {
                     self.attempt(context, login, findings);
                 }
             }
-            Observation::Running(_) | Observation::Tls(_) => {}
+            Observation::Running(_) | Observation::Tls(_) | Observation::End(_) => {}
             Observation::Tick(now) => {
                 if now.since(self.looked) >= LOOK {
                     self.looked = *now;

@@ -6,6 +6,7 @@
 //! a request that shares, delegates or transfers it, may open it.
 
 mod places;
+mod strangers;
 #[cfg(test)]
 mod tests;
 
@@ -17,13 +18,14 @@ use crate::spec::{Detector, NotEvaluated, Spec, Tuning};
 use crate::tale::Tale;
 use crate::tell::signal;
 use core::hash::BuildHasher;
+use core::time::Duration;
 use foldhash::fast::RandomState;
 use places::{Place, Usage};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use stilt_inventory::ObjectRef;
-use stilt_model::{ActorId, EndpointId, Finding, Outcome, Rule, Severity, saved::Keyed};
+use stilt_model::{ActorId, EndpointId, Finding, Outcome, Rule, Severity, Timestamp, saved::Keyed};
 use stilt_session::objects::{Ownership, Verdict};
 
 pub(crate) const SPEC: Spec = Spec {
@@ -58,6 +60,9 @@ const TALES_MAX: usize = 10_000;
 const SLOTS_MAX: usize = 4;
 /// Owners who do something with what is theirs, where nobody does it with what is not.
 const OWNERS_FEW: u64 = 3;
+/// A finding about who may be staff waits so long for others who go about it alike.
+const WAIT: Duration = Duration::from_secs(900);
+const WAITING_MAX: usize = 1000;
 /// Names of where a form leads that are looked at, and their length.
 const WAY_PARTS: usize = 8;
 const WAY_MAX: usize = 24;
@@ -114,6 +119,18 @@ struct BolaAccess {
     places: HashMap<Slot, Place, RandomState>,
     tales: BTreeMap<(ActorId, EndpointId), Tale>,
     lacking: BTreeMap<Lacks, BTreeSet<(EndpointId, ActorId)>>,
+    #[serde(default)]
+    waiting: VecDeque<Waiting>,
+}
+
+/// A finding that is told unless others turn out to go about it alike.
+#[derive(Serialize, Deserialize)]
+struct Waiting {
+    until: Timestamp,
+    key: (ActorId, EndpointId),
+    slot: Slot,
+    who: (Group, ActorId),
+    finding: Finding,
 }
 
 /// An access that is a breach.
@@ -123,6 +140,9 @@ struct Breach<'a> {
     usage: Usage,
     /// The caller opened something of its own here.
     placed: bool,
+    slot: Slot,
+    /// It may be staff that nothing names: it owns nothing here, and was listed the thing.
+    strange: bool,
 }
 
 impl BolaAccess {
@@ -133,6 +153,7 @@ impl BolaAccess {
             places: HashMap::default(),
             tales: BTreeMap::new(),
             lacking: BTreeMap::new(),
+            waiting: VecDeque::new(),
         })
     }
 
@@ -186,6 +207,7 @@ impl BolaAccess {
         if foreign && context.objects.crosses_tenants(context.seen) {
             return self.lacks(Lacks::Role, endpoint, actor);
         }
+        self.note_stranger(context, slots, object, verdict, (foreign, given));
         let lacks = match (context.sighting.outcome, context.seen.principal) {
             (Outcome::Success, _) if !given && (foreign || self.way(context).is_none()) => return,
             (Outcome::Failure, _) => return,
@@ -205,6 +227,9 @@ impl BolaAccess {
             Some(Err(lacks)) => self.lacks(lacks, endpoint, actor),
             _ => {}
         }
+        if works_there(verdict) {
+            return;
+        }
         let key = self.hasher.hash_one((&object.class, &object.id));
         let crowd = (Group::of(&self.hasher, context), &context.seen.roles);
         for slot in slots {
@@ -217,6 +242,34 @@ impl BolaAccess {
             place.note(crowd, actor, key, !foreign);
             if let Some(way) = way {
                 place.leads(way);
+            }
+        }
+    }
+
+    /// Notes how one goes about here who may own nothing of the kind.
+    fn note_stranger(
+        &mut self,
+        context: &Context<'_>,
+        slots: &[Slot],
+        object: &ObjectRef,
+        verdict: Verdict,
+        (foreign, given): (bool, bool),
+    ) {
+        let Some(actor) = context.seen.principal.filter(|_| context.seen.roles.is_empty()) else {
+            return;
+        };
+        let who = (Group::of(&self.hasher, context), actor);
+        let thing = self.hasher.hash_one((&object.class, &object.id));
+        for slot in slots {
+            let Some(place) = self.places.get_mut(slot) else { continue };
+            let strangers = &mut place.strangers;
+            match context.sighting.outcome {
+                Outcome::Success if !foreign && !works_there(verdict) => strangers.settles(who),
+                Outcome::Success if given => {
+                    strangers.opened(who, thing, verdict.listed, context.at());
+                }
+                Outcome::Failure if !verdict.shown => strangers.missed(who, context.at()),
+                _ => {}
             }
         }
     }
@@ -306,9 +359,55 @@ impl BolaAccess {
             if concluded && (usage.own < SHOWN_OBJECTS_MIN || verdict.uncertain || !placed) {
                 return Err(Lacks::Owners);
             }
-            return Ok(Some(Breach { object, verdict, usage, placed }));
+            let strange = !placed && seen.roles.is_empty() && verdict.listed && !changes_person;
+            let strange = strange && across(context, object, verdict).is_none();
+            if strange && self.work_alike(slot, (crowd.0, actor), context.at()) {
+                return Err(Lacks::Role);
+            }
+            let slot = slot.clone();
+            return Ok(Some(Breach { object, verdict, usage, placed, slot, strange }));
         }
         Err(lacks)
+    }
+
+    /// Others who own nothing at a place go about it as the caller does.
+    fn work_alike(&self, slot: &Slot, who: (Group, ActorId), now: Timestamp) -> bool {
+        let place = self.places.get(slot);
+        place.is_some_and(|place| place.strangers.work_alike(who, now))
+    }
+
+    /// Keeps a finding until it is known whether others go about it alike.
+    fn wait(&mut self, context: &Context<'_>, slot: Slot, finding: Finding) {
+        let actor = context.seen.principal.unwrap_or(context.seen.actor.id);
+        let who = (Group::of(&self.hasher, context), actor);
+        let key = (context.seen.actor.id, context.sighting.endpoint);
+        if let Some(known) = self.waiting.iter_mut().find(|waiting| waiting.key == key) {
+            known.finding = finding;
+            return;
+        }
+        if self.waiting.len() >= WAITING_MAX {
+            self.waiting.pop_front();
+        }
+        let until = context.at().plus(WAIT);
+        self.waiting.push_back(Waiting { until, key, slot, who, finding });
+    }
+
+    /// What waited is told, unless others turned out to go about it alike.
+    fn tick(&mut self, now: Timestamp, all: bool, out: &mut Vec<Finding>) {
+        while self.waiting.front().is_some_and(|waiting| all || waiting.until <= now) {
+            let Some(waiting) = self.waiting.pop_front() else { break };
+            if self.work_alike(&waiting.slot, waiting.who, now) {
+                self.tales.remove(&waiting.key);
+                self.lacks(Lacks::Role, waiting.key.1, waiting.key.0);
+                continue;
+            }
+            if let Some(tale) = self.tales.get_mut(&waiting.key)
+                && !tale.due(now, Outcome::Success)
+            {
+                continue;
+            }
+            out.push(waiting.finding);
+        }
     }
 
     /// A header names another tenant than the one that its user keeps to, and it was answered.
@@ -369,6 +468,10 @@ impl BolaAccess {
                 tale.user(user);
             }
         }
+        if breach.strange && !tale.was_told() {
+            let finding = finding(context, breach, tale, &whose);
+            return self.wait(context, breach.slot.clone(), finding);
+        }
         if tale.due(context.at(), Outcome::Success) {
             out.push(finding(context, breach, tale, &whose));
         }
@@ -393,6 +496,11 @@ fn is_foreign(context: &Context<'_>, verdict: Verdict) -> Option<bool> {
         }
         Ownership::Unknown => verdict.shown.then_some(false),
     }
+}
+
+/// Who is shown things as others' by right works there, and is at home nowhere.
+fn works_there(verdict: Verdict) -> bool {
+    verdict.owner == Ownership::Other && verdict.shown && !verdict.shown_plainly && !verdict.granted
 }
 
 /// "order 7 was made by user:ann, tenant 3; never shown to user:bob, tenant 5".
@@ -503,7 +611,12 @@ impl Detector for BolaAccess {
     }
 
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
-        let Observation::Transaction(context) = observation else { return };
+        let context = match observation {
+            Observation::Transaction(context) => *context,
+            Observation::Tick(now) => return self.tick(*now, false, findings),
+            Observation::End(now) => return self.tick(*now, true, findings),
+            Observation::Running(_) | Observation::Tls(_) => return,
+        };
         let sighting = context.sighting;
         if !sighting.merged.is_empty() {
             self.places.retain(|slot, _| match slot {
@@ -523,7 +636,7 @@ impl Detector for BolaAccess {
             return self.look(context, findings);
         }
         for part in &sighting.inside {
-            self.look(&Context { sighting: &part.sighting, ..**context }, findings);
+            self.look(&Context { sighting: &part.sighting, ..*context }, findings);
         }
     }
 

@@ -1,5 +1,6 @@
 //! How a place that takes an object is used: by those whose objects they are, or by anybody.
 
+use super::strangers::Strangers;
 use crate::group::Group;
 use crate::stats::rate_upper;
 use foldhash::fast::RandomState;
@@ -117,6 +118,8 @@ pub(super) struct Place {
     /// Where those are led who change what is theirs.
     #[serde(default)]
     ways: BTreeSet<u64>,
+    #[serde(default)]
+    pub(super) strangers: Strangers,
 }
 
 impl Place {

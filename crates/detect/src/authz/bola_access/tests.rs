@@ -534,3 +534,80 @@ fn what_only_reads_is_not_said_to_change() {
     town.run();
     assert!(town.stories()[0].message.contains("given all the same"), "{:?}", town.stories());
 }
+
+/// Nobody's role is known. Those who are `named` own something elsewhere (a ticket), nothing here,
+/// and open orders that a queue lists them; or, where they are `unlisted`, any.
+fn desk(named: &[u64], unlisted: bool) -> impl Fn(&mut Town, App) {
+    let named = named.to_vec();
+    move |town, app| {
+        for (at, staff) in named.iter().enumerate() {
+            let start = LATER + 300.0 * at as f64;
+            let own = format!(r#"{{"ticket":{},"owner":"{}"}}"#, 90 + staff, name(*staff));
+            let tickets = get("/api/v1/tickets").answer(&format!(r#"{{"tickets":[{own}]}}"#));
+            town.at(start, app.by(*staff, tickets));
+            let queue: Vec<(u64, u64)> = (0..4).map(|n| (n + 4 * at as u64, n)).collect();
+            let each: Vec<String> = queue
+                .iter()
+                .map(|(thing, owner)| {
+                    format!(r#"{{"id":{},"customer":"{}"}}"#, 4100 + thing, name(*owner))
+                })
+                .collect();
+            if !unlisted {
+                let body = format!(r#"{{"orders":[{}]}}"#, each.join(","));
+                let list = get("/api/v1/queue").answer(&body);
+                town.at(start + 20.0, app.by(*staff, list));
+            }
+            for (n, (thing, owner)) in queue.into_iter().enumerate() {
+                let owner = if thing < USERS { thing } else { owner };
+                let tx = app.open(thing, owner, Answer::Yes);
+                town.at(start + 40.0 + 20.0 * n as f64, app.by(*staff, tx));
+            }
+        }
+    }
+}
+
+#[test]
+fn several_who_own_nothing_of_the_kind_and_open_what_they_were_listed_work_there() {
+    let apps = &[App::Json];
+    check(apps, desk(&[60, 61, 62], false), None);
+    // One alone is told, once it is clear that nobody else does the like; so are those who guess.
+    let alone = Some((Severity::Medium, Outcome::Success));
+    check(apps, desk(&[60], false), alone);
+    check(apps, desk(&[60, 61, 62], true), alone);
+}
+
+#[test]
+fn to_stand_in_a_list_of_users_is_to_own_nothing() {
+    let listed = |town: &mut Town, path: &str, key: &str| {
+        let users = (0..USERS).chain([60]).map(|user| format!(r#"{{"{key}":"{}"}}"#, name(user)));
+        let users: Vec<String> = users.collect();
+        let tx = get(path).answer(&format!("[{}]", users.join(",")));
+        town.at(HOUR, App::Json.by(90, tx.clone()));
+        let staff = App::Json.by(60, get("/api/v1/news").answer(r#"{"news":"x"}"#));
+        town.at(HOUR - 9.0, staff);
+        for thing in [3, 4, 7] {
+            let tx = App::Json.open(thing, thing, Answer::Yes);
+            town.at(LATER + thing as f64, App::Json.by(60, tx));
+        }
+    };
+    let paths = [("/api/v1/getUsers", "username"), ("/api/v1/accessList", "login")];
+    for (path, key) in paths {
+        check(&[App::Json], |town, _| listed(town, path, key), None);
+    }
+    check(
+        &[App::Json],
+        |town, _| listed(town, "/api/v1/tickets", "owner"),
+        Some((Severity::Medium, Outcome::Success)),
+    );
+}
+
+#[test]
+fn who_may_be_staff_is_told_of_at_the_end_of_the_capture() {
+    let mut town = Town::new(RULE);
+    usual(&mut town, App::Json);
+    desk(&[60], false)(&mut town, App::Json);
+    town.run_without_ticks();
+    assert!(town.stories().is_empty(), "{:#?}", town.stories());
+    town.ends();
+    assert_eq!(town.stories().len(), 1, "{:?}", town.not_evaluated());
+}

@@ -303,7 +303,7 @@ impl Detector for QueryPattern {
                     self.see(context, odd, findings);
                 }
             }
-            Observation::Running(_) | Observation::Tls(_) => {}
+            Observation::Running(_) | Observation::Tls(_) | Observation::End(_) => {}
             Observation::Tick(now) => self.tick(*now, findings),
         }
     }

@@ -312,7 +312,7 @@ impl Detector for RequestRate {
                     self.see(context, rate, target, findings);
                 }
             }
-            Observation::Running(_) | Observation::Tls(_) => {}
+            Observation::Running(_) | Observation::Tls(_) | Observation::End(_) => {}
             Observation::Tick(now) => self.tick(*now),
         }
     }

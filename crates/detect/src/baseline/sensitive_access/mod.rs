@@ -480,7 +480,7 @@ impl Detector for SensitiveAccess {
         match observation {
             Observation::Transaction(context) => self.see(context, findings),
             Observation::Tick(now) => self.tick(*now, findings),
-            Observation::Running(_) | Observation::Tls(_) => {}
+            Observation::Running(_) | Observation::Tls(_) | Observation::End(_) => {}
         }
     }
 
