@@ -57,6 +57,36 @@ fn tail(path: &str) -> String {
     plain(path.rsplit(['.', ':']).next().unwrap_or_default())
 }
 
+/// Names of where somebody belongs, whose members have functions of their own without standing
+/// above anybody.
+fn names_place(name: &str) -> bool {
+    const PLACES: [&str; 22] = [
+        "namespace",
+        "ns",
+        "team",
+        "project",
+        "projectid",
+        "cluster",
+        "clustername",
+        "env",
+        "environment",
+        "region",
+        "zone",
+        "site",
+        "branch",
+        "store",
+        "shop",
+        "filiale",
+        "standort",
+        "sucursal",
+        "filial",
+        "country",
+        "aud",
+        "iss",
+    ];
+    PLACES.contains(&name)
+}
+
 /// A value that may be a role: a word or two, or a small number.
 fn may_be_role(value: &str) -> bool {
     let digits = value.bytes().filter(u8::is_ascii_digit).count();
@@ -163,10 +193,10 @@ impl Service {
         let fits = |field: &&Field| {
             !field.many && field.values.len() >= PRINCIPALS_MIN && field.counts().len() >= 2
         };
-        let fields = self
-            .fields
-            .iter()
-            .filter(|(path, field)| fits(field) && !crate::told::names_tenant(&tail(path)));
+        let fields = self.fields.iter().filter(|(path, field)| {
+            let name = tail(path);
+            fits(field) && !crate::told::names_tenant(&name) && !names_place(&name)
+        });
         let chances = fields.map(|(path, field)| (path, self.chance(field)));
         let best = chances.min_by(|a, b| a.1.total_cmp(&b.1)).filter(|(_, p)| *p <= CHANCE);
         best.map(|(path, _)| path.clone())
@@ -256,6 +286,10 @@ mod tests {
         let org =
             |user: u64| ("org", if user.is_multiple_of(10) { "acme" } else { "globex" }.to_owned());
         assert_eq!(field(org).of("shop", ActorId(20)), None, "a tenant");
+        let ns = |user: u64| {
+            ("io.namespace", if user.is_multiple_of(10) { "web" } else { "core" }.to_owned())
+        };
+        assert_eq!(field(ns).of("shop", ActorId(20)), None, "a part of a cluster");
     }
 
     #[test]

@@ -225,7 +225,15 @@ pub(super) struct Assignments {
 
 /// The name of the leaf grants rights or value.
 fn has_granting_name(leaf: &Leaf) -> bool {
-    leaf.path.says(Question::Grants, |path| may_grant(path.plain()))
+    leaf.path.says(Question::Grants, |path| may_grant(path.plain()) && !is_label(path))
+}
+
+/// What stands below labels are words of the sender's own choice about a thing.
+fn is_label(path: &str) -> bool {
+    const LABELS: [&str; 7] =
+        ["labels", "matchlabels", "nodeselector", "selector", "annotations", "tags", "label"];
+    let mut above = path.rsplit('.').skip(1).take(4);
+    above.any(|key| LABELS.iter().any(|label| key.eq_ignore_ascii_case(label)))
 }
 
 /// The value of a leaf as it is compared.
@@ -469,6 +477,7 @@ mod tests {
             ("role", Value::Text("customer".into()), false),
             ("creditLimit", Value::Integer(5000), true),
             ("nutzer.Rolle", Value::Text("verwalter".into()), true),
+            ("metadata.labels.role", Value::Text("worker".into()), false),
             ("status", Value::Text("returned".into()), true),
             ("status", Value::Text("cancelled".into()), false),
             ("name", Value::Text("admin".into()), false),

@@ -97,7 +97,7 @@ pub struct Verdict {
     pub uncertain: bool,
     /// The one principal whose it is, where that is not the actor.
     pub owner_id: Option<ActorId>,
-    /// The owner was seen to make it.
+    /// The owner, be it the actor, was seen to make it.
     pub made: bool,
     /// The object is itself a principal other than the actor.
     pub person: Option<ActorId>,
@@ -294,9 +294,12 @@ impl Objects {
                 || grants::names_asker(&self.keys, &self.owners, leaves, seen));
         Verdict {
             owner_id,
-            made: owner_id.is_some_and(|owner| {
-                single == owner_id && held.is_some_and(|held| held.made_by(owner))
-            }),
+            made: match owner {
+                Ownership::Own => held.is_some_and(|held| held.made_by(actor_of(seen))),
+                _ => owner_id.is_some_and(|owner| {
+                    single == owner_id && held.is_some_and(|held| held.made_by(owner))
+                }),
+            },
             person,
             granted,
             shown,

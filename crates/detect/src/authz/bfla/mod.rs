@@ -4,6 +4,8 @@
 //! that never uses a function is let use one that belongs to roles above it; and somebody is
 //! refused at several such functions within an hour, with a credential that works elsewhere.
 
+#[cfg(test)]
+mod cluster_tests;
 mod matrix;
 mod selfmade;
 #[cfg(test)]
@@ -75,6 +77,8 @@ const OPEN_TO: u64 = 3;
 /// Objects of one request that are looked at.
 const OBJECTS_MAX: usize = 8;
 
+/// So often within the hour one thing is asked for again by what runs by itself.
+const AGAIN: usize = 5;
 /// Refused things after which what is let happen is no chance.
 const PROBES: usize = 2;
 
@@ -104,6 +108,16 @@ struct Caller {
 }
 
 impl Caller {
+    /// Things that it was refused, but for those that it asks for again and again: a program that
+    /// was set up wrong.
+    fn tried(&self) -> u64 {
+        let mut counts = BTreeMap::<u64, usize>::new();
+        for (_, thing, _) in &self.refused {
+            *counts.entry(*thing).or_default() += 1;
+        }
+        counts.values().filter(|count| **count < AGAIN).count() as u64
+    }
+
     /// It was refused two different things of others' roles within the hour: it looks for what it
     /// may not do.
     fn probes(&self, now: Timestamp) -> bool {
@@ -245,9 +259,10 @@ impl Bfla {
         let fields = self.assignments.observe(context, self.limits.peers_min, 10);
         let rank = context.seen.rank_field.as_deref();
         let tells = |name: &str| speaks_of_roles(name) || rank == Some(name);
-        let roles = fields.iter().any(|field| tells(&field.name));
-        if roles && !rights::has_privilege(context.seen) {
-            self.selfmade.note(context);
+        let roles: Vec<_> = fields.iter().filter(|field| tells(&field.name)).collect();
+        if !roles.is_empty() && !rights::has_privilege(context.seen) {
+            let roles = roles.into_iter().map(|field| (&*field.name, &*field.value));
+            self.selfmade.note(context, roles);
         }
     }
 
@@ -260,7 +275,7 @@ impl Bfla {
         let used = own.map_or(0, |cell| cell.allowed_but(call.actor));
         let peers =
             (role.actors.len() as u64).saturating_sub(u64::from(role.actors.contains(&call.actor)));
-        let selfmade = self.selfmade.is(call.actor, &context.seen.aliases);
+        let selfmade = self.selfmade.is(call.actor, context.seen);
         if used > 0 && !selfmade {
             return None;
         }
@@ -408,7 +423,10 @@ impl Bfla {
     fn refused(&mut self, context: &Context<'_>, call: &Call, out: &mut Vec<Finding>) {
         let now = context.at();
         let Some((reason, used)) = self.is_above(context, call) else { return };
-        let thing = self.hasher.hash_one((call.endpoint, &context.sighting.objects));
+        // Where no role is known, all are peers, and things of one function say nothing more.
+        let known = !context.seen.best_roles().is_empty();
+        let things = known.then_some(&context.sighting.objects);
+        let thing = self.hasher.hash_one((call.endpoint, things));
         let refused_min = self.limits.refused_min;
         let caller = self.caller(call.actor);
         // A credential that is good for nothing has expired.
@@ -422,9 +440,8 @@ impl Bfla {
         }
         caller.refused.push_back((now, thing, used));
         caller.tale.add(context, format!("refused: {reason}"), false);
-        let things: BTreeSet<u64> = caller.refused.iter().map(|(_, thing, _)| *thing).collect();
+        let things = caller.tried();
         let proved = caller.refused.iter().any(|(.., used)| *used);
-        let things = things.len() as u64;
         if proved && things >= refused_min && caller.tale.due(now, Outcome::Failure) {
             let tale = caller.tale.clone();
             out.push(attempt(context, &tale, things, &reason));
@@ -443,6 +460,11 @@ impl Bfla {
         }
         let allowed = own.map_or(0, |cell| cell.allowed_but(call.actor));
         let refused = own.map_or(0, |cell| cell.refused_but(call.actor));
+        // Of one whose role is not known, what is missing is no refusal.
+        let missing = context.tx.status() == Some(404);
+        if missing && context.seen.best_roles().is_empty() {
+            return None;
+        }
         // What fails for want of something else fails for peers as well.
         if !context.sighting.refused && allowed > 0 {
             return None;

@@ -8,14 +8,20 @@
 use crate::context::Context;
 use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::collections::HashSet;
 use stilt_inventory::EndpointKind;
 use stilt_model::{ActorId, Leaf, Value, saved};
+use stilt_session::Seen;
 
 /// Principals, and names of new accounts, that are marked at most.
 const MARKED_MAX: usize = 20_000;
 /// Leaves of a request that may name the account that it makes.
 const LEAVES_MAX: usize = 8;
+/// Leaves of an answer that may say whom it is about.
+const LEAVES_LOOKED: usize = 64;
+/// Claims of one principal that are kept.
+const CLAIMS_MAX: usize = 4;
 
 /// Principals and accounts that gave themselves a role.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -25,13 +31,32 @@ pub(super) struct Selfmade {
     /// What new accounts are called.
     #[serde(serialize_with = "saved::sorted")]
     accounts: HashSet<String, RandomState>,
+    /// Roles that were written to what may be a thing of its own sort (`role: worker` of a
+    /// machine), until they turn out to be the writer's.
+    #[serde(default)]
+    claimed: BTreeMap<ActorId, Vec<(String, String)>>,
 }
 
 impl Selfmade {
-    /// Somebody without rights above users wrote a role that others there don't.
-    pub(super) fn note(&mut self, context: &Context<'_>) {
-        if self.principals.len() < MARKED_MAX {
-            self.principals.extend(context.seen.principal);
+    /// Somebody without rights above users wrote a role that others there don't: `roles` are names
+    /// and values of the fields.
+    pub(super) fn note<'a>(
+        &mut self,
+        context: &Context<'_>,
+        roles: impl Iterator<Item = (&'a str, &'a str)>,
+    ) {
+        let room = self.principals.len() < MARKED_MAX && self.claimed.len() < MARKED_MAX;
+        if let Some(principal) = context.seen.principal.filter(|_| room) {
+            if context.sighting.kind == EndpointKind::Signup || is_about(context) {
+                self.principals.insert(principal);
+            } else {
+                let claimed = self.claimed.entry(principal).or_default();
+                for (name, value) in roles {
+                    if claimed.len() < CLAIMS_MAX && value.len() <= 64 {
+                        claimed.push((name.to_owned(), value.to_owned()));
+                    }
+                }
+            }
         }
         if context.sighting.kind != EndpointKind::Signup || self.accounts.len() >= MARKED_MAX {
             return;
@@ -48,10 +73,24 @@ impl Selfmade {
     }
 
     /// The principal gave itself a role, or was made with one.
-    pub(super) fn is(&self, actor: ActorId, aliases: &[String]) -> bool {
+    pub(super) fn is(&self, actor: ActorId, seen: &Seen) -> bool {
+        let has = |(name, value): &(String, String)| {
+            let roles = seen.best_roles();
+            roles.iter().any(|role| role == value || (value == "true" && name.contains(&**role)))
+        };
         self.principals.contains(&actor)
-            || aliases.iter().any(|alias| self.accounts.contains(alias))
+            || self.claimed.get(&actor).is_some_and(|claimed| claimed.iter().any(has))
+            || seen.aliases.iter().any(|alias| self.accounts.contains(alias))
     }
+}
+
+/// What was written is about the writer: the answer, or the path, names it.
+fn is_about(context: &Context<'_>) -> bool {
+    let own = |name: &String| context.seen.aliases.binary_search(name).is_ok();
+    let leaves = context.tx.response.iter().flat_map(|response| &response.leaves);
+    let mut leaves = leaves.take(LEAVES_LOOKED).filter(|leaf| !leaf.path.in_array());
+    leaves.any(|leaf| leaf.value.as_key().is_some_and(|name| own(&name)))
+        || context.sighting.objects.iter().any(|object| own(&object.id))
 }
 
 /// A text by which an account may be known: no number, no flag, no word of a list.

@@ -232,6 +232,7 @@ impl BolaAccess {
         }
         let key = self.hasher.hash_one((&object.class, &object.id));
         let crowd = (Group::of(&self.hasher, context), &context.seen.roles);
+        let surely = verdict.owner == Ownership::Own && (verdict.named || verdict.made);
         for slot in slots {
             let room = self.places.len() < self.limits.places_max;
             if !room && !self.places.contains_key(slot) {
@@ -239,7 +240,7 @@ impl BolaAccess {
             }
             let way = self.way(context).filter(|_| !foreign);
             let place = self.places.entry(slot.clone()).or_default();
-            place.note(crowd, actor, key, !foreign);
+            place.note(crowd, actor, key, (!foreign, surely));
             if let Some(way) = way {
                 place.leads(way);
             }
@@ -336,6 +337,10 @@ impl BolaAccess {
                 by_owners |= usage.owners >= OWNERS_FEW && usage.foreign == 0;
             }
             if usage.own < self.limits.objects_min || usage.owners < self.limits.owners_min {
+                continue;
+            }
+            // Where nobody opens what it made itself, making is not owning.
+            if verdict.made && !verdict.named && usage.makers < OWNERS_FEW {
                 continue;
             }
             let common = usage.bound > self.limits.foreign_share_max

@@ -28,6 +28,9 @@ struct Caller {
     own: HashSet<u64, RandomState>,
     #[serde(serialize_with = "saved::sorted")]
     others: HashSet<u64, RandomState>,
+    /// Some of its own name it, or were made by it.
+    #[serde(default)]
+    surely: bool,
 }
 
 /// Callers of one role at one place.
@@ -40,6 +43,9 @@ pub(super) struct Crowd {
     own: u64,
     /// Foreign objects opened by these.
     foreign: u64,
+    /// Callers that opened what names them, or what they made.
+    #[serde(default)]
+    makers: u64,
 }
 
 /// What the others of a crowd do.
@@ -53,6 +59,8 @@ pub(super) struct Usage {
     pub(super) foreign: u64,
     /// Upper bound on the share of foreign objects.
     pub(super) bound: f64,
+    /// Callers that opened what names them, or what they made.
+    pub(super) makers: u64,
 }
 
 /// What a caller did at a place before.
@@ -88,6 +96,16 @@ impl Crowd {
         }
     }
 
+    /// A caller opened what names it, or what it made.
+    fn makes(&mut self, actor: ActorId) {
+        if let Some(caller) = self.callers.get_mut(&actor)
+            && !caller.surely
+        {
+            caller.surely = true;
+            self.makers = self.makers.saturating_add(1);
+        }
+    }
+
     fn usage(&self, but: ActorId) -> Usage {
         let own = self.callers.get(&but);
         let (had, others) = own.map_or((0, 0), |c| (c.own.len() as u64, c.others.len() as u64));
@@ -97,6 +115,7 @@ impl Crowd {
             own: self.own.saturating_sub(had),
             foreign: self.foreign.saturating_sub(foreign),
             bound: 1.0,
+            makers: self.makers.saturating_sub(u64::from(own.is_some_and(|own| own.surely))),
         };
         usage.bound = rate_upper(usage.foreign, usage.own.saturating_add(usage.foreign), 0.05);
         usage
@@ -123,13 +142,13 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Notes that a caller opened an object, its own or another's.
+    /// Notes that a caller opened an object, its own (and `surely` so) or another's.
     pub(super) fn note(
         &mut self,
         (group, roles): (Group, &Arc<Vec<String>>),
         actor: ActorId,
         object: u64,
-        own: bool,
+        (own, surely): (bool, bool),
     ) {
         if self.crowds.len() >= GROUPS_MAX && !self.crowds.contains_key(&group) {
             return;
@@ -139,6 +158,9 @@ impl Place {
             crowd.roles = Arc::clone(roles);
         }
         crowd.note(actor, object, own);
+        if own && surely {
+            crowd.makes(actor);
+        }
     }
 
     /// One who changed what is its own was led there.
