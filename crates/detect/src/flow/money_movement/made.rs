@@ -54,12 +54,15 @@ impl Made {
         }
     }
 
+    /// The payee was made within the hour.
+    pub(super) fn is_fresh(&self, payee: u64, now: Timestamp) -> bool {
+        self.values.iter().any(|(at, value)| *value == payee && now.since(*at) <= HOUR)
+    }
+
     /// A payment out of the ordinary; it is kept where its payee was just made.
     pub(super) fn paid(&mut self, context: &Context<'_>, transfer: Transfer) {
         let now = context.at();
-        let fresh =
-            |(at, value): &(Timestamp, u64)| *value == transfer.payee && now.since(*at) <= HOUR;
-        if self.paid.len() < PAID_MAX && self.values.iter().any(fresh) {
+        if self.paid.len() < PAID_MAX && self.is_fresh(transfer.payee, now) {
             let note = format!("{} to a payee just made", transfer.amount);
             let evidence = context.evidence(note.clone());
             let (payee, amount) = (transfer.payee, transfer.amount);

@@ -6,6 +6,7 @@
 //! an hour tell by themselves (`made.rs`).
 
 mod made;
+mod payouts;
 #[cfg(test)]
 mod tests;
 mod transfer;
@@ -19,6 +20,7 @@ use crate::tale::{Tale, counted, lasting};
 use crate::tell::signal;
 use core::time::Duration;
 use made::Made;
+use payouts::Payouts;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use stilt_model::{ActorId, Evidence, Finding, Outcome, Rule, Severity, Timestamp};
@@ -107,6 +109,8 @@ struct Account {
     fresh_most: usize,
     changed: Option<Change>,
     made: Made,
+    #[serde(default)]
+    payouts: Payouts,
     homes: Vec<Home>,
     tale: Tale,
 }
@@ -147,9 +151,9 @@ impl MoneyMovement {
     fn see(&mut self, context: &Context<'_>, out: &mut Vec<Finding>) {
         let Some(principal) = context.seen.principal else { return };
         let now = context.at();
-        let transfer = transfer::read(context);
         let changed = transfer::takes_over(context);
         let account = self.accounts.touch(now, principal, Account::default);
+        let transfer = transfer::read(context, &|payee| account.payouts.holds(payee));
         account.enter(context);
         if let Some(what) = changed {
             let evidence = context.evidence(what);
@@ -157,6 +161,10 @@ impl MoneyMovement {
         }
         let Some(transfer) = transfer else {
             account.made.learn(context);
+            // A payee whose account number is another now was never paid.
+            for payee in account.payouts.learn(context) {
+                account.payees.remove(&payee);
+            }
             return;
         };
         let service = context.sighting.service.to_string();
@@ -196,8 +204,11 @@ impl Everybody {
         self.later >= LATER_MIN && self.later_new.saturating_mul(5) >= self.later.saturating_mul(4)
     }
 
-    fn is_known(&self) -> bool {
-        self.transfers >= ALL_MIN && self.people.len() >= PEOPLE_MIN
+    /// Where two signs come together, half of it is enough.
+    fn is_known(&self, signs: usize) -> bool {
+        let (transfers, people) =
+            if signs > 1 { (ALL_MIN / 2, PEOPLE_MIN / 2) } else { (ALL_MIN, PEOPLE_MIN) };
+        self.transfers >= transfers && self.people.len() >= people
     }
 }
 
@@ -242,14 +253,19 @@ impl Account {
     }
 
     /// Why the sum is out of the ordinary.
-    fn excess(&self, limits: &Limits, everybody: &Everybody, amount: f64) -> Option<String> {
+    fn excess(
+        &self,
+        limits: &Limits,
+        everybody: &Everybody,
+        (amount, signs): (f64, usize),
+    ) -> Option<String> {
         if self.transfers >= limits.own_min {
             let most = self.most;
             return (amount > most * limits.above).then(|| {
                 format!("at most {most} in {} before", counted(self.transfers, "transfer"))
             });
         }
-        (everybody.is_known() && amount > everybody.most).then(|| {
+        (everybody.is_known(signs) && amount > everybody.most).then(|| {
             let count = counted(everybody.transfers, "transfer");
             format!("at most {} in {count} of everybody", everybody.most)
         })
@@ -265,7 +281,10 @@ impl Account {
     ) -> bool {
         let now = context.at();
         let signs = self.signs(context);
-        let excess = self.excess(limits, everybody, transfer.amount);
+        // A payee that was made just before is no sign by itself, but goes with another.
+        let made = !signs.is_empty() && self.made.is_fresh(transfer.payee, now);
+        let known_by = signs.len().saturating_add(usize::from(made));
+        let excess = self.excess(limits, everybody, (transfer.amount, known_by));
         if excess.is_some() {
             self.made.paid(context, transfer);
         }

@@ -1,7 +1,7 @@
 //! Transfers after an account changed hands, and what looks like it.
 
 use crate::testing::{DAY, HOUR, MINUTE, Town, browser, elsewhere, home, name};
-use stilt_inventory::test_support::{Tx, jwt, post, put};
+use stilt_inventory::test_support::{Tx, get, jwt, post, put};
 use stilt_model::Severity;
 
 const SHAPES: usize = 3;
@@ -249,4 +249,78 @@ fn where_everybody_pays_somebody_else_each_time_a_new_payee_is_no_sign() {
     }
     town.run();
     assert!(town.stories().is_empty(), "{:#?}", town.stories());
+}
+
+/// Fifteen people who draw what they earn to an account that they gave once, by its id; few draw
+/// often.
+fn payouts(town: &mut Town) {
+    for user in 0..15 {
+        let start = user as f64 * MINUTE;
+        town.at(start, by(user, gives(user)));
+        for n in 0..3 {
+            let amount = 300 + user * 10 + n;
+            town.at(start + HOUR * (1.0 + n as f64), by(user, draws(user, amount)));
+        }
+        for n in 0..6 {
+            let news = get("/v1/news").answer(r#"{"news":[]}"#);
+            town.at(start + HOUR * n as f64, by(user, news));
+        }
+    }
+}
+
+fn gives(account: u64) -> Tx {
+    let iban = format!("LT60101001234567{:04}", 1000 + account);
+    post("/v1/payout_accounts")
+        .json(&format!(r#"{{"iban":"{iban}","holder":"X"}}"#))
+        .status(201)
+        .answer(&format!(r#"{{"id":"pay_k{account}x93","last4":"{}"}}"#, 1000 + account))
+}
+
+fn draws(account: u64, amount: u64) -> Tx {
+    post("/v1/cashout")
+        .json(&format!(r#"{{"payout_account":"pay_k{account}x93","amount":{amount}}}"#))
+        .status(201)
+        .answer(r#"{"status":"pending"}"#)
+}
+
+#[test]
+fn what_is_drawn_to_a_payee_kept_by_an_id_is_a_transfer() {
+    let check = |plan: &dyn Fn(&mut Town), expected: Option<Severity>| {
+        let mut town = Town::new(super::SPEC.rule.id);
+        payouts(&mut town);
+        plan(&mut town);
+        town.run();
+        let told = town.stories().iter().map(|story| story.severity).max();
+        assert_eq!(told, expected, "{:#?}", town.stories());
+    };
+    let late = 8.0 * HOUR;
+    let steals = |amount: u64| {
+        move |town: &mut Town| {
+            town.at(late, thief(3, gives(90)));
+            town.at(late + 40.0, thief(3, draws(90, amount)));
+        }
+    };
+    check(&steals(4000), Some(Severity::High));
+    check(&steals(400), None);
+    let password = |town: &mut Town| {
+        town.at(late - 60.0, thief(3, new_password(3)));
+        steals(4000)(town);
+    };
+    check(&password, Some(Severity::Critical));
+    // The owner at home with a new account; from elsewhere, to the usual one.
+    let moves = |town: &mut Town| {
+        town.at(late, by(3, gives(90)));
+        town.at(late + 40.0, by(3, draws(90, 4000)));
+    };
+    check(&moves, None);
+    check(&|town| town.at(late, thief(3, draws(3, 4000))), None);
+    // The usual id leads to another account now.
+    let turned = |town: &mut Town| {
+        let turn = put("/v1/payout_accounts/pay_k3x93")
+            .json(r#"{"iban":"LT601010012345679999"}"#)
+            .answer(r#"{"id":"pay_k3x93"}"#);
+        town.at(late, thief(3, turn));
+        town.at(late + 40.0, thief(3, draws(3, 4000)));
+    };
+    check(&turned, Some(Severity::High));
 }

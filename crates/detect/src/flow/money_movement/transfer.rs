@@ -67,8 +67,16 @@ fn only<T>(mut all: impl Iterator<Item = T>) -> Option<T> {
     all.next().is_none().then_some(first)
 }
 
-/// Reads a transfer that the application made.
-pub(super) fn read(context: &Context<'_>) -> Option<Transfer> {
+/// By which of its payees, kept by an id, it pays; not what it pays with.
+fn kept(leaf: &Leaf) -> Option<String> {
+    const WITH: [&str; 8] =
+        ["from", "source", "debtor", "own", "method", "mandate", "debit", "charge"];
+    if has_word(leaf.name(), &WITH) { None } else { leaf.value.as_key() }
+}
+
+/// Reads a transfer that the application made. `keeps` says whether a payee is one that the account
+/// keeps by an id.
+pub(super) fn read(context: &Context<'_>, keeps: &dyn Fn(u64) -> bool) -> Option<Transfer> {
     if !context.sighting.changes_state || context.sighting.outcome != Outcome::Success {
         return None;
     }
@@ -77,8 +85,10 @@ pub(super) fn read(context: &Context<'_>) -> Option<Transfer> {
         return None;
     }
     let amount = only(leaves.iter().filter_map(amount))?;
-    let payee = leaves.iter().find_map(payee)?;
-    Some(Transfer { amount, payee: tell::key(&context.sighting.service, &payee) })
+    let key = |payee: String| tell::key(&context.sighting.service, &payee);
+    let named = leaves.iter().find_map(payee).map(key);
+    let by_id = || leaves.iter().filter_map(kept).map(key).find(|payee| keeps(*payee));
+    Some(Transfer { amount, payee: named.or_else(by_id)? })
 }
 
 /// What changed in how an account is entered or its owner is reached.
