@@ -328,7 +328,23 @@ fn is_answer(name: &str) -> bool {
 
 /// A token that guards a form, and names nothing.
 pub(crate) fn is_guard(name: &str) -> bool {
-    has_word(name, &["csrf", "xsrf", "captcha", "recaptcha", "csrfmiddlewaretoken", "authenticity"])
+    const GUARDS: [&str; 14] = [
+        "csrf",
+        "xsrf",
+        "captcha",
+        "recaptcha",
+        "csrfmiddlewaretoken",
+        "authenticity",
+        "antiforgery",
+        "requestverification",
+        "requestverificationtoken",
+        "formkey",
+        "formtoken",
+        "wpnonce",
+        "viewstate",
+        "eventvalidation",
+    ];
+    has_word(name, &GUARDS) || name.rsplit('.').next() == Some("_token")
 }
 
 fn key(mark: Pseudonym) -> u64 {
@@ -378,6 +394,13 @@ mod tests {
         let asked = post("/users/password").form("user%5Bemail%5D=ann%40a.test&commit=Send");
         let mail = World::new().mark(SecretKind::Email, "ann@a.test").to_string();
         check(asked, StepKind::ResetAsked, Some(&mail));
+        for guard in ["__RequestVerificationToken", "_token", "form_key"] {
+            let asked = format!("Input.Email=ann%40a.test&{guard}=CfDJ8f0c1a77d2e94b5f01aa77c1x");
+            check(post("/Account/ForgotPassword").form(&asked), StepKind::ResetAsked, Some(&mail));
+            let done = format!("{asked}&Input.Code=8f0c1a77d2e94b5f&Input.Password=New-pass-1");
+            let sets = step(post("/Account/ResetPassword").form(&done)).map(|(kind, _)| kind);
+            assert_ne!(sets, Some(StepKind::ResetAsked));
+        }
         let code = r#"{"operationName":"X","query":"mutation X($c:String!,$p:String!){resetPassword(code:$c,newPassword:$p){ok}}","variables":{"c":"482915","p":"New-pass-1"}}"#;
         assert!(matches!(
             step(post("/graphql").json(code)),

@@ -18,12 +18,15 @@ use crate::spec::{Detector, NotEvaluated, Spec, Tuning};
 use crate::tale::{Tale, counted, lasting};
 use crate::tell::{self, signal};
 use crate::usual::Usual;
+use core::net::IpAddr;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use stilt_inventory::Login;
-use stilt_model::{Actor, ActorId, Finding, Outcome, Rule, Severity, Timestamp};
+use stilt_model::{
+    Actor, ActorId, Evidence, Finding, Observed, Outcome, Rule, Severity, Timestamp,
+};
 
 pub(crate) const SPEC: Spec = Spec {
     rule: Rule {
@@ -57,6 +60,8 @@ const ACCOUNTS_MAX: usize = 1024;
 const RECENT_MAX: usize = 8;
 /// Evidence kept before anything is told.
 const KEPT_MAX: u64 = 30;
+/// Successes with one secret that are kept until it is known that somebody sprays.
+const ENTERED_MAX: usize = 8;
 /// Services remembered at most.
 const SERVICES_MAX: usize = 256;
 /// Accounts whose right secrets are remembered per service.
@@ -92,6 +97,20 @@ struct Spray {
     /// Accounts that let the sprayers in.
     #[serde(default)]
     taken: u64,
+    /// Who got in before it was known that somebody sprays.
+    #[serde(default)]
+    entered: Vec<Entered>,
+}
+
+/// A success with the secret.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Entered {
+    client: ActorId,
+    user: String,
+    evidence: Evidence,
+    ip: IpAddr,
+    observed: Observed,
+    at: Timestamp,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -159,6 +178,8 @@ impl PasswordSpraying {
                     spray.tale.news();
                 }
                 spray.tell(context, findings);
+            } else if spray.story.is_none() {
+                spray.entered(context, login);
             }
             return;
         }
@@ -184,6 +205,7 @@ impl PasswordSpraying {
             spray.story = Some(actor);
         }
         if spray.story.is_some() {
+            spray.look_back();
             spray.tell(context, findings);
         }
     }
@@ -216,6 +238,38 @@ impl Spray {
             story: None,
             outcome: Outcome::Failure,
             taken: 0,
+            entered: Vec::new(),
+        }
+    }
+
+    /// Somebody gets in with the secret, who may turn out to spray.
+    fn entered(&mut self, context: &Context<'_>, login: &Login) {
+        if self.entered.len() >= ENTERED_MAX {
+            self.entered.remove(0);
+        }
+        self.entered.push(Entered {
+            client: context.seen.client,
+            user: login.user.clone(),
+            evidence: context.evidence(format!("account {} let in", login.user)),
+            ip: context.seen.client_ip,
+            observed: context.observed(),
+            at: context.at(),
+        });
+    }
+
+    /// Who got in before and was refused elsewhere was let in by this.
+    fn look_back(&mut self) {
+        let (who, story) = (&self.who, self.story.as_ref());
+        let sprays = |entered: &mut Entered| {
+            who.has(entered.client) && guessers::belongs(story, entered.client)
+        };
+        let found: Vec<Entered> = self.entered.extract_if(.., sprays).collect();
+        for Entered { user, evidence, ip, observed, at, .. } in found {
+            self.outcome = Outcome::Success;
+            self.taken = self.taken.saturating_add(1);
+            self.tale.add_evidence(evidence, ip, observed, at, true);
+            self.tale.user(&user);
+            self.tale.news();
         }
     }
 

@@ -60,6 +60,19 @@ fn an_account_that_gives_in_makes_it_critical() {
 }
 
 #[test]
+fn an_account_that_gave_in_before_it_was_clear_counts_and_its_owner_does_not() {
+    let early = |from: String, agent: &'static str| {
+        move |town: &mut Town, app: App| {
+            spray(town, app, 15, 40.0, 3);
+            let tx = app.sign_in(33, "Summer-2026", Answer::Yes);
+            town.at(LATER + 70.0, tx.from(&from).agent(agent));
+        }
+    };
+    check(early(elsewhere(2), "curl/8"), LET_IN);
+    check(early(home(33), browser(33)), REFUSED);
+}
+
+#[test]
 fn what_many_do_alike_without_guessing_is_silent() {
     // A password that all of a test environment share.
     check(
