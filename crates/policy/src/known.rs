@@ -2,7 +2,7 @@
 //! before anybody watched has no name yet, and a role is told when the application tells it.
 
 use crate::gate::RestsOn;
-use core::hash::{BuildHasher, Hash, Hasher};
+use core::hash::BuildHasher;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -65,9 +65,7 @@ impl Callers {
     }
 
     fn key(&self, service: &str, user: ActorId) -> u64 {
-        let mut hasher = self.hasher.build_hasher();
-        (service, user).hash(&mut hasher);
-        hasher.finish()
+        self.hasher.hash_one((service, user))
     }
 
     /// Why nobody can say that what a decision rests on is lacking: on a name, or a role.

@@ -111,8 +111,9 @@ struct Row<'a> {
     source: usize,
 }
 
-/// Fits to the passages of some texts, or to their other windows. Of an attack only the window that looks most like one teaches, as told by
-/// the fit before, since the rest of a long text is often harmless; of a harmless text all do.
+/// Fits to the passages of some texts, or to their other windows. Of an attack only the window that
+/// looks most like one teaches, as told by the fit before, since the rest of a long text is often
+/// harmless; of a harmless text all do.
 pub fn fit(texts: &[&Read<'_>], passages: bool, names: &Names, knobs: Knobs) -> Line {
     let mut line = Line::default();
     for round in 0..2 {

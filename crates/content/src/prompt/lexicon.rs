@@ -117,7 +117,8 @@ classes! {
     REFUSE = "refuse decline apologize apologise disclaimer disclaimers warnings refusal refusals reject \
         apology apologies deny denied refuses sorry cannot unable ablehnen censor hesitate";
     /// A model, as the one spoken to or of.
-    MODEL = "ai assistant model llm llms gpt chatgpt gpt4 claude gemini bot chatbot agent agents copilot \
+    MODEL = "ai assistant model llm llms gpt chatgpt gpt4 claude gemini bot chatbot agent agents \
+        copilot \
         assistants bots chatbots copilots assistenten \
         openai anthropic bard llama mistral summarizer summariser asistente assistente ассистент ии \
         помощник asystent ki assistent ia chatgpts gpt3 人工智能 助手 ais";
@@ -228,7 +229,8 @@ classes! {
         haikus tweet tweets caption headline review plot dialogue rhyme summary outline \
         translation synopsis quiz trivia puzzle gedicht witz rezept poeme blague poema chiste receta";
     /// Things of worth, and what holds them.
-    ASSET = "money funds dollars dollar usd eur euros gbp bitcoin btc ethereum eth crypto wallet savings \
+    ASSET = "money funds dollars dollar usd eur euros gbp bitcoin btc ethereum eth crypto wallet \
+        savings \
         payment payments salary card cards cash iban balance checking payee beneficiary \
         subscription subscriptions shares stock stocks loan refund invoice konto geld compte argent \
         cuenta dinero conto denaro conta dinheiro";

@@ -100,8 +100,8 @@ impl Model {
     }
 }
 
-/// What a window of data and a passage of it tell together. Beyond a point, how harmless one of them
-/// looks takes nothing from the other.
+/// What a window of data and a passage of it tell together. Beyond a point, how harmless one of
+/// them looks takes nothing from the other.
 pub(super) fn both(window: f32, passage: Option<f32>) -> f32 {
     window.max(FLOOR) + passage.map_or(FLOOR, |sum| sum.max(FLOOR))
 }
