@@ -120,7 +120,8 @@ classes! {
     MODEL = "ai assistant model llm llms gpt chatgpt gpt4 claude gemini bot chatbot agent agents \
         copilot \
         assistants bots chatbots copilots assistenten \
-        openai anthropic bard llama mistral summarizer summariser asistente assistente ассистент ии \
+        openai anthropic bard llama mistral summarizer summariser asistente assistente ассистент \
+        ии \
         помощник asystent ki assistent ia chatgpts gpt3 人工智能 助手 ais";
     /// The one spoken to.
     YOU = "you u du sie tu vous usted ihr youre youll youve yourself dir dich ты вы ti 你 您 あなた thou";
@@ -232,7 +233,8 @@ classes! {
     ASSET = "money funds dollars dollar usd eur euros gbp bitcoin btc ethereum eth crypto wallet \
         savings \
         payment payments salary card cards cash iban balance checking payee beneficiary \
-        subscription subscriptions shares stock stocks loan refund invoice konto geld compte argent \
+        subscription subscriptions shares stock stocks loan refund invoice konto geld compte \
+        argent \
         cuenta dinero conto denaro conta dinheiro";
     /// Things that a house, a car or a clinic obeys.
     DEVICE = "lock locks door doors garage thermostat camera cameras lights light alarm alarms oven heater \
