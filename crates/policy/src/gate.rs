@@ -182,9 +182,14 @@ impl Gate {
     /// Everything that a decision may rest on.
     fn key(&self, sighting: &Sighting, case: &Case<'_>) -> u64 {
         let mut hasher = self.hasher.build_hasher();
-        principal(case.seen).hash(&mut hasher);
-        case.seen.best_roles().hash(&mut hasher);
-        case.seen.tenant.hash(&mut hasher);
+        // Of who asks only what policies name, so that one decision is that of all who are alike.
+        let needs = &self.policies.needs;
+        let (kind, name) = principal(case.seen);
+        (kind, needs.tells(name).then_some(name)).hash(&mut hasher);
+        for role in case.seen.best_roles().iter().filter(|role| needs.tells(role)) {
+            role.hash(&mut hasher);
+        }
+        case.seen.tenant.as_deref().filter(|tenant| needs.tells(tenant)).hash(&mut hasher);
         sighting.endpoint.hash(&mut hasher);
         sighting.name.hash(&mut hasher);
         case.context.hash(&mut hasher);

@@ -1,6 +1,6 @@
 //! What policies read: only that is worked out, and only that keeps decisions apart in the cache.
 
-use cedar_policy::{ActionConstraint, EntityUid, Policy};
+use cedar_policy::{ActionConstraint, EntityUid, Policy, PrincipalConstraint};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -17,6 +17,10 @@ pub(crate) struct Needs {
     pub(crate) object: bool,
     /// Whether the object is known to be another's decides.
     pub(crate) foreign: bool,
+    /// Conditions look at the principal.
+    pub(crate) principal: bool,
+    /// Principals, roles and tenants that scopes name.
+    pub(crate) named: BTreeSet<String>,
     /// Functions that policies speak of, by name or group; `None`: of all.
     pub(crate) functions: Option<BTreeSet<EntityUid>>,
 }
@@ -33,9 +37,20 @@ impl Needs {
                     functions.insert(one);
                 }
             }
+            match policy.principal_constraint() {
+                PrincipalConstraint::In(uid)
+                | PrincipalConstraint::IsIn(_, uid)
+                | PrincipalConstraint::Eq(uid) => {
+                    needs.named.insert(uid.id().unescaped().to_owned());
+                }
+                PrincipalConstraint::Any | PrincipalConstraint::Is(_) => {}
+            }
             match policy.to_json() {
                 Ok(json) => needs.read(&json),
-                Err(_) => (needs.all_leaves, needs.object, needs.foreign) = (true, true, true),
+                Err(_) => {
+                    (needs.all_leaves, needs.object, needs.foreign) = (true, true, true);
+                    needs.principal = true;
+                }
             }
         }
         needs
@@ -53,6 +68,7 @@ impl Needs {
                         // A variable that is read whole.
                         self.all_leaves |= value == "context";
                         self.object |= value == "resource";
+                        self.principal |= value == "principal";
                         continue;
                     }
                     let constrains = key == "resource" && value.get("op").is_some();
@@ -97,6 +113,11 @@ impl Needs {
             return true;
         }
         false
+    }
+
+    /// The name of a principal, role or tenant can change a decision.
+    pub(crate) fn tells(&self, name: &str) -> bool {
+        self.principal || self.named.contains(name)
     }
 
     /// The context is read by this name.

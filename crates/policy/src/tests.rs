@@ -104,6 +104,28 @@ fn decisions_are_remembered_until_something_that_they_read_changes() {
 }
 
 #[test]
+fn one_decision_is_that_of_all_who_are_alike_to_the_policies() {
+    let mut town = Town::new(REFUNDS);
+    for n in 0..20 {
+        assert_eq!(
+            town.verdict(by(&format!("cy{n}"), "clerk", refund("10"))),
+            Some(Verdict::Permitted)
+        );
+    }
+    assert_eq!(town.gate.tally().evaluated, 1);
+    assert_eq!(town.verdict(by("eve", "guest", refund("10"))), Some(Verdict::NotPermitted));
+    let own = "permit (principal, action, resource) when { principal.name == \"ann\" };";
+    let mut town = Town::new(own);
+    for (user, expected) in [("ann", Verdict::Permitted), ("bob", Verdict::NotPermitted)] {
+        assert_eq!(town.verdict(by(user, "clerk", refund("10"))), Some(expected));
+    }
+    let mut town = Town::new("permit (principal == User::\"ann\", action, resource);");
+    for (user, expected) in [("bob", Verdict::NotPermitted), ("ann", Verdict::Permitted)] {
+        assert_eq!(town.verdict(by(user, "clerk", refund("10"))), Some(expected));
+    }
+}
+
+#[test]
 fn what_is_anothers_is_foreign() {
     let text = "permit (principal, action == Action::\"GET /orders/{id}\", resource) when { !resource.foreign };";
     let mut town = Town::new(text);
