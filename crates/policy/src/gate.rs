@@ -12,16 +12,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use stilt_inventory::{EndpointKind, Sighting};
 use stilt_model::{EndpointId, Transaction};
-use stilt_session::Seen;
 use stilt_session::objects::Objects;
+use stilt_session::{Seen, is_of_flag};
 
 /// Decisions remembered; past it all are worked out anew.
 const DECISIONS_MAX: usize = 100_000;
 const FUNCTIONS_MAX: usize = 50_000;
 /// Policies named in one decision.
 const NAMED_MAX: usize = 4;
-/// Roles that flags of an account tell.
-const FLAGS: [&str; 4] = ["admin", "staff", "superuser", "moderator"];
 
 /// What policies say of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -309,14 +307,13 @@ fn about_callers<'a>(policies: impl Iterator<Item = &'a Named>) -> RestsOn {
     let mut rests = RestsOn::default();
     for named in policies {
         let scope = named.policy.principal_constraint();
-        let text = named.policy.to_json().map(|json| json.to_string()).unwrap_or_default();
-        let reads = text.contains("{\"Var\":\"principal\"}");
+        let reads = named.reads_principal;
         rests.name |= reads || !matches!(scope, PrincipalConstraint::Any);
         rests.role |= reads;
         rests.unflagged |= reads;
         if let PrincipalConstraint::In(uid) | PrincipalConstraint::IsIn(_, uid) = scope {
             rests.role = true;
-            rests.unflagged |= !FLAGS.contains(&uid.id().unescaped().to_lowercase().as_str());
+            rests.unflagged |= !is_of_flag(uid.id().unescaped());
         }
     }
     rests

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use stilt_inventory::Sighting;
 use stilt_model::{ActorId, ActorKind};
-use stilt_session::Seen;
+use stilt_session::{ORDINARY, Seen};
 
 /// Requests by which the role of a user who has one has been told.
 const REQUESTS: u32 = 30;
@@ -17,9 +17,6 @@ const ROLELESS: u32 = 3;
 /// Users, and services, that are remembered.
 const CALLERS_MAX: usize = 100_000;
 const SERVICES_MAX: usize = 4096;
-
-/// What one is called whose account has none of the flags that tell rights.
-const ORDINARY: &str = "user";
 
 /// Why a transaction can't be decided.
 pub(crate) const NAMELESS: &str = "sessions whose sign-in was not seen";

@@ -43,6 +43,8 @@ pub(crate) struct Named {
     pub(crate) policy: Policy,
     /// Its `@id`, else its number in its file.
     pub(crate) name: String,
+    /// Its conditions look at the principal.
+    pub(crate) reads_principal: bool,
 }
 
 /// The policies of a run.
@@ -163,7 +165,8 @@ impl Policies {
                 );
                 let policy = policy.new_id(id.clone());
                 set.add(policy.clone()).map_err(|error| wrong(0, error.to_string()))?;
-                named.insert(id, Named { policy, name });
+                let reads_principal = Needs::of(core::iter::once(&policy)).principal;
+                named.insert(id, Named { policy, name, reads_principal });
             }
         }
         let needs = Needs::of(named.values().map(|named| &named.policy));

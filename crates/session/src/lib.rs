@@ -33,3 +33,4 @@ pub use rights::is_privileged;
 pub use seen::Seen;
 pub use sessions::{Config, Sessions};
 pub use signatures::Signature;
+pub use told::{ORDINARY, is_of_flag};

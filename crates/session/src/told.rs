@@ -47,8 +47,14 @@ const FLAGS: [(&str, &str); 8] = [
     ("ismoderator", "moderator"),
 ];
 
-/// What somebody is of whom such a name is not true.
-const ORDINARY: &str = "user";
+/// What somebody is called of whom such a name is not true.
+pub const ORDINARY: &str = "user";
+
+/// The role is one that a flag of an account tells (`is_admin`).
+#[must_use]
+pub fn is_of_flag(role: &str) -> bool {
+    FLAGS.iter().any(|(_, told)| told.eq_ignore_ascii_case(role))
+}
 
 /// Names whose value is a tenant.
 const TENANTS: [&str; 33] = [
