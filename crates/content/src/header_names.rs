@@ -123,7 +123,11 @@ fn carries(lower: &[u8]) -> Carries {
         "x-gitlab-token",
     ];
     let Ok(name) = core::str::from_utf8(lower) else { return Carries::Token };
-    let skipped = ["csrf", "xsrf", "idempotency", "sec-websocket", "surrogate", "device", "push"];
+    // What a phone is reached by is no credential; the key of a device is.
+    let skipped = match name.ends_with("-key") || name.ends_with("-secret") {
+        true => ["csrf", "xsrf", "idempotency", "sec-websocket", "surrogate", "push", "cache"],
+        false => ["csrf", "xsrf", "idempotency", "sec-websocket", "surrogate", "push", "device"],
+    };
     match name {
         "authorization" | "proxy-authorization" => Carries::Authorization,
         "cookie" => Carries::Cookie,
@@ -153,6 +157,8 @@ mod tests {
         check("X-Partner-Token", Carries::Key { length_min: 8 });
         check("X-Api-Schluessel", Carries::Key { length_min: 8 });
         check("X-CSRF-Token", Carries::Token);
+        check("X-Device-Key", Carries::Key { length_min: 8 });
+        check("X-Device-Token", Carries::Token);
         check("Accept", Carries::Token);
     }
 }

@@ -407,7 +407,9 @@ impl Inventory {
         }
         let slots = &record.endpoint.slots;
         let path = (!slots.is_empty()).then_some((&mut self.path, slots.as_slice()));
-        record.knowledge.learn(tx, sighting.outcome, who, flagged, path, room);
+        if record.knowledge.learn(tx, sighting.outcome, who, flagged, path, room) {
+            self.records.share_doors(sighting.endpoint);
+        }
     }
 
     /// Looks once more at everything that was learned of paths: what came later may have shown that

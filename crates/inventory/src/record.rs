@@ -26,6 +26,8 @@ const PENDING_MAX: usize = 4096;
 const WAS_MAX: usize = 64;
 /// Merged ids that still lead somewhere.
 const FORWARDS_MAX: usize = 1 << 18;
+/// Headers of all services that are remembered as credentials.
+const DOORS_MAX: usize = 256;
 
 /// One endpoint with what was learned of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -185,6 +187,9 @@ pub(crate) struct Records {
     pub(crate) merged: u64,
     /// Fields that may still be learned, of all endpoints together.
     pub(crate) room: usize,
+    /// Headers that turned out to be credentials, by service.
+    #[serde(default)]
+    doors: Vec<(Arc<str>, Box<str>)>,
 }
 
 impl Records {
@@ -197,6 +202,29 @@ impl Records {
     pub(crate) fn by_id_mut(&mut self, id: EndpointId) -> Option<(&mut Record, &mut usize)> {
         let at = *self.by_id.get(&id)?;
         Some((self.list.get_mut(at as usize)?.as_mut()?, &mut self.room))
+    }
+
+    /// What was found to be a credential at one endpoint is one at all of its service, and the other
+    /// way round.
+    pub(crate) fn share_doors(&mut self, id: EndpointId) {
+        let Some(record) = self.place(id).and_then(|at| self.get(at)) else { return };
+        let service = Arc::clone(&record.endpoint.service);
+        let found: Vec<Box<str>> = record.knowledge.auth.doors().map(Box::from).collect();
+        for name in found {
+            let known = self.doors.iter().any(|(own, door)| *own == service && *door == name);
+            if known || self.doors.len() >= DOORS_MAX {
+                continue;
+            }
+            for own in self.list.iter_mut().flatten().filter(|one| one.endpoint.service == service)
+            {
+                own.knowledge.auth.opens(&name);
+            }
+            self.doors.push((Arc::clone(&service), name));
+        }
+        let known = self.doors.iter().filter(|(own, _)| *own == service);
+        let known: Vec<Box<str>> = known.map(|(_, name)| name.clone()).collect();
+        let Some((record, _)) = self.by_id_mut(id) else { return };
+        known.iter().for_each(|name| record.knowledge.auth.opens(name));
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -1,7 +1,8 @@
 //! Which credentials an endpoint is asked with, and whether it can do without.
 
+use super::doors::Doors;
 use serde::{Deserialize, Serialize};
-use stilt_model::{Credential, CredentialKind, Outcome};
+use stilt_model::{Credential, CredentialKind, Outcome, SmolStr};
 
 /// Ways of carrying a credential told apart.
 const CARRIERS_MAX: usize = 8;
@@ -58,28 +59,35 @@ pub struct Auth {
     pub without: u64,
     /// Requests refused as unauthenticated (401).
     pub challenged: u64,
+    /// Headers that turn out to be credentials.
+    #[serde(default)]
+    pub(super) doors: Doors,
 }
 
 impl Auth {
+    /// Takes in a request with the credentials and other headers it had; `true` where one of these
+    /// may have turned out to be a credential.
     pub(crate) fn see(
         &mut self,
-        shown: &[Credential],
+        (shown, headers): (&[Credential], &[SmolStr]),
         authenticated: bool,
         outcome: Outcome,
         status: Option<u16>,
-    ) {
+    ) -> bool {
         self.challenged = self.challenged.saturating_add(u64::from(status == Some(401)));
-        if outcome != Outcome::Success {
-            return;
-        }
+        let passed = outcome == Outcome::Success;
         if !authenticated {
-            self.without = self.without.saturating_add(1);
-            return;
+            self.without = self.without.saturating_add(u64::from(passed));
+            return self.doors.see(headers, outcome, status, self.without);
+        }
+        if !passed {
+            return false;
         }
         self.with = self.with.saturating_add(1);
         for credential in shown.iter().take(CARRIERS_MAX) {
             self.carried(credential.kind, &credential.name, credential.jwt.is_some(), 1);
         }
+        false
     }
 
     fn carried(&mut self, kind: CredentialKind, name: &str, jwt: bool, count: u64) {
@@ -100,7 +108,8 @@ impl Auth {
     /// Whether successful requests were authenticated.
     #[must_use]
     pub fn level(&self) -> Level {
-        match (self.with, self.without) {
+        let opened = self.doors.opened();
+        match (self.with.saturating_add(opened), self.without.saturating_sub(opened)) {
             (0, 0) => Level::Unknown,
             (0, _) => Level::None,
             (_, 0) => Level::Always,
@@ -112,8 +121,10 @@ impl Auth {
     /// in five had. Cookies that come along with a token are left out.
     #[must_use]
     pub fn telling(&self) -> Vec<&Carrier> {
-        let often = |one: &&Carrier| one.count.saturating_mul(5) >= self.with && one.count > 0;
-        let mut found: Vec<&Carrier> = self.carriers.iter().filter(often).collect();
+        let with = self.with.saturating_add(self.doors.opened());
+        let often = |one: &&Carrier| one.count.saturating_mul(5) >= with && one.count > 0;
+        let all = self.carriers.iter().chain(self.doors.proven());
+        let mut found: Vec<&Carrier> = all.filter(often).collect();
         found.sort_by_key(|one| (one.kind, core::cmp::Reverse(one.count), one.name.clone()));
         let covered: u64 = found
             .iter()
@@ -121,7 +132,7 @@ impl Auth {
             .map(|one| one.count)
             .max()
             .unwrap_or(0);
-        if covered.saturating_mul(10) >= self.with.saturating_mul(9) && covered > 0 {
+        if covered.saturating_mul(10) >= with.saturating_mul(9) && covered > 0 {
             found.retain(|one| one.kind != CredentialKind::Cookie);
         }
         found
@@ -134,5 +145,6 @@ impl Auth {
         for one in &other.carriers {
             self.carried(one.kind, &one.name, one.jwt, one.count);
         }
+        self.doors.absorb(&other.doors);
     }
 }

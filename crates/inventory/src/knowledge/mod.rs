@@ -7,6 +7,7 @@
 mod actors;
 mod auth;
 pub mod class;
+mod doors;
 mod doubt;
 pub mod field;
 mod headers;
@@ -121,7 +122,8 @@ pub struct Knowledge {
 }
 
 impl Knowledge {
-    /// Takes in a transaction. `flagged`: it belongs to an attack, and is counted only.
+    /// Takes in a transaction. `flagged`: it belongs to an attack, and is counted only. `true` where
+    /// a header may have turned out to be a credential.
     pub(crate) fn learn(
         &mut self,
         tx: &Transaction,
@@ -130,8 +132,8 @@ impl Knowledge {
         flagged: bool,
         path: Option<(&mut Path, &[Slot])>,
         room: &mut usize,
-    ) {
-        let Some(request) = &tx.request else { return };
+    ) -> bool {
+        let Some(request) = &tx.request else { return false };
         if self.requests == 0 {
             self.first = tx.start;
         }
@@ -141,7 +143,8 @@ impl Knowledge {
         self.actors.see(who, tx.status());
         let forbidden = outcome == Outcome::Failure && who.authenticated && denies(tx);
         self.denied = self.denied.saturating_add(u64::from(forbidden));
-        self.auth.see(&request.credentials, who.authenticated, outcome, tx.status());
+        let shown = (request.credentials.as_slice(), &*request.headers);
+        let news = self.auth.see(shown, who.authenticated, outcome, tx.status());
         if let Some(response) = &tx.response {
             self.latency.add(response.start.since(tx.start));
             self.answer(response, who.actor, flagged, room);
@@ -151,7 +154,7 @@ impl Knowledge {
             }
         }
         if outcome != Outcome::Success || flagged {
-            return;
+            return news;
         }
         self.successes = self.successes.saturating_add(1);
         self.taken.see(&request.sensitive, &request.leaves);
@@ -162,6 +165,7 @@ impl Knowledge {
             }
             self.request(request, who.actor, room);
         }
+        news
     }
 
     fn path(&mut self, text: &str, path: &mut Path, slots: &[Slot], actor: ActorId) {
