@@ -22,6 +22,7 @@ pub mod openapi;
 mod operation;
 mod outcome;
 mod path;
+mod persisted;
 mod record;
 pub mod report;
 mod roots;

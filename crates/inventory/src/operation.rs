@@ -211,7 +211,7 @@ fn is_name(text: &str) -> bool {
 }
 
 /// The first field of a GraphQL document's first selection.
-fn root_field(query: &str) -> Option<&str> {
+pub(crate) fn root_field(query: &str) -> Option<&str> {
     let text = skip_to_operation(query);
     let keyed = ["query", "mutation", "subscription"].iter().any(|word| text.starts_with(word));
     if !keyed && !text.starts_with('{') {

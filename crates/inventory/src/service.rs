@@ -12,6 +12,7 @@ use crate::login::cookies::Cookies;
 use crate::login::handles::Handles;
 use crate::objects::Names;
 use crate::path::{Path, bare};
+use crate::persisted::Persisted;
 use crate::record::Records;
 use crate::template::{Part, Template};
 use crate::tree::{Method, NONE, Query, Tree};
@@ -36,6 +37,8 @@ pub(crate) struct Service {
     pub(crate) envelope: Envelope,
     pub(crate) names: Names,
     pub(crate) fallback: Fallback,
+    #[serde(default)]
+    pub(crate) persisted: Persisted,
     requests: u64,
     /// Paths that were only ever refused, by method and template: they may not exist.
     unconfirmed: HashMap<Box<str>, u32, RandomState>,
@@ -86,6 +89,7 @@ impl Service {
             envelope: Envelope::default(),
             names: Names::default(),
             fallback: Fallback::default(),
+            persisted: Persisted::default(),
             requests: 0,
             unconfirmed: HashMap::default(),
             buckets: BTreeMap::new(),

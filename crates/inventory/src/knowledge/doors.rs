@@ -125,8 +125,18 @@ impl Auth {
 /// The header's name speaks of keys, tokens or signatures.
 fn may_open(name: &str) -> bool {
     const WORDS: [&str; 12] = [
-        "key", "token", "auth", "sign", "hmac", "secret", "session", "credential", "cert", "pass",
-        "-sig", "-mac",
+        "key",
+        "token",
+        "auth",
+        "sign",
+        "hmac",
+        "secret",
+        "session",
+        "credential",
+        "cert",
+        "pass",
+        "-sig",
+        "-mac",
     ];
     const OTHERS: [&str; 8] =
         ["csrf", "xsrf", "idempotency", "surrogate", "design", "content-", "author-", "keyword"];
