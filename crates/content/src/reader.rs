@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::header_names::HeaderNames;
 use crate::header_sets::HeaderSets;
 use crate::leaves::paths::Paths;
-use crate::leaves::{Sink, form, graphql, html, json, multipart, protobuf, xml};
+use crate::leaves::{Sink, form, graphql, html, json, multipart, protobuf, skeleton, xml};
 use crate::mask::{Masker, Tally, credential_kind, scheme_off};
 use crate::prompt::Judged;
 use crate::wsse;
@@ -325,10 +325,11 @@ impl Reader {
         let mut issued = self.issued_in_head(head, message.start.time);
         let mut sink = sink(&mut self.masker, &mut self.paths, &self.config, auth, true);
         read_body(message, self.config.depth_max, &mut sink, false);
-        let (mut page, mut page_failed) = ([0; 2], None);
+        let (mut page, mut page_failed, mut built) = ([0; 2], None, 0);
         if media.as_deref().is_some_and(|media| media.contains("html")) && sink.leaves.is_empty() {
             html::read(&message.body.kept, path, &mut sink);
             page = html::says(&message.body.kept, path);
+            built = skeleton::skeleton(&message.body.kept, path);
             page_failed = html::tells_failure(&message.body.kept);
         }
         let (leaves, leaves_cut, mut sensitive) = (sink.leaves, sink.cut, sink.tally.counts);
@@ -371,6 +372,7 @@ impl Reader {
             grpc_status: headers::grpc_status(message),
             columns,
             page,
+            skeleton: built,
             page_failed,
             form_again: false,
         }

@@ -21,6 +21,7 @@ mod objects;
 pub mod openapi;
 mod operation;
 mod outcome;
+mod pages;
 mod path;
 mod persisted;
 mod record;

@@ -242,7 +242,6 @@ fn is_verb(text: &str) -> bool {
     camel || VERBS.contains(&text)
 }
 
-/// `1.4.2`, `2.0.0-rc.1`: a version of a thing (Semantic Versioning 2.0, §2 and §9).
 /// A number with decimals: a coordinate, a price. One with a single digit behind the point is a
 /// version as often.
 fn is_decimal(text: &str) -> bool {
@@ -253,6 +252,7 @@ fn is_decimal(text: &str) -> bool {
     digits(whole) && digits(rest) && (rest.len() > 1 || text.starts_with('-'))
 }
 
+/// `1.4.2`, `2.0.0-rc.1`: a version of a thing (Semantic Versioning 2.0, §2 and §9).
 fn is_release(text: &str) -> bool {
     let core = text.split(['-', '+']).next().unwrap_or_default();
     let number =
@@ -260,6 +260,22 @@ fn is_release(text: &str) -> bool {
     core.split('.').count() == 3
         && core.split('.').all(number)
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.+".contains(&b))
+}
+
+/// `800x600`: width and height.
+fn is_size(text: &str) -> bool {
+    let side =
+        |text: &str| (1..=5).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    text.split_once('x').is_some_and(|(width, height)| side(width) && side(height))
+}
+
+/// `@alice`: what somebody is called. `@me` is whoever asks, `@vite/client` a tool's own.
+fn is_handle(text: &str) -> bool {
+    const NAMES: [&str; 8] = ["me", "self", "current", "original", "all", "vite", "fs", "id"];
+    let plain = |name: &&str| {
+        name.len() >= 2 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b))
+    };
+    text.strip_prefix('@').filter(plain).is_some_and(|name| !NAMES.contains(&name))
 }
 
 /// It begins with the status of an error.
@@ -344,6 +360,8 @@ pub(crate) fn kind(segment: &str) -> Option<SlotKind> {
         || is_release(stem)
         || is_decimal(segment)
         || is_numbered(stem)
+        || is_size(stem)
+        || is_handle(segment)
         || (segment.len() > 3 && segment.contains('@') && !segment.starts_with('@'))
     {
         return Some(SlotKind::Slug);
@@ -522,6 +540,8 @@ mod tests {
         check("x' OR '1'='1", Some(SlotKind::Slug));
         check("468-canyon-willow", Some(SlotKind::Slug));
         check("1.4.2", Some(SlotKind::Slug));
+        check("1200x900", Some(SlotKind::Slug));
+        check("@ana.k", Some(SlotKind::Slug));
         check("2.0.0-rc.1", Some(SlotKind::Slug));
         for name in [
             "orders",
@@ -535,6 +555,9 @@ mod tests {
             "index.html",
             "style.css",
             "x509",
+            "0x",
+            "@me",
+            "@vite",
             "power.paula",
             "_debug",
             "forgot-password",

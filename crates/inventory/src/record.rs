@@ -8,6 +8,7 @@ use crate::login::stats::{self, LoginStats};
 use crate::login::steps::About;
 use crate::operation::Operation;
 use crate::outcome::Verdict;
+use crate::pages::SKELETONS_MAX;
 use crate::sighting::{EndpointKind, Slot, StepKind};
 use crate::template::{Hint, Template};
 use foldhash::fast::RandomState;
@@ -50,6 +51,9 @@ pub(crate) struct Record {
     pub(crate) pages: Page,
     /// Sorts of successful answers, those with the lowest hashes.
     pub(crate) shapes: Vec<Sort>,
+    /// What its pages are built of, those with the lowest hashes.
+    #[serde(default)]
+    pub(crate) skeletons: Vec<u64>,
     /// Names of the fields of all of them, as a sketch.
     pub(crate) fields: Sketch,
     /// Names of the fields of what is sent to it, as a sketch.
@@ -153,6 +157,17 @@ impl Record {
         self.shapes.insert(at, sort);
         self.shapes.truncate(SHAPES_MAX);
         true
+    }
+
+    /// Adds what a page is built of; 0 is none.
+    pub(crate) fn learn_skeleton(&mut self, look: u64) {
+        if let Err(at) = self.skeletons.binary_search(&look)
+            && look != 0
+            && at < SKELETONS_MAX
+        {
+            self.skeletons.insert(at, look);
+            self.skeletons.truncate(SKELETONS_MAX);
+        }
     }
 
     /// Takes over a new template; the id follows.
@@ -302,6 +317,7 @@ impl Records {
             about: About::default(),
             pages: [NO_PAGE; 2],
             shapes: Vec::new(),
+            skeletons: Vec::new(),
             fields: Sketch::default(),
             asks: Sketch::default(),
             echoes: 0,
@@ -408,6 +424,9 @@ impl Records {
         }
         for sort in &gone.shapes {
             record.learn_shape(*sort);
+        }
+        for look in &gone.skeletons {
+            record.learn_skeleton(*look);
         }
         record.fields.join(&gone.fields);
         record.asks.join(&gone.asks);

@@ -289,6 +289,7 @@ impl Service {
         let Some(record) = records.get_mut(filed.record) else { return filed };
         record.successes = record.successes.saturating_add(1);
         let scan = record.successes <= 256 || record.successes.is_multiple_of(8);
+        record.learn_skeleton(response.skeleton);
         let shape = response.shape;
         if !record.knows(shape) && self.stands_apart(records, request, response, filed, slots) {
             filed = self.confirm(records, limits, request, true, slots);

@@ -17,6 +17,8 @@ const SCOPES_FEW: usize = 3;
 const COMMON: u32 = 2;
 const COMMON_FEW: u32 = 3;
 const COMMON_FILES: u32 = 6;
+/// Telling answers in common that make a value of the word of a function that is asked for itself.
+const TELLING_OWN: u32 = 3;
 /// Languages with a page in common that are values of one parameter, and pages that two have.
 const LANGUAGES: usize = 3;
 const PAGES_OF_TWO: u32 = 2;
@@ -27,10 +29,12 @@ impl Service {
         for _ in 0..ROUNDS {
             self.note_anew(records);
             let mut changed = false;
+            let looks = self.looks(records);
             for parent in self.tree.deepest_first() {
                 changed |= self.settle_languages(records, parent)
                     | self.settle_alike(records, parent)
                     | self.settle_scopes(records, parent)
+                    | self.settle_pages(records, &looks, parent)
                     | self.settle_beside(records, parent);
             }
             if !changed {
@@ -165,11 +169,16 @@ impl Service {
                     // What answers call by that very word is a thing of that name.
                     !node.methods.is_empty() && !records.clone().any(|one| one.echoes & 1 == 1)
                 });
-                // The word of a function is one, unless it holds just what a value holds.
-                let version = is_version(name) && (tally.alike < 2 || tally.telling == 0);
-                let name_of = version
-                    || is_self(name)
-                    || is_function(name) && (own || tally.alike < 2 || tally.telling == 0);
+                // The word of a function is one, unless it holds just what a value holds; that of a
+                // version, unless nothing is below it.
+                let below = self
+                    .tree
+                    .node(*child)
+                    .is_some_and(|n| n.slot != NONE || !n.children.is_empty());
+                let little = tally.alike < 2 || tally.telling == 0;
+                let version = is_version(name) && little && (below || tally.telling == 0);
+                let own = own && tally.telling < TELLING_OWN;
+                let name_of = version || is_self(name) || is_function(name) && (own || little);
                 !name_of && tally.alike > 0 && tally.differs == 0 && tally.lacking == 0
             })
             .map(|(_, child)| child)

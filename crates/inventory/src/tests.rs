@@ -9,6 +9,7 @@ mod learning;
 mod logins;
 mod objects;
 mod orders;
+mod pages;
 mod routes;
 mod scanner;
 mod siblings;

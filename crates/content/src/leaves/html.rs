@@ -207,7 +207,7 @@ fn in_tag(before: &[u8]) -> bool {
 }
 
 /// The value of an attribute, quoted or not.
-fn value(rest: &[u8]) -> Option<&str> {
+pub(super) fn value(rest: &[u8]) -> Option<&str> {
     let rest = rest.get(..LINK_MAX.min(rest.len())).unwrap_or_default();
     let (rest, end) = match rest.first()? {
         quote @ (b'"' | b'\'') => {

@@ -9,6 +9,7 @@ pub(crate) mod multipart;
 pub(crate) mod paths;
 pub(crate) mod protobuf;
 mod selection;
+pub(crate) mod skeleton;
 pub(crate) mod xml;
 
 use crate::bytes::{length, prefix};
