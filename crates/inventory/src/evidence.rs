@@ -135,17 +135,19 @@ pub(crate) struct Tally {
     pub(crate) differs: u32,
     /// What the other does not have.
     pub(crate) lacking: u32,
+    /// Both are collections, of different things.
+    things: bool,
 }
 
 impl Tally {
     /// Two thirds of it speak for one route, at least.
     pub(crate) fn is_like(self) -> bool {
-        self.alike > 0 && self.alike >= 2 * (self.differs + self.lacking)
+        self.alike > 0 && !self.things && self.alike >= 2 * (self.differs + self.lacking)
     }
 
     /// No less speaks for one route than against it.
     pub(crate) fn may_be_like(self) -> bool {
-        self.alike > 0 && self.alike >= self.differs
+        self.alike > 0 && !self.things && self.alike >= self.differs
     }
 }
 
@@ -178,7 +180,10 @@ impl Tree {
                 continue;
             };
             match records.get(*record).map(|record| likeness(record, there)) {
-                Some(Likeness::Differs) => tally.differs += 1,
+                Some(Likeness::Differs) => {
+                    tally.differs += 1;
+                    tally.things |= depth == 1 && node.slot_kind.is_some();
+                }
                 Some(Likeness::Unknown) | None => {}
                 Some(same) => {
                     tally.alike += 1;

@@ -11,6 +11,7 @@ mod evidence;
 mod fallback;
 mod function;
 mod graft;
+mod grid;
 mod handed;
 mod hosts;
 mod inventory;

@@ -34,6 +34,7 @@ impl Service {
                 changed |= self.settle_languages(records, parent)
                     | self.settle_alike(records, parent)
                     | self.settle_scopes(records, parent)
+                    | self.settle_grid(records, parent)
                     | self.settle_pages(records, &looks, parent)
                     | self.settle_beside(records, parent);
             }

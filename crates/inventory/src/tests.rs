@@ -4,6 +4,7 @@ use crate::test_support::{Tx, World, delete, get, jwt, post, put};
 use crate::{Config, EndpointKind, Inventory, Sighting};
 use stilt_model::{Outcome, SecretKind};
 
+mod grid;
 mod knowledge;
 mod learning;
 mod logins;
