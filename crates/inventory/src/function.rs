@@ -299,9 +299,18 @@ fn payment(known: Known<'_>) -> Option<&'static str> {
             || field.texts_of(Class::Integer) > 0
     };
     let amount = asked(known).any(|(path, field)| number(field) && has_word(last(path), AMOUNT));
+    // Whatever is measured has a value, and anything can be referred to.
+    let money = asked(known).any(|(path, field)| {
+        let name = last(path);
+        number(field) && has_word(name, AMOUNT) && !has_word(name, &["value", "valor"])
+    });
     let to = asked(known).any(|(path, _)| has_word(last(path), AROUND));
-    let around = to || words_of(known).iter().any(|word| AROUND.contains(&word.as_str()));
-    if amount && around {
+    let place = asked(known).any(|(path, _)| {
+        let name = last(path);
+        has_word(name, AROUND) && !has_word(name, &["reference"])
+    });
+    let named = words_of(known).iter().any(|word| AROUND.contains(&word.as_str()));
+    if amount && (place || named) || money && to {
         return Some("takes an amount and where it goes");
     }
     // What an order made before holds is carried out, and leaves so much.
@@ -496,8 +505,26 @@ fn messaging(known: Known<'_>) -> Option<&'static str> {
         "email",
         "destination",
     ];
-    const SAYS: &[&str] =
-        &["message", "text", "body", "content", "subject", "template", "html", "sms"];
+    const SAYS: &[&str] = &[
+        "message",
+        "text",
+        "body",
+        "content",
+        "subject",
+        "template",
+        "html",
+        "sms",
+        "nachricht",
+        "betreff",
+        "mensaje",
+        "asunto",
+        "mensagem",
+        "assunto",
+        "messaggio",
+        "oggetto",
+        "bericht",
+        "onderwerp",
+    ];
     if !changes(known) {
         return None;
     }
@@ -523,8 +550,14 @@ fn messaging(known: Known<'_>) -> Option<&'static str> {
     }
     // An answer goes to who wrote what it answers.
     let replies = words_of(known).iter().any(|word| matches!(word.as_str(), "reply" | "antwort"));
-    (says > 0 && about && replies && !known.endpoint.slots.is_empty())
-        .then_some("takes a text in answer to a message")
+    if says > 0 && about && replies && !known.endpoint.slots.is_empty() {
+        return Some("takes a text in answer to a message");
+    }
+    // Whom it goes to stands before (`/contacts/{id}/sms`, `/rooms/{id}/messages`).
+    let last = known.endpoint.template.rsplit('/').next().unwrap_or_default();
+    let sends = words(last).iter().any(|word| MESSAGES.contains(&&*crate::words::singular(word)));
+    let addressed = known.endpoint.template.contains("}/") && sends;
+    (says > 0 && addressed && ai(known).is_none()).then_some("takes a text for somebody")
 }
 
 fn ai(known: Known<'_>) -> Option<&'static str> {

@@ -97,6 +97,24 @@ fn business_is_told_by_what_messages_carry() {
 }
 
 #[test]
+fn a_text_for_somebody_is_a_message_and_what_is_measured_no_payment() {
+    let mut app = Watched::new();
+    let auth = |tx: Tx| tx.bearer("token-of-some-length");
+    for n in 0..6 {
+        app.by(n, &[], auth(post(&format!("/contacts/{n}/sms")).json(r#"{"body":"at eight"}"#)));
+        app.by(n, &[], auth(post(&format!("/posts/{n}/comments")).json(r#"{"body":"nice"}"#)));
+        let measured = r#"{"subject":{"reference":"p/7"},"quantity":{"value":7.5,"unit":"kg"}}"#;
+        app.by(n, &[], auth(post("/observations").json(measured)));
+        let paid = r#"{"value":7.5,"currency":"EUR","card":"c-1"}"#;
+        app.by(n, &[], auth(post("/settle").json(paid)));
+    }
+    assert_eq!(app.functions("POST /contacts/{id}/sms"), [Function::Messaging]);
+    assert_eq!(app.functions("POST /posts/{id}/comments"), []);
+    assert_eq!(app.functions("POST /observations"), []);
+    assert_eq!(app.functions("POST /settle"), [Function::Payment]);
+}
+
+#[test]
 fn fields_of_all_endpoints_together_are_bounded() {
     let mut app = Watched::with(&Config { fields_max: 50, ..Config::default() });
     for n in 0..40 {
