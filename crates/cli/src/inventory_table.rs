@@ -74,22 +74,46 @@ fn path_of(one: Known<'_>) -> String {
 fn endpoint(out: &mut String, one: Known<'_>, path: usize, width: usize) {
     let knowledge = one.knowledge;
     let shown = path_of(one);
-    let shown = truncate_str(&shown, path, "…");
-    let gap = " ".repeat(path.saturating_sub(measure_text_width(&shown)));
+    // A path that does not fit has lines of its own: cut off, two would look the same.
+    let fits = measure_text_width(&shown) <= path;
+    let method = if fits { &*one.endpoint.method } else { "" };
+    if !fits {
+        let room = width.saturating_sub(10).max(20);
+        let mut rest = shown.as_str();
+        let mut lead = one.endpoint.method.as_str();
+        while !rest.is_empty() {
+            let end = rest.char_indices().nth(room).map_or(rest.len(), |(at, _)| at);
+            let (line, more) = rest.split_at(end);
+            let _ = writeln!(out, "  {lead:7} {line}");
+            (rest, lead) = (more, "");
+        }
+    }
+    let gap = " ".repeat(path.saturating_sub(if fits { measure_text_width(&shown) } else { 0 }));
+    let shown = if fits { shown.as_str() } else { "" };
     let millis = |q: f64| {
         knowledge.latency.quantile(q).map_or_else(|| "-".to_owned(), |secs| short(secs * 1000.0))
     };
     let business: Vec<&str> = functions(one).iter().map(|(function, _)| function.name()).collect();
-    let line = format!(
-        "  {:7} {shown}{gap} {:>8} {:>6}  {:14} {:11} {}",
-        one.endpoint.method,
+    let mut line = format!(
+        "  {method:7} {shown}{gap} {:>8} {:>6}  {:14} {:11} ",
         knowledge.requests,
         knowledge.actors.count(),
         authentication(one),
         format!("{}/{}", millis(0.5), millis(0.95)),
-        business.join(", "),
     );
+    let beside = measure_text_width(&line).saturating_add(business.join(", ").len()) <= width;
+    if beside {
+        line.push_str(&business.join(", "));
+    }
     let _ = writeln!(out, "{}", truncate_str(line.trim_end(), width, "…"));
+    if !beside {
+        details(
+            out,
+            "business",
+            &business.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>(),
+            width,
+        );
+    }
     details(out, "statuses", &statuses(one), width);
     let roles = &knowledge.actors.roles;
     if !roles.is_empty() {

@@ -555,7 +555,9 @@ fn messaging(known: Known<'_>) -> Option<&'static str> {
     }
     // Whom it goes to stands before (`/contacts/{id}/sms`, `/rooms/{id}/messages`).
     let last = known.endpoint.template.rsplit('/').next().unwrap_or_default();
-    let sends = words(last).iter().any(|word| MESSAGES.contains(&&*crate::words::singular(word)));
+    let sends = words(last).iter().any(|word| {
+        MESSAGES.contains(&word.as_str()) || MESSAGES.contains(&&*crate::words::singular(word))
+    });
     let addressed = known.endpoint.template.contains("}/") && sends;
     (says > 0 && addressed && ai(known).is_none()).then_some("takes a text for somebody")
 }
