@@ -269,6 +269,13 @@ fn is_size(text: &str) -> bool {
     text.split_once('x').is_some_and(|(width, height)| side(width) && side(height))
 }
 
+/// `WELCOME10`: capitals with a number behind; what a path names is written small, or in camels.
+fn is_coupon(text: &str) -> bool {
+    let letters = text.bytes().take_while(u8::is_ascii_uppercase).count();
+    let digits = text.len().saturating_sub(letters);
+    letters >= 4 && digits >= 2 && text.bytes().skip(letters).all(|b| b.is_ascii_digit())
+}
+
 /// `@alice`: what somebody is called. `@me` is whoever asks, `@vite/client` a tool's own.
 fn is_handle(text: &str) -> bool {
     const NAMES: [&str; 8] = ["me", "self", "current", "original", "all", "vite", "fs", "id"];
@@ -361,6 +368,7 @@ pub(crate) fn kind(segment: &str) -> Option<SlotKind> {
         || is_decimal(segment)
         || is_numbered(stem)
         || is_size(stem)
+        || is_coupon(stem)
         || is_handle(segment)
         || (segment.len() > 3 && segment.contains('@') && !segment.starts_with('@'))
     {
@@ -541,6 +549,7 @@ mod tests {
         check("468-canyon-willow", Some(SlotKind::Slug));
         check("1.4.2", Some(SlotKind::Slug));
         check("1200x900", Some(SlotKind::Slug));
+        check("WELCOME10", Some(SlotKind::Slug));
         check("@ana.k", Some(SlotKind::Slug));
         check("2.0.0-rc.1", Some(SlotKind::Slug));
         for name in [
@@ -557,6 +566,8 @@ mod tests {
             "x509",
             "0x",
             "@me",
+            "SHA256",
+            "OAUTH2",
             "@vite",
             "power.paula",
             "_debug",
