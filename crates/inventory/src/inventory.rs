@@ -4,7 +4,7 @@ use crate::act::changes_state;
 use crate::batch;
 use crate::fallback::{MIXED_PAGE, Shows};
 use crate::hosts::Hosts;
-use crate::knowledge::{Knowledge, Who};
+use crate::knowledge::{Beside, Knowledge, Who};
 use crate::login;
 use crate::objects::{self, Asked};
 use crate::openapi::{Adopted, Documents};
@@ -412,7 +412,10 @@ impl Inventory {
         }
         let slots = &record.endpoint.slots;
         let path = (!slots.is_empty()).then_some((&mut self.path, slots.as_slice()));
-        if record.knowledge.learn(tx, sighting.outcome, who, flagged, path, room) {
+        let service = self.hosts.find(&record.endpoint.service);
+        let service = service.and_then(|at| self.services.get(at as usize));
+        let beside = Beside { path, room, cookies: service.map(|service| &service.cookies) };
+        if record.knowledge.learn(tx, sighting.outcome, who, flagged, beside) {
             self.records.share_doors(sighting.endpoint);
         }
     }

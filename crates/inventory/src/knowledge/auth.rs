@@ -1,6 +1,7 @@
 //! Which credentials an endpoint is asked with, and whether it can do without.
 
 use super::doors::Doors;
+use crate::login::cookies::Cookies;
 use serde::{Deserialize, Serialize};
 use stilt_model::{Credential, CredentialKind, Outcome, SmolStr};
 
@@ -8,6 +9,8 @@ use stilt_model::{Credential, CredentialKind, Outcome, SmolStr};
 const CARRIERS_MAX: usize = 8;
 /// Longest name of a header or cookie that is kept.
 const NAME_MAX: usize = 64;
+/// Shorter cookies than this are none that let somebody in.
+const COOKIE_MIN: u32 = 8;
 
 /// One way in which a credential was carried.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +23,32 @@ pub struct Carrier {
     pub jwt: bool,
     /// Successful requests of authenticated callers that carried it.
     pub count: u64,
+}
+
+/// What a request showed of itself.
+#[derive(Clone, Copy)]
+pub(crate) struct Shown<'a> {
+    /// Credentials.
+    pub(crate) credentials: &'a [Credential],
+    /// Names of other headers.
+    pub(crate) headers: &'a [SmolStr],
+    /// What is known of the cookies of the service.
+    pub(crate) cookies: Option<&'a Cookies>,
+}
+
+impl<'a> Shown<'a> {
+    /// The credentials that may have let it in. Cookies for other purposes (consent, a theme, a mark
+    /// against forged requests) are short, or are not those that a sign-in sets.
+    fn keys(self) -> impl Iterator<Item = &'a Credential> {
+        let cookie = |one: &Credential| one.kind == CredentialKind::Cookie;
+        let lets_in = move |one: &Credential| {
+            cookie(one) && self.cookies.is_some_and(|cookies| cookies.lets_in(&one.name))
+        };
+        let known = self.credentials.iter().any(lets_in);
+        self.credentials
+            .iter()
+            .filter(move |one| !cookie(one) || one.length >= COOKIE_MIN && (!known || lets_in(one)))
+    }
 }
 
 /// Whether successful requests were authenticated.
@@ -69,7 +98,7 @@ impl Auth {
     /// may have turned out to be a credential.
     pub(crate) fn see(
         &mut self,
-        (shown, headers): (&[Credential], &[SmolStr]),
+        shown: Shown<'_>,
         authenticated: bool,
         outcome: Outcome,
         status: Option<u16>,
@@ -78,13 +107,13 @@ impl Auth {
         let passed = outcome == Outcome::Success;
         if !authenticated {
             self.without = self.without.saturating_add(u64::from(passed));
-            return self.doors.see(headers, outcome, status, self.without);
+            return self.doors.see(shown.headers, outcome, status, self.without);
         }
         if !passed {
             return false;
         }
         self.with = self.with.saturating_add(1);
-        for credential in shown.iter().take(CARRIERS_MAX) {
+        for credential in shown.keys().take(CARRIERS_MAX) {
             self.carried(credential.kind, &credential.name, credential.jwt.is_some(), 1);
         }
         false

@@ -146,6 +146,7 @@ fn may_open(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::Level;
+    use super::super::auth::Shown;
     use super::*;
 
     fn auth(requests: &[(&[&str], u16)]) -> Auth {
@@ -153,7 +154,8 @@ mod tests {
         for (headers, status) in requests {
             let headers: Vec<SmolStr> = headers.iter().map(|name| SmolStr::new(name)).collect();
             let outcome = if *status < 300 { Outcome::Success } else { Outcome::Failure };
-            auth.see((&[], &headers), false, outcome, Some(*status));
+            let shown = Shown { credentials: &[], headers: &headers, cookies: None };
+            auth.see(shown, false, outcome, Some(*status));
         }
         auth
     }

@@ -17,12 +17,14 @@ mod sensitive;
 mod sorts;
 
 pub use actors::{Actors, Role};
+use auth::Shown;
 pub use auth::{Auth, Carrier, Level};
 pub use headers::{Header, Headers};
 pub use latency::Latency;
 pub use schema::Schema;
 pub use sensitive::{Kind, SensitiveSeen};
 
+use crate::login::cookies::Cookies;
 use crate::path::Path;
 use crate::sighting::Slot;
 use field::Field;
@@ -53,6 +55,16 @@ pub struct Who<'a> {
     pub authenticated: bool,
     /// Its roles.
     pub roles: &'a [String],
+}
+
+/// What learning needs beside the transaction.
+pub(crate) struct Beside<'a> {
+    /// Room to cut its path, and the slots of the template.
+    pub(crate) path: Option<(&'a mut Path, &'a [Slot])>,
+    /// Fields that may still be learned.
+    pub(crate) room: &'a mut usize,
+    /// What is known of the cookies of the service.
+    pub(crate) cookies: Option<&'a Cookies>,
 }
 
 /// One sort of answer.
@@ -130,8 +142,7 @@ impl Knowledge {
         outcome: Outcome,
         who: Who<'_>,
         flagged: bool,
-        path: Option<(&mut Path, &[Slot])>,
-        room: &mut usize,
+        Beside { path, room, cookies }: Beside<'_>,
     ) -> bool {
         let Some(request) = &tx.request else { return false };
         if self.requests == 0 {
@@ -143,7 +154,7 @@ impl Knowledge {
         self.actors.see(who, tx.status());
         let forbidden = outcome == Outcome::Failure && who.authenticated && denies(tx);
         self.denied = self.denied.saturating_add(u64::from(forbidden));
-        let shown = (request.credentials.as_slice(), &*request.headers);
+        let shown = Shown { credentials: &request.credentials, headers: &request.headers, cookies };
         let news = self.auth.see(shown, who.authenticated, outcome, tx.status());
         if let Some(response) = &tx.response {
             self.latency.add(response.start.since(tx.start));

@@ -69,6 +69,14 @@ impl Cookies {
         })
     }
 
+    /// A sign-in sets the cookie, and nothing else sets it for those who had none; a mark against
+    /// forged requests is none of them.
+    pub(crate) fn lets_in(&self, name: &str) -> bool {
+        let lower = name.to_ascii_lowercase();
+        let guard = ["csrf", "xsrf"].iter().any(|word| lower.contains(word));
+        !guard && self.0.get(name).is_some_and(|cookie| cookie.lets_in)
+    }
+
     /// The response takes away a cookie that is set where somebody is let in.
     pub(crate) fn ends(&self, request: &Request, response: Option<&Response>) -> bool {
         response.is_some_and(|response| {

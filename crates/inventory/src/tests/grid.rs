@@ -14,7 +14,7 @@ fn owners_and_names_that_are_asked_for_seldom_are_values() {
     let mut app = Watched::new();
     for n in 0..40_u64 {
         let pick = |salt, of: usize| {
-            usize::try_from(super::routes::dice(&[n, salt]) % u64::try_from(of).unwrap()).unwrap()
+            usize::try_from(routes::dice(&[n, salt]) % u64::try_from(of).unwrap()).unwrap()
         };
         let path = format!("/repos/{}/{}", owners[pick(1, 6)], repos[pick(2, 7)]);
         app.see(match n % 4 {

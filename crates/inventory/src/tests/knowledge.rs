@@ -299,3 +299,19 @@ fn the_status_of_a_grpc_call_tells_what_came_of_it() {
     assert_eq!(call("3"), (Outcome::Failure, false));
     assert_eq!(call("14"), (Outcome::Unknown, false));
 }
+
+#[test]
+fn cookies_for_other_purposes_are_no_way_to_sign_in() {
+    let mut app = Watched::new();
+    let session = "0f9a8b7c6d5e4f3a2b1c";
+    app.by(1, &[], get("/").answer(r#"{"a":1}"#).set_cookie("theme", "dark-and-long-enough"));
+    let form = r#"{"user":"ann","password":"hunter2-or-so"}"#;
+    app.by(1, &[], post("/login").json(form).answer(r#"{"ok":true}"#).set_cookie("sid", session));
+    for _ in 0..8 {
+        let cookies = format!("consent=yes; theme=dark-and-long-enough; sid={session}");
+        app.by(1, &[], get("/mine").header("Cookie", &cookies).answer(r#"{"a":1,"b":2}"#));
+    }
+    let known = app.known("GET /mine").knowledge;
+    let by: Vec<&str> = known.auth.telling().iter().map(|carrier| &*carrier.name).collect();
+    assert_eq!(by, ["sid"]);
+}
