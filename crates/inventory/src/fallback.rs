@@ -53,6 +53,9 @@ struct Places {
     firsts: BTreeSet<u64>,
     parents: BTreeSet<u64>,
     lasts: BTreeSet<u64>,
+    /// The page of `/` is the same: an application that its own program makes every page of.
+    #[serde(default)]
+    root: bool,
 }
 
 impl Places {
@@ -76,9 +79,12 @@ impl Places {
 impl Fallback {
     /// What the answer to a GET shows of the path.
     pub(crate) fn see(&mut self, path: &Path, request: &Request, response: &Response) -> Shows {
-        let Some(page) = sorts(request, response).filter(|_| path.len() > 0) else {
+        let Some(page) = sorts(request, response) else { return Shows::Own(MIXED_PAGE) };
+        if path.len() == 0 {
+            let known = page.iter().filter(|sort| **sort != MIXED);
+            known.for_each(|sort| self.see_root(*sort));
             return Shows::Own(MIXED_PAGE);
-        };
+        }
         let [whole, bare] = page;
         if whole == MIXED {
             return Shows::Any(MIXED, false);
@@ -87,6 +93,12 @@ impl Fallback {
         let without = if whole == bare { None } else { self.see_sort(path, bare) };
         let found = as_it_stands.into_iter().chain(without).max_by_key(|(_, new)| *new);
         found.map_or(Shows::Own(page), |(sort, new)| Shows::Any(sort, new))
+    }
+
+    fn see_root(&mut self, sort: u64) {
+        if self.places.len() < ANSWERS_MAX || self.places.contains_key(&sort) {
+            self.places.entry(sort).or_default().root = true;
+        }
     }
 
     /// The sort where any path gets it, and whether that has just become plain.
@@ -104,9 +116,10 @@ impl Fallback {
 
     /// Paths that end otherwise get the same page, so that it may be that of any.
     pub(crate) fn doubts(&self, page: Page) -> bool {
-        let many =
-            |sort: &u64| self.places.get(sort).is_some_and(|p| p.lasts.len() >= LASTS_DOUBTED);
-        page.iter().any(many)
+        let many = |places: &Places| {
+            places.lasts.len() >= LASTS_DOUBTED || places.root && !places.lasts.is_empty()
+        };
+        page.iter().any(|sort| self.places.get(sort).is_some_and(many))
     }
 }
 

@@ -450,14 +450,15 @@ impl Inventory {
         self.records.by_id(id).is_some_and(|record| record.confirmed && !record.bucket)
     }
 
-    /// All that the endpoint answered is a page that other paths get as well: it may be the page
-    /// of any path (a single-page application's), and nothing of the endpoint's own.
+    /// All that the endpoint answered is a page that other paths get as well, or one that holds
+    /// nothing but a program: it may be the page of any path (a single-page application's), and
+    /// nothing of the endpoint's own.
     #[must_use]
     pub fn shows_any_page(&self, id: EndpointId) -> bool {
         let Some(record) = self.records.by_id(id) else { return false };
         let service = self.hosts.find(&record.endpoint.service);
         let service = service.and_then(|at| self.services.get(at as usize));
-        service.is_some_and(|service| service.fallback.doubts(record.pages))
+        record.is_shell() || service.is_some_and(|service| service.fallback.doubts(record.pages))
     }
 
     /// The service that a host belongs to, where it is served together with others.

@@ -276,6 +276,31 @@ fn is_coupon(text: &str) -> bool {
     letters >= 4 && digits >= 2 && text.bytes().skip(letters).all(|b| b.is_ascii_digit())
 }
 
+/// `MzA`: a number in base64 (RFC 4648 §5), as links for new passwords name whom they are for.
+fn is_number_in_base64(text: &str) -> bool {
+    // Three characters in four are of digits where the text is of a number: `MDAw`, `MTIz`.
+    let sextet = |byte: u8| match byte {
+        b'A'..=b'Z' => Some(u32::from(byte - b'A')),
+        b'a'..=b'z' => Some(u32::from(byte - b'a') + 26),
+        b'0'..=b'9' => Some(u32::from(byte - b'0') + 52),
+        _ => None,
+    };
+    let bytes = text.as_bytes();
+    let mixed =
+        bytes.iter().any(u8::is_ascii_lowercase) && bytes.iter().any(u8::is_ascii_uppercase);
+    if !mixed || !(3..=16).contains(&bytes.len()) || bytes.len() % 4 == 1 {
+        return false;
+    }
+    bytes.chunks(4).all(|chunk| {
+        let bits = chunk.iter().try_fold(0, |bits, byte| Some(bits << 6 | sextet(*byte)?));
+        let Some(bits) = bits else { return false };
+        let bits = bits << (6 * (4 - chunk.len()));
+        let decoded = [bits >> 16 & 255, bits >> 8 & 255, bits & 255];
+        let (digits, rest) = decoded.split_at(chunk.len().saturating_sub(1));
+        digits.iter().all(|byte| (48..=57).contains(byte)) && rest.iter().all(|byte| *byte == 0)
+    })
+}
+
 /// `@alice`: what somebody is called. `@me` is whoever asks, `@vite/client` a tool's own.
 fn is_handle(text: &str) -> bool {
     const NAMES: [&str; 8] = ["me", "self", "current", "original", "all", "vite", "fs", "id"];
@@ -369,6 +394,7 @@ pub(crate) fn kind(segment: &str) -> Option<SlotKind> {
         || is_numbered(stem)
         || is_size(stem)
         || is_coupon(stem)
+        || is_number_in_base64(segment)
         || is_handle(segment)
         || (segment.len() > 3 && segment.contains('@') && !segment.starts_with('@'))
     {
@@ -550,6 +576,8 @@ mod tests {
         check("1.4.2", Some(SlotKind::Slug));
         check("1200x900", Some(SlotKind::Slug));
         check("WELCOME10", Some(SlotKind::Slug));
+        check("MzA", Some(SlotKind::Slug));
+        check("MTIzNDU", Some(SlotKind::Slug));
         check("@ana.k", Some(SlotKind::Slug));
         check("2.0.0-rc.1", Some(SlotKind::Slug));
         for name in [
@@ -567,6 +595,9 @@ mod tests {
             "0x",
             "@me",
             "SHA256",
+            "MyOrders",
+            "MTA",
+            "NoOp",
             "OAUTH2",
             "@vite",
             "power.paula",

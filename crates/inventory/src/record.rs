@@ -170,6 +170,16 @@ impl Record {
         }
     }
 
+    /// All it answered is one page that is built of next to nothing.
+    pub(crate) fn is_shell(&self) -> bool {
+        let mut pages = self.knowledge.answers_of(2).peekable();
+        let one = |sort: &u64| !matches!(*sort, NO_PAGE | MIXED);
+        pages.peek().is_some()
+            && pages.all(|answer| answer.media.iter().any(|media| media.contains("html")))
+            && self.skeletons.is_empty()
+            && self.pages.iter().any(one)
+    }
+
     /// Takes over a new template; the id follows.
     fn relabel(&mut self, template: Template) {
         self.classes = template.classes;

@@ -152,7 +152,7 @@ mod tests {
     fn auth(requests: &[(&[&str], u16)]) -> Auth {
         let mut auth = Auth::default();
         for (headers, status) in requests {
-            let headers: Vec<SmolStr> = headers.iter().map(|name| SmolStr::new(name)).collect();
+            let headers: Vec<SmolStr> = headers.iter().map(SmolStr::new).collect();
             let outcome = if *status < 300 { Outcome::Success } else { Outcome::Failure };
             let shown = Shown { credentials: &[], headers: &headers, cookies: None };
             auth.see(shown, false, outcome, Some(*status));

@@ -4,7 +4,7 @@ use super::*;
 
 fn names(mut app: Watched) -> Vec<String> {
     app.inventory.settle();
-    app.names().into_iter().map(String::from).collect()
+    app.names()
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn list(title: &str, items: usize) -> String {
 
 fn names(mut app: Watched) -> Vec<String> {
     app.inventory.settle();
-    app.names().into_iter().map(String::from).collect()
+    app.names()
 }
 
 #[test]
