@@ -19,7 +19,8 @@ const PAGES: usize = 5;
 const PAGES_BELOW: usize = 3;
 /// Endpoints that those must have in common: each itself, and one below it.
 const BELOW: u32 = 2;
-/// Pages of one look below one name that are a group, and one in how many pages of that look may stand alone.
+/// Pages of one look below one name that are a group, and one in how many pages of that look may
+/// stand alone.
 const GROUP: u32 = 3;
 const ALONE_IN: u32 = 5;
 

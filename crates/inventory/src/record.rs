@@ -229,8 +229,8 @@ impl Records {
         Some((self.list.get_mut(at as usize)?.as_mut()?, &mut self.room))
     }
 
-    /// What was found to be a credential at one endpoint is one at all of its service, and the other
-    /// way round.
+    /// What was found to be a credential at one endpoint is one at all of its service, and the
+    /// other way round.
     pub(crate) fn share_doors(&mut self, id: EndpointId) {
         let Some(record) = self.place(id).and_then(|at| self.get(at)) else { return };
         let service = Arc::clone(&record.endpoint.service);

@@ -37,8 +37,8 @@ pub(crate) struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    /// The credentials that may have let it in. Cookies for other purposes (consent, a theme, a mark
-    /// against forged requests) are short, or are not those that a sign-in sets.
+    /// The credentials that may have let it in. Cookies for other purposes (consent, a theme, a
+    /// mark against forged requests) are short, or are not those that a sign-in sets.
     fn keys(self) -> impl Iterator<Item = &'a Credential> {
         let cookie = |one: &Credential| one.kind == CredentialKind::Cookie;
         let lets_in = move |one: &Credential| {

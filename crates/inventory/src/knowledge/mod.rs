@@ -134,8 +134,8 @@ pub struct Knowledge {
 }
 
 impl Knowledge {
-    /// Takes in a transaction. `flagged`: it belongs to an attack, and is counted only. `true` where
-    /// a header may have turned out to be a credential.
+    /// Takes in a transaction. `flagged`: it belongs to an attack, and is counted only. `true`
+    /// where a header may have turned out to be a credential.
     pub(crate) fn learn(
         &mut self,
         tx: &Transaction,
