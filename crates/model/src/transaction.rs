@@ -406,8 +406,8 @@ pub struct Response {
     /// path it was asked by; 0 where it is no page.
     #[serde(skip)]
     pub page: [u64; 2],
-    /// Hash of what a page is built of (tags, classes, fields of forms, headings of tables), whatever
-    /// it says; 0 where it is no page, or one that is built of too little.
+    /// Hash of what a page is built of (tags, classes, fields of forms, headings of tables),
+    /// whatever it says; 0 where it is no page, or one that is built of too little.
     #[serde(skip)]
     pub skeleton: u64,
     /// Numbers of a text without fields.
