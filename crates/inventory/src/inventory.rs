@@ -315,12 +315,7 @@ impl Inventory {
         }
         self.folded = self.folded.saturating_add(u64::from(filed.folded));
         let named = slots.is_empty() && !filed.folded;
-        let operation = if named {
-            let persisted = service.persisted.of(request, tx.response.as_ref());
-            persisted.or_else(|| operation::of(request))
-        } else {
-            None
-        };
+        let operation = if named { service.operation(tx) } else { None };
         if let Some(operation) = &operation {
             let max = self.limits.endpoints_max;
             let unknown = operation::is_unknown(tx.response.as_ref());

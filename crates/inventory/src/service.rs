@@ -11,6 +11,7 @@ use crate::login::basic::Basic;
 use crate::login::cookies::Cookies;
 use crate::login::handles::Handles;
 use crate::objects::Names;
+use crate::operation::{self, Operation};
 use crate::path::{Path, bare};
 use crate::persisted::Persisted;
 use crate::record::Records;
@@ -20,7 +21,7 @@ use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use stilt_model::{Place, Response};
+use stilt_model::{Place, Response, Transaction};
 
 /// A service with all its paths.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -94,6 +95,13 @@ impl Service {
             unconfirmed: HashMap::default(),
             buckets: BTreeMap::new(),
         }
+    }
+
+    /// The function that a request names, where its address has several.
+    pub(crate) fn operation(&mut self, tx: &Transaction) -> Option<Operation> {
+        let request = tx.request.as_ref()?;
+        let persisted = self.persisted.of(request, tx.response.as_ref());
+        persisted.or_else(|| operation::of(request))
     }
 
     /// The endpoint of a request; `slots` gets the segments that stand in its slots.
