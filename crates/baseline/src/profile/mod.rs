@@ -25,7 +25,7 @@ use param::Side;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use stilt_inventory::Sighting;
-use stilt_model::{ActorId, EndpointId, Timestamp, Transaction};
+use stilt_model::{ActorId, EndpointId, Outcome, Timestamp, Transaction};
 use view::View;
 use walks::Walks;
 
@@ -97,6 +97,10 @@ pub struct Deviation {
     pub is_unknown: bool,
     /// Tells it from deviations of the same kind by other values.
     pub value: u64,
+    /// The parameter that it is about; equal names at all endpoints are equal.
+    pub param: u64,
+    /// Marks in its value that no other's has, a bit each, where some mean something to a parser.
+    pub syntax: u128,
     /// What was looked at, in snake case with the parameter (`length of q`).
     pub feature: String,
     /// What was found.
@@ -314,6 +318,7 @@ impl Profiles {
             });
             let mut told = explain(tx, &self.view, profile, source, term);
             (told.key, told.parts) = (key, parts);
+            told.syntax = self.syntax(term, profile);
             told.of_id = item.is_some_and(|item| item.is_id);
             deviations.push((*term, told));
         }
@@ -390,6 +395,22 @@ impl Profiles {
         (key, if marks.is_empty() { vec![key] } else { marks })
     }
 
+    /// Marks of a value that no other's has, where one of them is of a syntax.
+    fn syntax(&self, term: &Term, profile: &Profile) -> u128 {
+        let item = term.item.and_then(|item| self.view.items.get(item));
+        let (What::Value(_), Some(item), Some(param)) =
+            (term.what, item, profile.param(term.param))
+        else {
+            return 0;
+        };
+        let mut is_syntax = false;
+        let marks = param.marks_alone(item, self.view.by).fold(0, |set, mark| {
+            is_syntax |= text::is_syntax(mark);
+            set | 1 << mark
+        });
+        if is_syntax { marks } else { 0 }
+    }
+
     /// The request that was scored last taught already.
     pub(crate) fn pass(&mut self, sighting: &Sighting) {
         for merged in &sighting.merged {
@@ -410,10 +431,13 @@ impl Profiles {
         }
         let view = core::mem::take(&mut self.view);
         let keys = core::mem::take(&mut self.keys);
-        let spreads = keys.iter().map(|(key, needed)| self.spread(*key, view.by, now, *needed));
+        // What is refused does not become the usage, however many try it.
+        let is_refused = sighting.outcome == Outcome::Failure;
+        let spreads =
+            keys.iter().map(|(key, needed)| is_refused || self.spread(*key, view.by, now, *needed));
         let new = spreads.filter(|new| *new).count();
         // Marks of one value are one way.
-        if new >= 1 && self.suspect {
+        if new >= 1 && (self.suspect || is_refused) {
             self.wait(tx, &view, now);
         } else {
             let terms = core::mem::take(&mut self.terms);
@@ -649,6 +673,8 @@ fn explain(
         comes_with: false,
         is_unknown: term.what == What::Unknown,
         value: term.detail,
+        param: term.param,
+        syntax: 0,
         feature,
         observed,
         expected,

@@ -4,6 +4,7 @@
 //! to do with each other, each beyond every other caller, or who tries one odd thing after the
 //! other. What several callers begin to do is a release, and told as one notice.
 
+mod scripts;
 mod suspect;
 #[cfg(test)]
 mod tests;
@@ -17,10 +18,11 @@ use crate::settings::{Settings, SettingsError};
 use crate::spec::{Detector, NotEvaluated, Spec, Tuning};
 use crate::tell;
 use core::time::Duration;
+use scripts::{Attempt, Scripts};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use stilt_baseline::{Deviation, Group, Oddity};
-use stilt_model::{ActorId, EndpointId, Finding, Rule, Severity, Timestamp};
+use stilt_model::{ActorId, EndpointId, Finding, Outcome, Rule, Severity, Timestamp};
 use suspect::Suspect;
 
 pub(crate) const SPEC: Spec = Spec {
@@ -95,6 +97,12 @@ struct Waiting {
     /// Deviations it rests on.
     keys: Vec<Vec<u64>>,
     finding: Finding,
+    /// It rests on a syntax.
+    #[serde(default)]
+    syntax: bool,
+    /// It is a notice, and these are the parameters it rests on.
+    #[serde(default)]
+    shift: Option<Vec<(u64, u64)>>,
 }
 
 /// How many deviations an actor has come to, some of them new.
@@ -124,6 +132,8 @@ struct QueryPattern {
     shifting: Keep<u64, ()>,
     learning: BTreeSet<EndpointId>,
     budget: Budget,
+    #[serde(default)]
+    scripts: Scripts,
 }
 
 impl QueryPattern {
@@ -139,6 +149,7 @@ impl QueryPattern {
             shifting: shifting(),
             learning: BTreeSet::new(),
             budget: Budget::default(),
+            scripts: Scripts::default(),
         })
     }
 
@@ -148,6 +159,7 @@ impl QueryPattern {
         let actor = context.seen.actor.id;
         let service = tell::key(&context.sighting.service, "");
         if odd.deviations.is_empty() {
+            self.scripts.know(now, service, actor);
             return;
         }
         if odd.actors <= self.limits.actors_min {
@@ -158,15 +170,22 @@ impl QueryPattern {
         let known = odd.deviations.iter().any(|one| one.of_id) && was_shown(context);
         let own: Vec<&Deviation> =
             odd.deviations.iter().filter(|one| !(known && one.of_id)).collect();
+        let refused = context.sighting.outcome == Outcome::Failure
+            || context.tx.status().is_some_and(|status| status >= 500);
+        let endpoint = context.sighting.endpoint.0;
+        let attempt = Attempt { now, service, endpoint, actor, refused };
+        let tries = self.scripts.join(attempt, &own);
+        let hostile = tries > 0;
         // All parts join, also where the first is new: what is usual must become known.
         let mut is_shared = |one: &Deviation| {
             let joined: Vec<bool> =
                 one.parts.iter().map(|part| self.shared.join(now, *part, actor)).collect();
             !joined.is_empty() && joined.into_iter().all(|shared| shared)
         };
-        let fresh: Vec<&Deviation> = own.iter().copied().filter(|one| !is_shared(one)).collect();
+        let fresh: Vec<&Deviation> =
+            own.iter().copied().filter(|one| hostile || !is_shared(one)).collect();
         if fresh.len() < own.len() {
-            self.notice(context, odd, findings);
+            self.notice(context, odd);
         }
         if fresh.is_empty() {
             return;
@@ -180,8 +199,9 @@ impl QueryPattern {
             let keys = fresh.iter().map(|one| one.parts.clone()).collect();
             self.settling.push_back(Settling { until, service, actor, keys });
         }
-        let more = suspect.distinct() > others.saturating_mul(3);
-        let many = suspect.distinct() >= self.limits.distinct_min && more;
+        let distinct = suspect.distinct().max(tries);
+        let more = distinct > others.saturating_mul(3);
+        let many = distinct >= self.limits.distinct_min && more;
         // Fewer are enough where they come one by one: what is new of a client comes together.
         let probes = suspect.probes() >= PROBES_MIN && others == 0;
         // Whoever is the first with a release sends a parameter that nobody does.
@@ -199,23 +219,30 @@ impl QueryPattern {
         if begins {
             self.budget.found(now);
         }
-        let certain = many || fresh.iter().any(|one| one.group == Group::Syntax);
+        // A release may bring a syntax of its own: it is accepted, from callers that are known.
+        let syntax = fresh.iter().any(|one| one.group == Group::Syntax);
+        let odd_one = refused || !self.scripts.knows(service, actor);
+        let certain = many || hostile || (syntax && odd_one);
         let finding = suspect.finding(context, odd, &fresh, others);
         if certain || suspect.is_certain {
             suspect.is_certain = true;
             findings.push(finding);
         } else {
             let keys = fresh.iter().map(|one| one.parts.clone()).collect();
-            if self.waiting.len() >= WAITING_MAX {
-                self.waiting.pop_front();
-            }
-            self.waiting.push_back(Waiting { until, keys, finding });
+            self.wait(Waiting { until, keys, finding, syntax, shift: None });
         }
+    }
+
+    fn wait(&mut self, waiting: Waiting) {
+        if self.waiting.len() >= WAITING_MAX {
+            self.waiting.pop_front();
+        }
+        self.waiting.push_back(waiting);
     }
 
     /// One notice about a service that is used otherwise than before, however many endpoints a
     /// release changes: what comes within the hour is part of it, and not told again.
-    fn notice(&mut self, context: &Context<'_>, odd: &Oddity, findings: &mut Vec<Finding>) {
+    fn notice(&mut self, context: &Context<'_>, odd: &Oddity) {
         let now = context.at();
         let service = &context.sighting.service;
         let mut new = false;
@@ -241,7 +268,34 @@ impl QueryPattern {
         finding.why = odd.deviations.iter().map(suspect::signal).collect();
         finding.evidence = vec![context.evidence(String::new())];
         finding.remediation = "a release explains it; it is learned as the new usage".to_owned();
-        findings.push(finding);
+        let place = context.sighting.endpoint.0;
+        let shift = odd.deviations.iter().map(|one| (place, one.param)).collect();
+        // What several begin to send at once may turn out to be an attack by several.
+        let until = now.plus(Duration::from_secs(self.limits.wait_secs));
+        self.wait(Waiting { until, keys: Vec::new(), finding, syntax: false, shift: Some(shift) });
+    }
+
+    /// Nothing more comes: what rests on a syntax is told, and notices; of the others nobody knows.
+    fn end(&mut self, findings: &mut Vec<Finding>) {
+        for waiting in core::mem::take(&mut self.waiting) {
+            if waiting.syntax || waiting.shift.is_some() {
+                self.decide(waiting, findings);
+            }
+        }
+    }
+
+    /// Tells what waited, unless others did the same, and a notice unless that was an attack.
+    fn decide(&mut self, waiting: Waiting, findings: &mut Vec<Finding>) {
+        let is_told = if let Some(places) = &waiting.shift {
+            !places.iter().any(|place| self.scripts.is_hostile(*place))
+        } else {
+            let few = |parts: &&Vec<u64>| parts.iter().any(|part| self.shared.are_few(*part));
+            let own = waiting.keys.iter().filter(few);
+            own.count() >= 2.min(waiting.keys.len())
+        };
+        if is_told {
+            findings.push(waiting.finding);
+        }
     }
 
     fn tick(&mut self, now: Timestamp, findings: &mut Vec<Finding>) {
@@ -250,6 +304,7 @@ impl QueryPattern {
             let few = |parts: &Vec<u64>| parts.iter().any(|part| self.shared.are_few(*part));
             if one.keys.iter().any(few)
                 && let Some(suspect) = self.suspects.get_mut(&(one.service, one.actor))
+                && !suspect.tale.was_told()
             {
                 let count = suspect.settle();
                 self.busiest.entry(one.service).or_default().see(one.actor, count);
@@ -257,11 +312,7 @@ impl QueryPattern {
         }
         while self.waiting.front().is_some_and(|waiting| waiting.until <= now) {
             let Some(waiting) = self.waiting.pop_front() else { break };
-            let few = |parts: &&Vec<u64>| parts.iter().any(|part| self.shared.are_few(*part));
-            let own = waiting.keys.iter().filter(few);
-            if own.count() >= 2.min(waiting.keys.len()) {
-                findings.push(waiting.finding);
-            }
+            self.decide(waiting, findings);
         }
         self.shifts.retain(|_, last| now.since(*last) <= QUIET);
     }
@@ -303,7 +354,8 @@ impl Detector for QueryPattern {
                     self.see(context, odd, findings);
                 }
             }
-            Observation::Running(_) | Observation::Tls(_) | Observation::End(_) => {}
+            Observation::Running(_) | Observation::Tls(_) => {}
+            Observation::End(_) => self.end(findings),
             Observation::Tick(now) => self.tick(*now, findings),
         }
     }

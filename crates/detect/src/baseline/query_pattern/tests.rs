@@ -315,3 +315,82 @@ fn parameters_that_nobody_sends_tried_one_by_one_are_told() {
     let own = [(); 3].map(|()| Ask { more: "tz=2&lang=de&build=77", ..Ask::default() });
     check_asked(&own, Answer::Yes, SILENT);
 }
+
+const PAYLOADS: [&str; 8] = [
+    "name'",
+    "name' or 1=1--",
+    "name') or ('1'='1",
+    "1;select sleep(5)",
+    "name\" or \"a\"=\"a",
+    "x' union select a,b from c",
+    "name{{7*7}}",
+    "name|id",
+];
+
+/// Five callers send the same payloads, in turns or one caller after the other.
+fn check_script(
+    asked: impl Fn(&'static str) -> Ask<'static>,
+    strangers: bool,
+    answer: Answer,
+    told: usize,
+    notices: usize,
+) {
+    for (app, in_turns) in APPS.into_iter().flat_map(|app| [(app, false), (app, true)]) {
+        let mut town = Town::new(RULE);
+        usual(&mut town, app);
+        for caller in 0..5 {
+            for (n, payload) in PAYLOADS.iter().enumerate() {
+                let (step, wait) = if in_turns { (20.0, 3.0) } else { (5.0, 60.0) };
+                let at = LATER + step * n as f64 + wait * caller as f64;
+                let tx = ask(app, &asked(payload), answer);
+                let stranger = |tx: Tx| tx.from(&elsewhere(caller)).agent("curl/8.5");
+                town.at(at, if strangers { stranger(tx) } else { app.by(caller + 2, tx) });
+            }
+        }
+        town.run();
+        assert_eq!(town.stories().len(), told, "{app:?} {in_turns}: {:#?}", town.stories());
+        assert_eq!(town.notices().len(), notices, "{app:?} {in_turns}: {:#?}", town.notices());
+    }
+}
+
+#[test]
+fn a_script_that_several_run_is_no_release() {
+    check_script(|sort| Ask { sort, ..Ask::default() }, false, Answer::No, 5, 0);
+    check_script(|page| Ask { page, ..Ask::default() }, false, Answer::No, 5, 0);
+}
+
+#[test]
+fn a_script_against_free_text_is_no_fashion() {
+    check_script(|words| Ask { words, ..Ask::default() }, true, Answer::No, 5, 0);
+}
+
+#[test]
+fn a_release_with_a_syntax_of_its_own_is_one_notice() {
+    let plan = |town: &mut Town, app: App| {
+        for user in 0..USERS {
+            for n in 0..4_u64 {
+                let at = LATER + 1200.0 * chance(&[user, n, 9]);
+                let sort = ["price|name", "name|price", "price|asc", "name|desc"][n as usize];
+                let words = "something for the garden that needs no water & no sun, please";
+                let one = Ask { sort, words, more: "tags=[1]", ..Ask::default() };
+                town.at(at, app.by(user, ask(app, &one, Answer::Yes)));
+            }
+        }
+    };
+    check_with_notices(plan, SILENT, 1);
+}
+
+#[test]
+fn a_mistake_of_a_new_client_is_one_notice() {
+    // It is the same with all who have it, and refused.
+    let plan = |town: &mut Town, app: App| {
+        for user in 0..USERS {
+            for n in 0..3_u64 {
+                let at = LATER + 1200.0 * chance(&[user, n, 9]);
+                let one = Ask { sort: "undefined", more: "v=9", ..Ask::default() };
+                town.at(at, app.by(user, ask(app, &one, Answer::No)));
+            }
+        }
+    };
+    check_with_notices(plan, SILENT, 1);
+}
