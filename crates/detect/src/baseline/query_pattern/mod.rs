@@ -73,7 +73,7 @@ const QUIET: Duration = Duration::from_secs(3600);
 const WAITING_MAX: usize = 1000;
 const SETTLING_MAX: usize = 10_000;
 /// Parameters that nobody sends, asked for one by one.
-const PROBES_MIN: usize = 3;
+const PROBES_MIN: u64 = 3;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -120,6 +120,9 @@ struct QueryPattern {
     limits: Limits,
     suspects: Keep<(u64, ActorId), Suspect>,
     busiest: BTreeMap<u64, Busiest>,
+    /// The same of names that nobody sends, tried one by one.
+    #[serde(default)]
+    probers: BTreeMap<u64, Busiest>,
     shared: Several<u64>,
     waiting: VecDeque<Waiting>,
     /// Deviations that count for their actor unless others come to do the same.
@@ -142,6 +145,7 @@ impl QueryPattern {
             limits: settings.own()?,
             suspects: Keep::new(SUSPECTS_MAX),
             busiest: BTreeMap::new(),
+            probers: BTreeMap::new(),
             shared: Several::default(),
             waiting: VecDeque::new(),
             settling: VecDeque::new(),
@@ -203,7 +207,8 @@ impl QueryPattern {
         let more = distinct > others.saturating_mul(3);
         let many = distinct >= self.limits.distinct_min && more;
         // Fewer are enough where they come one by one: what is new of a client comes together.
-        let probes = suspect.probes() >= PROBES_MIN && others == 0;
+        let probed = self.probers.get(&service).map_or(0, |most| most.of_others(actor));
+        let probes = suspect.probes() >= PROBES_MIN && suspect.probes() > 3 * probed;
         // Whoever is the first with a release sends a parameter that nobody does.
         let release = fresh.iter().all(|one| one.group == Group::Structure);
         let rare = is_rare(odd.p, odd.calibrated, alpha) && !release;
@@ -308,6 +313,8 @@ impl QueryPattern {
             {
                 let count = suspect.settle();
                 self.busiest.entry(one.service).or_default().see(one.actor, count);
+                let probes = suspect.probes();
+                self.probers.entry(one.service).or_default().see(one.actor, probes);
             }
         }
         while self.waiting.front().is_some_and(|waiting| waiting.until <= now) {

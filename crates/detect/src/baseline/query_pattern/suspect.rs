@@ -94,8 +94,8 @@ impl Suspect {
     }
 
     /// Different names that nobody sends, each of which came alone.
-    pub(super) fn probes(&self) -> usize {
-        self.probes.len()
+    pub(super) fn probes(&self) -> u64 {
+        self.probes.len() as u64
     }
 
     pub(super) fn outcome(&self) -> Outcome {

@@ -450,26 +450,24 @@ fn tell(
             ),
         ),
     ];
+    let (as_high, all) = (to_f64(rate.windows_as_high), to_f64(rate.windows));
+    let (p, windows) = ((as_high + 1.0) / (all + 1.0), counted(rate.windows, "window"));
+    let support = format!("{windows} of {peers}");
     why.push(match rate.p999 {
         Some(p999) => {
-            let (as_high, all) = (to_f64(rate.windows_as_high), to_f64(rate.windows));
-            let known = tell::usual(
-                format!("at most {p999}"),
-                (as_high + 1.0) / (all + 1.0),
-                format!("{} windows of {peers}", rate.windows),
-            );
+            let known = tell::usual(format!("at most {p999}"), p, support);
             signal("p99_9_of_all_actors", rate.count.to_string(), known)
         }
-        None => signal(
-            "baseline",
-            "insufficient".to_owned(),
-            "200 requests of 10 actors on the endpoint".to_owned(),
-        ),
+        None => {
+            let needed = tell::usual("200 requests of 10 actors on the endpoint", p, support);
+            signal("baseline", "insufficient", needed)
+        }
     });
+    let usual = "each item once, or even intervals";
     why.push(signal(
         "distinct_requests",
         format!("{} of {}", watched.targets.len(), watched.requests),
-        "each item once, or even intervals".to_owned(),
+        format!("{usual} ({} of its own)", counted(watched.requests, "request")),
     ));
     finding.why = why;
     finding.remediation = format!(
@@ -502,8 +500,8 @@ fn shift(context: &Context<'_>, rate: &RateStatus) -> Finding {
         rate.surging,
         rate.peers + 1
     );
-    finding.why =
-        vec![signal("surging_actors", rate.surging.to_string(), "one or two at a time".to_owned())];
+    let usual = format!("one or two at a time (of {})", counted(rate.peers + 1, "caller"));
+    finding.why = vec![signal("surging_actors", rate.surging.to_string(), usual)];
     finding.evidence = vec![context.evidence(String::new())];
     finding.remediation =
         "a release or campaign explains it; learn a new baseline when it lasts".to_owned();

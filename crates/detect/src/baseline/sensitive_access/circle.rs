@@ -1,5 +1,6 @@
 //! Who uses a function, when, and how often.
 
+use super::kinds::Roles;
 use crate::context::Context;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,8 @@ const ROLES_MAX: usize = 4;
 const LATEST: usize = 60;
 /// Turns by callers with a role, one after the other, until those are all roles there are.
 const ROLES_MIN: usize = 10;
+/// Callers of whom one may be where it does not belong.
+const MANY: usize = 10;
 /// What is new stays new for so long.
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
 /// Accesses of one caller within the hour that are counted.
@@ -28,6 +31,9 @@ struct Caller {
     first: Timestamp,
     recent: VecDeque<Timestamp>,
     most: u64,
+    /// The turn with which it came as an established caller.
+    #[serde(default)]
+    joined: Option<u64>,
     /// What it was when it came last.
     #[serde(default)]
     roles: Vec<String>,
@@ -77,6 +83,9 @@ impl Circle {
         let roles = context.seen.best_roles();
         let caller =
             self.callers.entry(actor).or_insert_with(|| Caller { first: now, ..Caller::default() });
+        if new && established {
+            caller.joined = Some(self.turns);
+        }
         if !roles.is_empty() && caller.roles != **roles {
             caller.roles = roles.iter().take(ROLES_MAX).cloned().collect();
         }
@@ -100,6 +109,11 @@ impl Circle {
 
     pub(super) fn turns(&self) -> u64 {
         self.turns
+    }
+
+    /// The caller was there before.
+    pub(super) fn knows(&self, actor: ActorId) -> bool {
+        self.open || self.callers.contains_key(&actor)
     }
 
     /// The caller has used the function for longer than an hour.
@@ -128,9 +142,12 @@ impl Circle {
         self.callers.len().saturating_sub(usize::from(self.callers.contains_key(&actor)))
     }
 
-    /// First accesses of established callers among the latest turns.
-    pub(super) fn newcomers(&self) -> u64 {
-        self.latest.iter().filter(|new| **new).count() as u64
+    /// First accesses of other established callers among the latest turns.
+    pub(super) fn newcomers(&self, actor: ActorId) -> u64 {
+        let all = self.latest.iter().filter(|new| **new).count() as u64;
+        let joined = self.callers.get(&actor).and_then(|caller| caller.joined);
+        let own = joined.is_some_and(|turn| turn.saturating_add(LATEST as u64) > self.turns);
+        all.saturating_sub(u64::from(own))
     }
 
     /// The latest turns that are known.
@@ -139,36 +156,44 @@ impl Circle {
     }
 
     /// Hardly anybody has joined lately: at most one in thirty of the latest turns.
-    pub(super) fn is_closed(&self) -> bool {
-        !self.open && self.newcomers().saturating_mul(30) <= self.latest.len() as u64
+    pub(super) fn is_closed(&self, actor: ActorId) -> bool {
+        !self.open && self.newcomers(actor).saturating_mul(30) <= self.latest.len() as u64
     }
 
-    /// The caller has one of the circle's roles, which not all callers of the service have.
-    pub(super) fn has_role(&self, roles: &[String], all: &BTreeMap<String, u64>) -> bool {
-        let others = all.iter().any(|(role, count)| *count >= 3 && self.with(role) == 0);
+    /// The caller is of one of the circle's kinds, and not all callers of the service are.
+    pub(super) fn has_role(&self, actor: ActorId, roles: &[String], all: &Roles) -> bool {
+        let others = all.known().any(|kind| self.with(kind, actor, all) == 0);
         // One alone may have been where it does not belong.
         let least = (self.callers.len() / 5).max(2);
-        others && roles.iter().any(|role| self.with(role) >= least)
+        others && all.homes(roles).iter().any(|kind| self.with(kind, actor, all) >= least)
     }
 
-    /// Callers of the role.
-    fn with(&self, role: &String) -> usize {
-        self.callers.values().filter(|caller| caller.roles.contains(role)).count()
+    /// Other callers of the kind.
+    fn with(&self, kind: &str, actor: ActorId, all: &Roles) -> usize {
+        let others = self.callers.iter().filter(|(known, _)| **known != actor);
+        others.filter(|(_, caller)| all.kinds(&caller.roles).contains(kind)).count()
     }
 
-    /// The roles of the circle, where all in it have one and none of `roles` is among them.
-    pub(super) fn foreign_role(&self, roles: &[String]) -> Option<String> {
+    /// The roles of the circle, where all others in it have one, and none (of ten and more: at most
+    /// one) is of the caller's kind.
+    pub(super) fn foreign_role(
+        &self,
+        actor: ActorId,
+        roles: &[String],
+        all: &Roles,
+    ) -> Option<String> {
+        let kinds = all.homes(roles);
+        let most = usize::from(self.others(actor) >= MANY);
         let foreign = self.with_role >= ROLES_MIN
-            && !roles.is_empty()
-            && roles.iter().all(|role| self.with(role) == 0);
+            && !kinds.is_empty()
+            && kinds.iter().all(|kind| self.with(kind, actor, all) <= most)
+            && all.would_be_among(&all.kinds(roles), self.others(actor));
         foreign.then(|| {
-            let all: BTreeSet<&str> = self
-                .callers
-                .values()
-                .flat_map(|caller| &caller.roles)
-                .map(String::as_str)
-                .collect();
-            let some: Vec<&str> = all.into_iter().take(5).collect();
+            let others = self.callers.iter().filter(|(known, _)| **known != actor);
+            let names: BTreeSet<&str> =
+                others.flat_map(|(_, caller)| all.kinds(&caller.roles)).collect();
+            let names = names.into_iter().filter(|kind| !kind.is_empty() && !kinds.contains(kind));
+            let some: Vec<&str> = names.take(5).collect();
             format!("one of {}", some.join(", "))
         })
     }

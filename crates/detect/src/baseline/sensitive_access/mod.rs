@@ -11,6 +11,7 @@
 mod circle;
 mod guarded;
 mod habit;
+mod kinds;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +26,7 @@ use circle::Circle;
 use core::time::Duration;
 use guarded::{Bursts, Few};
 use habit::Habit;
+use kinds::{Loners, Roles};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use stilt_inventory::{Function, functions, is_own};
@@ -69,15 +71,19 @@ pub(crate) const SPEC: Spec = Spec {
 const HABITS_MAX: usize = 100_000;
 const CIRCLES_MAX: usize = 5000;
 const SERVICES_MAX: usize = 1000;
-/// Roles of a service, and requests after which a caller's is known.
-const ROLES_MAX: usize = 64;
+/// Requests after which a caller's role is known.
 const ROLES_AT: u64 = 5;
-/// Turns that are enough where all speaks for it.
+/// Turns that are enough where all speaks for it, and where it is done far too often as well.
 const TURNS_FEW: u64 = 10;
+const TURNS_LEAST: u64 = 4;
+/// Turns that are enough where so many others had them.
+const TURNS_SOME: u64 = 15;
+const OTHERS_SOME: usize = 10;
 /// Findings that wait at most.
 const WAITING_MAX: usize = 1000;
-/// Who comes to a function together makes it a new usage.
+/// Who comes to a function together makes it a new usage; so many are remembered.
 const SEVERAL: usize = 3;
+const COMERS_MAX: usize = 16;
 /// A notice about an endpoint is repeated after so long.
 const QUIET: Duration = Duration::from_secs(3600);
 
@@ -138,7 +144,9 @@ struct SensitiveAccess {
     few: Few,
     /// Callers by service and role.
     #[serde(default)]
-    roles: BTreeMap<u64, BTreeMap<String, u64>>,
+    roles: BTreeMap<u64, Roles>,
+    #[serde(default)]
+    loners: Loners,
     #[serde(default)]
     bursts: Bursts,
     /// Who came to a function first lately, and was no part of its circle.
@@ -163,6 +171,7 @@ impl SensitiveAccess {
             learning: BTreeMap::new(),
             few: Few::default(),
             roles: BTreeMap::new(),
+            loners: Loners::default(),
             bursts: Bursts::default(),
             comers: BTreeMap::new(),
             waiting: VecDeque::new(),
@@ -205,6 +214,11 @@ impl SensitiveAccess {
             *count = count.saturating_add(1);
         }
         self.count(context, caller);
+        if self.loners.watch(service)
+            && let Some(all) = self.roles.get(&service)
+        {
+            self.loners.pass(service, caller.1, &all.kinds(context.seen.best_roles()));
+        }
         if context.sighting.outcome != Outcome::Success {
             self.habits.touch(now, caller, Habit::default).see(context);
             return;
@@ -214,6 +228,9 @@ impl SensitiveAccess {
         let established = habit.requests() >= self.limits.requests_min;
         let actors = self.callers.get(&service).copied().unwrap_or(0);
         let key = (context.sighting.endpoint, caller.1);
+        if established && self.circles.get(&key.0).is_some_and(|circle| !circle.knows(key.1)) {
+            self.come(now, key);
+        }
         let begun = self.tales.get(&key).is_some_and(Tale::was_told);
         let odd = ways.odd;
         if odd && actors > self.limits.actors_min || begun {
@@ -261,13 +278,7 @@ impl SensitiveAccess {
         if requests != ROLES_AT || !room {
             return;
         }
-        let known = self.roles.entry(caller.0).or_default();
-        for role in context.seen.best_roles().iter() {
-            if known.len() < ROLES_MAX || known.contains_key(role) {
-                let count = known.entry(role.clone()).or_default();
-                *count = count.saturating_add(1);
-            }
-        }
+        self.roles.entry(caller.0).or_default().add(context.seen.best_roles());
     }
 
     /// In which ways an access is atypical, with reasons.
@@ -289,13 +300,20 @@ impl SensitiveAccess {
         let known = habit.is_some_and(|habit| habit.requests() >= self.limits.requests_min);
         let fresh = self.bursts.see(caller, now, known && circle.is_joined_by(caller.1, now));
         let turns = circle.turns();
-        if circle.others(caller.1) < self.limits.circle_min || turns < TURNS_FEW {
+        if circle.others(caller.1) < self.limits.circle_min || turns < TURNS_LEAST {
             return found;
         }
         let roles = context.seen.best_roles();
         let all = self.roles.get(&caller.0);
-        let belongs = all.is_some_and(|all| circle.has_role(roles, all));
+        let belongs = all.is_some_and(|all| circle.has_role(caller.1, roles, all));
         found.signals = signals(&self.limits, context, habit, circle, fresh, callers);
+        let foreign = all.and_then(|all| circle.foreign_role(caller.1, roles, all));
+        let is_foreign = foreign.is_some() && known;
+        if let (Some(usual), Some(all), true) = (foreign, all, known) {
+            let kinds = all.kinds(roles);
+            let alone = self.loners.visit(caller.0, (endpoint, caller.1), &kinds, now);
+            found.signals.extend(of_role(context, circle, &usual, alone));
+        }
         // A new colleague, or one who was promoted, unless for taking far more than all others.
         let hurried = found.signals.iter().any(|way| way.signal.starts_with("accesses"));
         found.signals.retain(|way| way.signal != FIRST || !belongs || hurried);
@@ -308,9 +326,26 @@ impl SensitiveAccess {
         };
         let is_other = peers.is_some();
         found.signals.extend(peers);
-        let known = turns >= self.limits.turns_min;
-        found.odd = is_other || (function.is_some() && known);
+        let known = turns >= self.limits.turns_min
+            || (turns >= TURNS_SOME && circle.others(caller.1) >= OTHERS_SOME);
+        // Where roles are said, theirs tells whose kind a function is of.
+        let drawn = is_foreign && fresh.0 >= self.limits.rate_min && found.signals.len() >= 2;
+        let is_other = is_other || drawn;
+        let enough = turns >= TURNS_FEW || (hurried && found.signals.len() >= 3);
+        found.odd = (is_other && enough) || (function.is_some() && known);
         found
+    }
+
+    /// An established caller comes to a function for the first time, whether that is odd or not.
+    fn come(&mut self, now: Timestamp, (endpoint, actor): (EndpointId, ActorId)) {
+        let comers = self.comers.entry(endpoint).or_default();
+        comers.retain(|(at, _)| now.since(*at) <= QUIET);
+        if comers.len() < COMERS_MAX && comers.iter().all(|(_, known)| *known != actor) {
+            comers.push((now, actor));
+        }
+        while self.comers.len() > CIRCLES_MAX {
+            self.comers.pop_first();
+        }
     }
 
     /// Tells of it at once, or once nobody else has come there within ten minutes.
@@ -331,16 +366,6 @@ impl SensitiveAccess {
             tale.user(user);
         }
         let early = joins && now.since(tale.start) < wait;
-        if joins {
-            let comers = self.comers.entry(key.0).or_default();
-            comers.retain(|(at, _)| now.since(*at) <= QUIET);
-            if comers.len() < SEVERAL && comers.iter().all(|(_, known)| *known != key.1) {
-                comers.push((now, key.1));
-            }
-            while self.comers.len() > CIRCLES_MAX {
-                self.comers.pop_first();
-            }
-        }
         if !tale.due(now, Outcome::Success) {
             return;
         }
@@ -363,7 +388,13 @@ impl SensitiveAccess {
             let Some(Waiting { endpoint, mut finding, .. }) = self.waiting.pop_front() else {
                 break;
             };
-            let together = self.comers.get(&endpoint).is_some_and(|all| all.len() >= SEVERAL);
+            let wait = Duration::from_secs(self.limits.wait_secs);
+            let begins = finding.start;
+            let near = |(at, _): &&(Timestamp, ActorId)| {
+                at.since(begins) <= wait && begins.since(*at) <= wait
+            };
+            let comers = self.comers.get(&endpoint).into_iter().flatten();
+            let together = comers.filter(near).count() >= SEVERAL;
             if !together {
                 findings.push(finding);
             } else if self.notices.insert(endpoint, now).is_none() {
@@ -392,6 +423,27 @@ struct Ways {
 /// The signal of a caller who comes to a function for the first time.
 const FIRST: &str = "first_access";
 
+/// A role that no other has there, and that nobody with it came since.
+fn of_role(
+    context: &Context<'_>,
+    circle: &Circle,
+    usual: &str,
+    alone: Option<(u32, u64)>,
+) -> impl Iterator<Item = Signal> {
+    let others = circle.others(context.seen.actor.id) as u64;
+    let unlike = tell::usual(usual, tell::none_of(others), counted(others, "other caller"));
+    let role = signal("role", context.seen.best_roles().join(", "), unlike);
+    let alone = alone.map(|(visits, peers)| {
+        let usual = tell::usual(
+            "others of its role come as well",
+            tell::none_of(peers),
+            format!("{} of its role at the service since", counted(peers, "other")),
+        );
+        signal("alone_of_its_role", format!("came {visits} times"), usual)
+    });
+    [role].into_iter().chain(alone)
+}
+
 fn signals(
     limits: &Limits,
     context: &Context<'_>,
@@ -408,24 +460,21 @@ fn signals(
     let callers_of_it = counted(others, "other caller");
     let unlike = |expected: &str| tell::usual(expected, tell::none_of(others), &callers_of_it);
     let joins =
-        circle.is_joined_by(actor, now) && circle.is_closed() && circle.is_of_few(callers, 2);
+        circle.is_joined_by(actor, now) && circle.is_closed(actor) && circle.is_of_few(callers, 2);
     if requests >= limits.requests_min && joins {
         ways.push(signal(
             FIRST,
             format!("after {requests} other requests"),
             tell::usual(
                 format!("one of its {}", counted(others, "caller")),
-                (to_f64(circle.newcomers()) + 1.0) / (to_f64(circle.lately()) + 1.0),
+                (to_f64(circle.newcomers(actor)) + 1.0) / (to_f64(circle.lately()) + 1.0),
                 format!(
                     "{} in the last {} turns",
-                    counted(circle.newcomers(), "newcomer"),
+                    counted(circle.newcomers(actor), "newcomer"),
                     circle.lately()
                 ),
             ),
         ));
-    }
-    if let Some(roles) = circle.foreign_role(context.seen.best_roles()) {
-        ways.push(signal("role", context.seen.best_roles().join(", "), unlike(&roles)));
     }
     if habit.is_some_and(|habit| habit.is_odd_hour(now)) && circle.is_odd_hour(now) {
         let hour = now.secs().rem_euclid(86_400) / 3600;

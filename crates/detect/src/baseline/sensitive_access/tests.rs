@@ -281,3 +281,68 @@ fn one_who_was_promoted_is_usual() {
         0,
     );
 }
+
+/// The token tells several roles, one of which everybody has.
+fn of(user: u64, more: &str, tx: Tx) -> Tx {
+    let claims = format!(
+        r#"{{"sub":"{}","roles":["user"{more}],"iat":1795305600}}"#,
+        crate::testing::name(user)
+    );
+    tx.from(&home(user)).agent(browser(user)).bearer(&jwt(&claims))
+}
+
+/// Three days of clerks, who have a role beside the one of all, and of others with `plain`.
+fn check_roles(plain: &str, plan: impl Fn(&mut Town, f64), expected: usize, notices: usize) {
+    let mut town = Town::new(RULE);
+    for user in 0..2 * USERS {
+        for n in 0..36 {
+            let at = DAY * (n / 12) as f64 + 8.0 * HOUR + 10.0 * HOUR * chance(&[user, n]);
+            let more = if user < STAFF { r#","clerk""# } else { plain };
+            town.at(at, of(user, more, read(n)));
+            if user < STAFF && n % 2 == 0 {
+                town.at(at + 30.0, of(user, more, payout(n)));
+            }
+        }
+    }
+    plan(&mut town, 3.0 * DAY + 9.0 * HOUR);
+    town.run();
+    assert_eq!(town.stories().len(), expected, "{:#?}", town.stories());
+    assert_eq!(town.notices().len(), notices, "{:#?}", town.notices());
+}
+
+#[test]
+fn the_role_of_all_is_no_role_of_those_who_may() {
+    for plain in ["", r#","customer""#] {
+        check_roles(plain, |town, at| town.at(at, of(9, plain, payout(1))), 1, 0);
+        // Who has one more role than the others has theirs.
+        let lead = |town: &mut Town, at: f64| {
+            for n in 0..4 {
+                town.at(at + 90.0 * n as f64, of(2, r#","clerk","lead""#, payout(n)));
+            }
+        };
+        check_roles(plain, lead, 0, 0);
+    }
+    // Of a role that one alone has nobody knows where it belongs.
+    let auditor = |town: &mut Town, at: f64| {
+        for n in 0..30 {
+            town.at(at - 4.0 * HOUR + 60.0 * n as f64, of(60, r#","auditor""#, read(n)));
+        }
+        town.at(at, of(60, r#","auditor""#, payout(1)));
+    };
+    check_roles("", auditor, 0, 0);
+}
+
+#[test]
+fn who_comes_with_others_who_may_is_no_story() {
+    let plan = |town: &mut Town, at: f64| {
+        for user in 60..62 {
+            for n in 0..30 {
+                let day = at - 4.0 * HOUR + 60.0 * n as f64;
+                town.at(day, of(user, r#","clerk""#, read(n)));
+            }
+            town.at(at + user as f64, of(user, r#","clerk""#, payout(user)));
+        }
+        town.at(at + 90.0, of(9, "", payout(1)));
+    };
+    check_roles("", plan, 0, 1);
+}
