@@ -174,6 +174,9 @@ pub(crate) struct Profiles {
     /// It deviates so that it waits before it teaches.
     #[serde(skip)]
     suspect: bool,
+    /// A value of it has marks of a syntax that nobody else's has.
+    #[serde(skip)]
+    syntax: bool,
 }
 
 /// Names and texts straight from a transaction.
@@ -270,7 +273,7 @@ impl Profiles {
         self.terms.clear();
         self.keys.clear();
         self.p = None;
-        (self.score, self.suspect) = (0.0, false);
+        (self.score, self.suspect, self.syntax) = (0.0, false, false);
         let profile = self.endpoints.get(&self.view.endpoint.0)?;
         let wider = self.endpoints.get(&self.view.service);
         profile.odd(&self.view, wider, &mut self.terms);
@@ -325,6 +328,7 @@ impl Profiles {
         let p = self.rank(profile, wider);
         pair(tx, &self.view, &mut deviations);
         let deviations: Vec<Deviation> = deviations.into_iter().map(|(_, told)| told).collect();
+        self.syntax = deviations.iter().any(|one| one.syntax != 0);
         let waits =
             |one: &Deviation| matches!(one.group, Group::Structure | Group::Syntax | Group::Form);
         let ways = deviations.iter().filter(|one| !one.comes_with);
@@ -431,8 +435,8 @@ impl Profiles {
         }
         let view = core::mem::take(&mut self.view);
         let keys = core::mem::take(&mut self.keys);
-        // What is refused does not become the usage, however many try it.
-        let is_refused = sighting.outcome == Outcome::Failure;
+        // A syntax that is refused does not become the usage, however many try it.
+        let is_refused = self.syntax && sighting.outcome == Outcome::Failure;
         let spreads =
             keys.iter().map(|(key, needed)| is_refused || self.spread(*key, view.by, now, *needed));
         let new = spreads.filter(|new| *new).count();
