@@ -131,13 +131,21 @@ const ABOUT: [&str; 31] = [
 /// What a record of a tenant calls it by.
 const CALLED: [&str; 6] = ["slug", "id", "uuid", "key", "name", "handle"];
 
+/// A path without what SOAP wraps around an answer: the envelope, its body, and an element that is
+/// called after the operation (`Envelope.Body.loginResponse.role`; WSDL 1.1, §3.5).
+fn unpacked(path: &str) -> &str {
+    let inside = path.strip_prefix("Envelope.Body.");
+    inside.and_then(|inside| inside.split_once('.')).map_or(path, |(_, rest)| rest)
+}
+
 /// The name of a leaf that stands in an answer about one person, its separators left out.
 fn about_one(leaf: &Leaf, own: &[&str]) -> Option<String> {
     let path = leaf.path.strip_suffix("[]").unwrap_or(&leaf.path);
-    if path.contains("[]") || path.matches('.').count() > 2 {
+    let inside = unpacked(path);
+    if path.contains("[]") || inside.matches('.').count() > 2 {
         return None;
     }
-    let mut words = path.rsplit('.');
+    let mut words = inside.rsplit('.');
     let name = plain(words.next()?);
     let above = path.rsplit_once('.').map_or("", |(above, _)| above);
     let fits = own.contains(&above) || words.all(|w| ABOUT.contains(&plain(w).as_str()));
@@ -337,6 +345,8 @@ mod tests {
         check(&[leaf("scope", text("orders:read orders:write"))], &["orders:read", "orders:write"]);
         check(&[leaf("users[].role", text("admin"))], &[]);
         check(&[leaf("order.role", text("x")), leaf("name", text("ann"))], &[]);
+        check(&[leaf("Envelope.Body.LoginResponse.Role", text("clerk"))], &["clerk"]);
+        check(&[leaf("Envelope.Body.GetOrderResponse.Order.Role", text("x"))], &[]);
     }
 
     #[test]

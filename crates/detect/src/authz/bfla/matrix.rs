@@ -4,7 +4,7 @@ use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
-use stilt_model::{ActorId, EndpointId, saved};
+use stilt_model::{ActorId, EndpointId, Timestamp, saved};
 
 /// Callers of one role at one function that are told apart.
 const ACTORS_MAX: usize = 1024;
@@ -12,6 +12,8 @@ const ACTORS_MAX: usize = 1024;
 const ROLE_ACTORS_MAX: usize = 100_000;
 /// Callers of one function that were told of.
 const BREACHES_MAX: usize = 64;
+/// Programs that call one function.
+const PROGRAMS_MAX: usize = 16;
 /// Roles of one service, and of one function.
 const ROLES_MAX: usize = 64;
 
@@ -34,6 +36,11 @@ impl Cell {
         (self.allowed.len() as u64).saturating_sub(u64::from(self.allowed.contains(&actor)))
     }
 
+    /// It may have more callers than are told apart.
+    pub(super) fn is_full(&self) -> bool {
+        self.allowed.len() >= ACTORS_MAX
+    }
+
     /// Callers refused and never let in, but for one.
     pub(super) fn refused_but(&self, actor: ActorId) -> u64 {
         self.refused.iter().filter(|one| **one != actor && !self.allowed.contains(*one)).count()
@@ -47,15 +54,34 @@ pub(super) struct Function {
     pub(super) cells: BTreeMap<RoleKey, Cell>,
     /// Callers that were told of, by role.
     breaches: BTreeSet<(RoleKey, ActorId)>,
+    /// The service that it belongs to.
+    #[serde(default)]
+    pub(super) service: u64,
+    /// Programs by which it was called with success.
+    #[serde(default)]
+    programs: BTreeSet<ActorId>,
 }
 
 impl Function {
+    /// The call comes by a program that calls it, and not the other function: who takes up another
+    /// program does other things by it.
+    pub(super) fn is_of_other_program(&self, other: &Self, call: &Call) -> bool {
+        self.programs.contains(&call.program) && !other.programs.contains(&call.program)
+    }
+
     /// Others of the caller's role that were told of.
     pub(super) fn breaches_but(&self, call: &Call) -> u64 {
         let others =
             |(role, actor): &&(RoleKey, ActorId)| *role == call.role && *actor != call.actor;
         self.breaches.iter().filter(others).count() as u64
     }
+}
+
+/// How many calls a caller has made, and since when.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct Busy {
+    pub(super) calls: u32,
+    pub(super) since: Timestamp,
 }
 
 /// One role of a service.
@@ -65,6 +91,9 @@ pub(super) struct Role {
     #[serde(serialize_with = "saved::sorted")]
     pub(super) actors: HashSet<ActorId, RandomState>,
     pub(super) calls: u64,
+    /// Calls of each.
+    #[serde(default)]
+    pub(super) busy: HashMap<ActorId, Busy, RandomState>,
     /// Callers that each method was let happen for, per path.
     methods: BTreeMap<(u64, bool), BTreeSet<ActorId>>,
 }
@@ -92,11 +121,15 @@ pub(super) struct Matrix {
 /// One call, as the matrix files it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Call {
+    pub(super) at: Timestamp,
     pub(super) endpoint: EndpointId,
+    pub(super) service: u64,
     pub(super) path: u64,
     pub(super) changes: bool,
     pub(super) role: RoleKey,
     pub(super) actor: ActorId,
+    /// The program that sent it: clients that look alike.
+    pub(super) program: ActorId,
     pub(super) allowed: bool,
 }
 
@@ -147,6 +180,11 @@ impl Matrix {
             role.actors.insert(call.actor);
         }
         role.calls = role.calls.saturating_add(1);
+        if role.busy.len() < ROLE_ACTORS_MAX || role.busy.contains_key(&call.actor) {
+            let first = Busy { calls: 0, since: call.at };
+            let busy = role.busy.entry(call.actor).or_insert(first);
+            busy.calls = busy.calls.saturating_add(1);
+        }
         if call.allowed {
             let at = (call.path, call.changes);
             if role.methods.len() < PATHS_MAX || role.methods.contains_key(&at) {
@@ -161,6 +199,10 @@ impl Matrix {
             return;
         }
         let function = self.functions.entry(call.endpoint).or_default();
+        function.service = call.service;
+        if call.allowed && function.programs.len() < PROGRAMS_MAX {
+            function.programs.insert(call.program);
+        }
         if function.cells.len() >= ROLES_MAX && !function.cells.contains_key(&call.role) {
             return;
         }

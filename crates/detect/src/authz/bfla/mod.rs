@@ -6,8 +6,13 @@
 
 #[cfg(test)]
 mod cluster_tests;
+mod kinds;
+#[cfg(test)]
+mod kinds_tests;
 mod matrix;
+mod refusals;
 mod selfmade;
+mod shift;
 #[cfg(test)]
 mod tests;
 
@@ -21,14 +26,16 @@ use crate::stats::rate_upper;
 use crate::tale::{Tale, counted};
 use crate::tell::signal;
 use core::hash::BuildHasher;
-use core::time::Duration;
+use kinds::Kind;
 use matrix::{Call, Cell, Function, Matrix, Role};
+use refusals::{Caller, Worth};
 use selfmade::Selfmade;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use shift::Shift;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use stilt_inventory::EndpointKind;
-use stilt_model::{ActorId, EndpointId, Finding, Outcome, Rule, Severity, Timestamp, saved::Keyed};
+use stilt_model::{ActorId, EndpointId, Finding, Outcome, Rule, Severity, saved::Keyed};
 use stilt_session::Seen;
 use stilt_session::objects::Ownership;
 
@@ -59,12 +66,8 @@ pub(crate) const SPEC: Spec = Spec {
     build: |settings| Ok(Box::new(Bfla::new(settings)?)),
 };
 
-/// Refusals of one caller are gathered for so long.
-const WINDOW: Duration = Duration::from_secs(3600);
 /// Refusals and stories of callers kept; past it the oldest are forgotten.
 const CALLERS_MAX: usize = 20_000;
-/// Refusals of one caller kept.
-const REFUSED_MAX: usize = 256;
 /// Names that were given a role.
 const PROMOTED_MAX: usize = 20_000;
 /// Callers of a role, and calls, from which on a role of few stands above it.
@@ -76,11 +79,6 @@ const RARER: f64 = 4.0;
 const OPEN_TO: u64 = 3;
 /// Objects of one request that are looked at.
 const OBJECTS_MAX: usize = 8;
-
-/// So often within the hour one thing is asked for again by what runs by itself.
-const AGAIN: usize = 5;
-/// Refused things after which what is let happen is no chance.
-const PROBES: usize = 2;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -94,35 +92,6 @@ struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self { peers_min: 5, calls_min: 50, refused_min: 3, functions_max: 20_000 }
-    }
-}
-
-/// What one caller was refused.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Caller {
-    /// Of each, whether others are known to use it: its name alone proves nothing.
-    refused: VecDeque<(Timestamp, u64, bool)>,
-    /// Last time that the credential was good for something.
-    good: Option<Timestamp>,
-    tale: Tale,
-}
-
-impl Caller {
-    /// Things that it was refused, but for those that it asks for again and again: a program that
-    /// was set up wrong.
-    fn tried(&self) -> u64 {
-        let mut counts = BTreeMap::<u64, usize>::new();
-        for (_, thing, _) in &self.refused {
-            *counts.entry(*thing).or_default() += 1;
-        }
-        counts.values().filter(|count| **count < AGAIN).count() as u64
-    }
-
-    /// It was refused two different things of others' roles within the hour: it looks for what it
-    /// may not do.
-    fn probes(&self, now: Timestamp) -> bool {
-        let lately = self.refused.iter().filter(|(at, _, used)| *used && now.since(*at) <= WINDOW);
-        lately.map(|(_, thing, _)| thing).collect::<BTreeSet<_>>().len() >= PROBES
     }
 }
 
@@ -144,6 +113,8 @@ struct Bfla {
     promoted: Keep<String, ()>,
     assignments: Assignments,
     selfmade: Selfmade,
+    #[serde(default)]
+    shift: Shift,
     lacking: BTreeMap<Lacks, BTreeSet<(EndpointId, ActorId)>>,
 }
 
@@ -156,6 +127,8 @@ struct Breach {
     escalated: bool,
     /// The caller had given itself its role.
     selfmade: bool,
+    /// Where no role tells: the kind of callers whose function it is.
+    kind: Option<Kind>,
 }
 
 impl Bfla {
@@ -169,6 +142,7 @@ impl Bfla {
             promoted: Keep::new(PROMOTED_MAX),
             assignments: Assignments::default(),
             selfmade: Selfmade::default(),
+            shift: Shift::default(),
             lacking: BTreeMap::new(),
         })
     }
@@ -189,24 +163,29 @@ impl Bfla {
         let allowed = sighting.outcome == Outcome::Success;
         // An error under a status of success may say so in any language.
         let in_body = context.tx.status().is_some_and(|status| (200..300).contains(&status));
+        // SOAP answers whatever it refuses with 500.
+        let fault = sighting.refused && context.tx.status() == Some(500);
         let denied = sighting.outcome == Outcome::Failure
             && (sighting.refused || in_body)
-            && matches!(context.tx.status(), Some(401 | 403 | 404 | 200..=399));
+            && (fault || matches!(context.tx.status(), Some(401 | 403 | 404 | 200..=399)));
         if !allowed && !denied {
             return;
         }
         let call = Call {
+            at: context.at(),
             endpoint: sighting.endpoint,
+            service: self.hasher.hash_one(&sighting.service),
             path: self.hasher.hash_one((&sighting.service, path)),
             changes: sighting.changes_state,
             role: self.hasher.hash_one(&**context.seen.best_roles()),
             actor,
+            program: context.seen.cluster,
             allowed,
         };
         if allowed {
             if let Some(breach) = self.judge(context, &call) {
                 self.matrix.breached(&call);
-                return self.tell(context, &breach, out);
+                return self.tell(context, &breach, call.service, out);
             }
             self.caller(actor).good = Some(context.at());
         } else {
@@ -277,7 +256,7 @@ impl Bfla {
             (role.actors.len() as u64).saturating_sub(u64::from(role.actors.contains(&call.actor)));
         let selfmade = self.selfmade.is(call.actor, context.seen);
         if used > 0 && !selfmade {
-            return None;
+            return self.of_other_kind(context, call, peers);
         }
         let refused = own.map_or(0, |cell| cell.refused_but(call.actor));
         let mut users: Vec<String> = function.map_or(Vec::new(), |function| {
@@ -309,7 +288,15 @@ impl Bfla {
         let ordinary =
             selfmade && function.is_some_and(|f| self.is_ordinary(f, context.seen, call.actor));
         if selfmade && !users.is_empty() && !ordinary {
-            return Some(Breach { peers, bound: 1.0, users, refused, escalated, selfmade });
+            return Some(Breach {
+                peers,
+                bound: 1.0,
+                users,
+                refused,
+                escalated,
+                selfmade,
+                kind: None,
+            });
         }
         if used > 0 || is_of_its_own(context) {
             return None;
@@ -342,7 +329,28 @@ impl Bfla {
         if !proved && others >= OPEN_TO {
             return None;
         }
-        Some(Breach { peers, bound, users, refused, escalated, selfmade })
+        Some(Breach { peers, bound, users, refused, escalated, selfmade, kind: None })
+    }
+
+    /// A function of callers of the same role, or of none that is known, whose kind is another
+    /// one: where some of the caller's kind were refused, or its name keeps it for those who run
+    /// the application.
+    fn of_other_kind(&self, context: &Context<'_>, call: &Call, peers: u64) -> Option<Breach> {
+        let sighting = context.sighting;
+        let named = rights::is_for_running(&sighting.name);
+        let kind = self.matrix.other_kind(&sighting.service, call, named)?;
+        // What several were let do, each for itself, is open to them.
+        let function = self.matrix.functions.get(&call.endpoint);
+        let open = function.is_some_and(|function| function.breaches_but(call) >= OPEN_TO);
+        let told = (kind.refused > 0 || named) && !open;
+        let promoted = context.seen.aliases.iter().any(|alias| self.promoted.get(alias).is_some());
+        if !told || promoted || rights::has_privilege(context.seen) || is_of_its_own(context) {
+            return None;
+        }
+        let users = vec![format!("{} of another kind", counted(kind.few, "caller"))];
+        let (refused, bound) = (kind.refused, rate_upper(0, kind.many, 0.05));
+        let (escalated, selfmade) = (false, false);
+        Some(Breach { peers, bound, users, refused, escalated, selfmade, kind: Some(kind) })
     }
 
     /// Callers of whatever role read at the path of a change, and nobody else was let change it.
@@ -422,34 +430,26 @@ impl Bfla {
     /// Files a refusal, and tells the caller that was refused at several things of others' roles.
     fn refused(&mut self, context: &Context<'_>, call: &Call, out: &mut Vec<Finding>) {
         let now = context.at();
-        let Some((reason, used)) = self.is_above(context, call) else { return };
+        let Some((reason, worth)) = self.is_above(context, call) else { return };
         // Where no role is known, all are peers, and things of one function say nothing more.
         let known = !context.seen.best_roles().is_empty();
         let things = known.then_some(&context.sighting.objects);
         let thing = self.hasher.hash_one((call.endpoint, things));
         let refused_min = self.limits.refused_min;
         let caller = self.caller(call.actor);
-        // A credential that is good for nothing has expired.
-        if caller.good.is_none_or(|good| now.since(good) > WINDOW) {
+        if !caller.refuse(now, thing, worth) {
             return;
         }
-        while caller.refused.len() >= REFUSED_MAX
-            || caller.refused.front().is_some_and(|(at, ..)| now.since(*at) > WINDOW)
-        {
-            caller.refused.pop_front();
-        }
-        caller.refused.push_back((now, thing, used));
         caller.tale.add(context, format!("refused: {reason}"), false);
         let things = caller.tried();
-        let proved = caller.refused.iter().any(|(.., used)| *used);
-        if proved && things >= refused_min && caller.tale.due(now, Outcome::Failure) {
+        if things >= refused_min && caller.tale.due(now, Outcome::Failure) {
             let tale = caller.tale.clone();
             out.push(attempt(context, &tale, things, &reason));
         }
     }
 
     /// Why a refused function is one above the caller, where it is.
-    fn is_above(&self, context: &Context<'_>, call: &Call) -> Option<(String, bool)> {
+    fn is_above(&self, context: &Context<'_>, call: &Call) -> Option<(String, Worth)> {
         let role = self.matrix.roles.get(&(Arc::clone(&context.sighting.service), call.role));
         let function = self.matrix.functions.get(&call.endpoint);
         let own = function.and_then(|function| function.cells.get(&call.role));
@@ -480,19 +480,29 @@ impl Bfla {
         let reads = role.at_path(call.path, false, call.actor);
         let changes = role.at_path(call.path, true, call.actor);
         if used {
-            return Some(("others use it, its peers do not".to_owned(), true));
+            return Some(("others use it, its peers do not".to_owned(), Worth::Used));
         }
-        let named = rights::is_for_running(&context.sighting.name) && !role.names.is_empty();
-        if named && context.sighting.refused {
+        if rights::is_for_running(&context.sighting.name) && context.sighting.refused {
             let reason = "its name keeps it for those who run the application".to_owned();
-            return Some((reason, false));
+            return Some((reason, Worth::Named));
         }
         let explicit = matches!(context.tx.status(), Some(401 | 403));
         let escalates = call.changes && changes == 0 && reads >= 2 && explicit;
-        escalates.then(|| (format!("{} only read there", counted(reads, "peer")), true))
+        if escalates {
+            return Some((format!("{} only read there", counted(reads, "peer")), Worth::Used));
+        }
+        let refused = context.sighting.refused && !missing;
+        refused.then(|| ("nobody is known to use it".to_owned(), Worth::Unused))
     }
 
-    fn tell(&mut self, context: &Context<'_>, breach: &Breach, out: &mut Vec<Finding>) {
+    fn tell(
+        &mut self,
+        context: &Context<'_>,
+        breach: &Breach,
+        service: u64,
+        out: &mut Vec<Finding>,
+    ) {
+        let now = context.at();
         let key = (context.seen.actor.id, context.sighting.endpoint);
         if self.tales.len() >= CALLERS_MAX && !self.tales.contains_key(&key) {
             self.tales.clear();
@@ -500,8 +510,13 @@ impl Bfla {
         let tale = self.tales.entry(key).or_default();
         let role = rights::shown(context.seen.best_roles());
         tale.add(context, format!("let happen for {role}"), false);
-        if tale.due(context.at(), Outcome::Success) {
-            out.push(use_of(context, breach, tale, &role));
+        let finding = tale.due(now, Outcome::Success).then(|| use_of(context, breach, tale, &role));
+        if breach.kind.is_none() {
+            return out.extend(finding);
+        }
+        self.shift.comes(now, service, context.seen.actor.id);
+        if let Some(finding) = finding {
+            self.shift.wait(now, service, finding);
         }
     }
 }
@@ -551,11 +566,22 @@ fn use_of(context: &Context<'_>, breach: &Breach, tale: &Tale, role: &str) -> Fi
             context.sighting.name
         );
     }
+    if let Some(kind) = &breach.kind {
+        let usual = context.inventory.known_endpoint(kind.usual);
+        let usual = usual.map_or("what most do", |known| &*known.endpoint.name);
+        finding.message = format!(
+            "{} was let happen for one of {} that use {usual}, none of whom ever did it; it is \
+             used by {} who do other things as well that those never do",
+            context.sighting.name,
+            counted(kind.many, "caller"),
+            counted(kind.few, "caller"),
+        );
+    }
     finding.why = vec![
         signal("role", role.to_owned(), &users),
         signal(
             "peers_that_used_it",
-            format!("0 of {}", breach.peers),
+            format!("0 of {}", breach.kind.map_or(breach.peers, |kind| kind.many)),
             format!("at most {:.0} % by bound", 100.0 * breach.bound),
         ),
         signal("peers_refused", breach.refused.to_string(), "any"),
@@ -594,7 +620,12 @@ impl Detector for Bfla {
     }
 
     fn observe(&mut self, observation: &Observation<'_>, findings: &mut Vec<Finding>) {
-        let Observation::Transaction(context) = observation else { return };
+        let context = match observation {
+            Observation::Transaction(context) => *context,
+            Observation::Tick(now) => return self.shift.tick(*now, false, findings),
+            Observation::End(now) => return self.shift.tick(*now, true, findings),
+            Observation::Running(_) | Observation::Tls(_) => return,
+        };
         for merged in &context.sighting.merged {
             self.matrix.functions.remove(merged);
         }

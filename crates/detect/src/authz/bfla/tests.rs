@@ -84,6 +84,24 @@ fn tries_at_several_things_are_told_low() {
 }
 
 #[test]
+fn what_nobody_uses_counts_beside_two_things_that_others_do() {
+    let tries = |paths: &'static [&'static str]| {
+        move |town: &mut Town| {
+            town.at(600.0, by(ADMIN, "admin", get("/keys").answer(r#"{"keys":[]}"#)));
+            town.at(610.0, by(ADMIN, "admin", get("/audit").answer(r#"{"lines":[]}"#)));
+            town.at(LATER - 9.0, by(MALLORY, "customer", person(MALLORY)));
+            for (n, path) in paths.iter().enumerate() {
+                let tx = forbidden(get(path));
+                town.at(LATER + 20.0 * n as f64, by(MALLORY, "customer", tx));
+            }
+        }
+    };
+    check(tries(&["/keys", "/audit", "/billing"]), TRIED);
+    check(tries(&["/keys", "/billing", "/reports"]), None);
+    check(tries(&["/news/x", "/billing", "/reports"]), None);
+}
+
+#[test]
 fn one_or_two_refusals_are_a_mistake() {
     check(
         |town| {
