@@ -260,6 +260,34 @@ fn is_of_itself(context: &Context<'_>) -> bool {
         .all(|object| objects.judge(tx, sighting, seen, object).owner == Ownership::Own)
 }
 
+/// The answer is a decision on what was asked (`status.allowed` of an access review, `decision` of
+/// `AuthZEN`): roles and groups in such a request say whom it is about.
+fn is_decided(context: &Context<'_>) -> bool {
+    const DECISIONS: [&str; 10] = [
+        "allow",
+        "allowed",
+        "denied",
+        "decision",
+        "authorized",
+        "authorised",
+        "permitted",
+        "authenticated",
+        "haspermission",
+        "isallowed",
+    ];
+    let leaves = context.tx.response.iter().flat_map(|response| &response.leaves);
+    leaves.take(LEAVES_MAX).any(|leaf| {
+        let decided = match &leaf.value {
+            Value::Bool(_) => true,
+            Value::Text(text) => {
+                ["allow", "deny", "permit"].iter().any(|word| text.eq_ignore_ascii_case(word))
+            }
+            _ => false,
+        };
+        decided && !leaf.path.in_array() && DECISIONS.contains(&leaf.path.plain())
+    })
+}
+
 fn grants(leaf: &Leaf) -> bool {
     if !has_granting_name(leaf) {
         return false;
@@ -289,6 +317,10 @@ impl Assignments {
     ) -> Vec<Assigned> {
         // What is said to a model, and how agents wrap what they say, sets nothing.
         if context.tx.talk.as_deref().is_some_and(|talk| talk.dialect != Dialect::Mcp) {
+            return Vec::new();
+        }
+        // Nor does a question whether somebody may do something.
+        if is_decided(context) {
             return Vec::new();
         }
         let actor = context.seen.principal.unwrap_or(context.seen.client);

@@ -58,6 +58,24 @@ fn a_field_that_grants_rights_is_told_and_critical_once_it_shows() {
 }
 
 #[test]
+fn a_question_about_groups_assigns_nothing() {
+    let asks = |user: u64, groups: &str, answer: &str| {
+        let body = format!(r#"{{"spec":{{"user":"{}","verb":"get"{groups}}}}}"#, name(user));
+        let answer = format!(r#"{{"spec":{{"verb":"get"{groups}}},"status":{answer}}}"#);
+        by(user, "customer", post("/reviews").json(&body).answer(&answer))
+    };
+    let groups = r#","groups":["system:masters"]"#;
+    let plan = |town: &mut Town, answer: &str| {
+        for user in 0..16 {
+            town.at(2.5 * HOUR + user as f64, asks(user, "", r#"{"seen":true}"#));
+        }
+        town.at(LATER, asks(3, groups, answer));
+    };
+    check(|town| plan(town, r#"{"allowed":false,"reason":"no rule"}"#), None);
+    check(|town| plan(town, r#"{"seen":true}"#), Some(Severity::Critical));
+}
+
+#[test]
 fn what_was_refused_or_grants_nothing_is_silent() {
     let refused = |user| registers(user, r#","is_admin":true"#).status(400).answer("{}");
     check(|town| town.at(LATER, refused(77)), None);
