@@ -17,6 +17,11 @@ const SHARED_MIN: u16 = 20;
 const TIMES: u16 = 5;
 /// Those who work with others' things are at most one in so many.
 const ONE_IN: u32 = 5;
+/// Or one in so many, where a gap parts them from all others: at most one (who walks through what
+/// is others', it may be) shares more than twice and less than three times what is usual.
+const PARTED_ONE_IN: u32 = 3;
+const GAP: (u16, u16) = (2, 3);
+const BETWEEN_MAX: u32 = 1;
 /// The measure is taken anew after so many changes.
 const EVERY: u32 = 64;
 
@@ -69,7 +74,19 @@ impl Staff {
         let from = usual.saturating_mul(TIMES).saturating_add(1).max(SHARED_MIN);
         let apart = self.counts.range(from..).fold(0_u32, |sum, (_, n)| sum.saturating_add(*n));
         let few = all >= ACTORS_MIN && apart.saturating_mul(ONE_IN) <= all;
-        self.from = few.then_some(from);
+        let parted = || self.parted(usual, all).filter(|_| all >= ACTORS_MIN);
+        self.from = if few { Some(from) } else { parted() };
+    }
+
+    /// From how many on those begin whom a gap parts from the rest.
+    fn parted(&self, usual: u16, all: u32) -> Option<u16> {
+        let low = usual.saturating_mul(GAP.0).saturating_add(1);
+        let high = usual.saturating_mul(GAP.1).saturating_add(1).max(SHARED_MIN);
+        let sum = |sum: u32, (_, n): (&u16, &u32)| sum.saturating_add(*n);
+        let between = self.counts.range(low..high).fold(0, sum);
+        let apart = self.counts.range(high..).fold(0, sum);
+        let parted = between <= BETWEEN_MAX && apart.saturating_mul(PARTED_ONE_IN) <= all;
+        parted.then_some(high)
     }
 
     /// The actor works with what is others'.
@@ -99,6 +116,13 @@ mod tests {
         assert_eq!(staff(&some), [90, 91]);
         let all: Vec<(u64, u16)> = (0..30).map(|actor| (actor, 100 + actor as u16)).collect();
         assert_eq!(staff(&all), [0_u64; 0]);
+        // More than one in five, where nobody is between them and the rest.
+        let of_all = |between: u16| -> Vec<(u64, u16)> {
+            let some = (0..60).map(|actor| (actor, if actor < 3 { between } else { 3 }));
+            some.chain((100..122).map(|actor| (actor, 200))).collect()
+        };
+        assert_eq!(staff(&of_all(3)).len(), 22);
+        assert_eq!(staff(&of_all(8)), [0_u64; 0]);
         // Half of all are no staff.
         let half: Vec<(u64, u16)> =
             (0..30).map(|actor| (actor, if actor % 2 == 0 { 2 } else { 90 })).collect();
