@@ -50,7 +50,8 @@ pub(crate) fn inside(
     for (at, part) in parts(tx) {
         let request = &part.request;
         let method = Method::of(&request.method);
-        let operation = operation::of(request).filter(|_| request.path.is_empty());
+        let operation = service.operation_of(request, part.response.as_ref());
+        let operation = operation.filter(|_| request.path.is_empty());
         let record = match &operation {
             Some(operation) => {
                 slots.clear();

@@ -15,6 +15,8 @@ const ALIKE: usize = 8;
 const ALIKE_POOR: usize = 16;
 /// …where it has no fields at all (pages)…
 const ALIKE_PAGES: usize = 24;
+/// …where they are parts of one thing (`/users/{id}/followers`)…
+const ALIKE_OF_ONE: usize = 24;
 /// …where they are numbered (`team-1`, `team-2`), or have the same names below them (tenants)…
 const ALIKE_NUMBERED: usize = 3;
 const ALIKE_BELOW: usize = 5;
@@ -218,6 +220,11 @@ impl Service {
         let named_below = below.split('/').any(|name| !matches!(name, "" | "{}"));
         if news.leaves > 0 {
             let telling = news.leaves >= 2 && news.method == Method::GET;
+            // What stands behind a number or a drawn id are its parts, and what is done with it,
+            // whatever answers call by such a word (`lastAction: "approve"`).
+            if own && self.of_one_thing(parent) && !capitals(names()) {
+                return alike.len() >= ALIKE_OF_ONE;
+            }
             let enough = match telling {
                 true if numbered(names()) => ALIKE_NUMBERED,
                 _ if capitals(names()) => ALIKE_CAPITALS,
@@ -252,12 +259,26 @@ impl Service {
         }
         let extension = |name: &str| split_extension(name).1.map(str::to_ascii_lowercase);
         let first = names().next().and_then(extension);
-        let files = first.is_some() && names().all(|name| extension(name) == first);
+        // Programs are named one by one.
+        let program = first.as_deref().is_some_and(|first| PROGRAMS.contains(&first));
+        let files = first.is_some() && !program && names().all(|name| extension(name) == first);
+        if program {
+            return false;
+        }
         let wordy = names().filter(|name| is_wordy(name)).count();
         let below_root = parent != 0;
         let enough =
             if below_root && (files || wordy * 3 >= alike.len() * 2) { ALIKE } else { ALIKE_PAGES };
         alike.len() >= enough && self.rarely_asked(records, alike)
+    }
+
+    /// The node is a thing by number or drawn id.
+    fn of_one_thing(&self, parent: u32) -> bool {
+        let drawn =
+            |kind: SlotKind| matches!(kind, SlotKind::Integer | SlotKind::Uuid | SlotKind::Hash);
+        self.tree
+            .node(parent)
+            .is_some_and(|node| !node.open && node.slot_kind.is_some_and(|(kind, _)| drawn(kind)))
     }
 
     /// A slot that takes words is below the node.
@@ -302,6 +323,12 @@ impl Service {
         median <= 8
     }
 }
+
+/// Extensions of programs that answer.
+pub(crate) const PROGRAMS: &[&str] = &[
+    "php", "php3", "php5", "phtml", "asp", "aspx", "ashx", "asmx", "jsp", "jsf", "jspx", "do",
+    "cgi", "action", "cfm", "pl", "dll", "exe",
+];
 
 /// Of several words, or with a number: what things are called more often than what one says.
 fn is_wordy(name: &str) -> bool {

@@ -5,6 +5,7 @@
 //! is told by its first root field: the operation's name is the client's to choose.
 
 use crate::login::steps::About;
+use crate::path::split_extension;
 use crate::template::{Hint, Part, Template};
 use crate::words::{is_function, singular, words};
 use stilt_model::{Leaf, Place, Request, Response, Value};
@@ -37,7 +38,13 @@ const IN_QUERY: &[&str] = &[
     "function",
     "fn",
     "do",
+    "route",
+    "task",
 ];
+/// Those that choose one of a program's, in a form.
+const IN_FORM: &[&str] = &["method", "do", "act", "task", "dispatch", "mode"];
+/// Short ones, where the value is a path (`r=site/login`) or a component (`option=com_content`).
+const IN_SHORT: &[&str] = &["r", "option"];
 const IN_BODY: &[&str] = &["action", "cmd", "command", "op", "operation", "func", "function"];
 
 /// Leaves of an answer in which an error is looked for; longer answers are things.
@@ -124,12 +131,37 @@ pub(crate) fn of(request: &Request) -> Option<Operation> {
             Place::Query => IN_QUERY,
             _ => IN_BODY,
         };
-        let name = known.iter().find(|name| leaf.path.eq_ignore_ascii_case(name))?;
+        let own = |name: &&&str| leaf.path.eq_ignore_ascii_case(name);
+        let in_form = leaf.place == Place::Form && is_program(&request.path);
+        let name = known
+            .iter()
+            .find(own)
+            .or_else(|| IN_FORM.iter().find(own).filter(|_| in_form))
+            .or_else(|| IN_SHORT.iter().find(own).filter(|_| chooses(leaf)))?;
         match &leaf.value {
             Value::Text(value) if is_name(value) => Some(Operation::new('?', name, value, false)),
             _ => None,
         }
     })
+}
+
+/// The path is that of a program by its extension (`/person.do`, `/index.php`).
+fn is_program(path: &str) -> bool {
+    let path = path.split('?').next().unwrap_or_default();
+    split_extension(path.rsplit('/').next().unwrap_or_default())
+        .1
+        .is_some_and(|extension| crate::learn::PROGRAMS.contains(&&*extension.to_ascii_lowercase()))
+}
+
+/// The value of a short parameter of a query is the path of a function, or names a component.
+fn chooses(leaf: &Leaf) -> bool {
+    let Value::Text(value) = &leaf.value else { return false };
+    let step = |part: &str| {
+        (2..=32).contains(&part.len())
+            && part.bytes().all(|b| b.is_ascii_lowercase() || b"-_".contains(&b))
+    };
+    let path = (2..=3).contains(&value.split('/').count()) && value.split('/').all(step);
+    leaf.place == Place::Query && (path || value.starts_with("com_") && leaf.path == "option")
 }
 
 /// The function that an XML body names: the first element of a SOAP body (document style, WSDL 1.1
@@ -332,6 +364,10 @@ mod tests {
             Some("order"),
         );
         check(get("/index.php?action=login&x=1"), Some("?action=login"), None);
+        check(get("/index.php?r=site/login"), Some("?r=site/login"), Some("site"));
+        check(get("/index.php?route=product/list"), Some("?route=product/list"), Some("list"));
+        check(get("/index.php?option=com_users"), Some("?option=com_users"), Some("user"));
+        check(post("/person.do").form("method=suchen"), Some("?method=suchen"), None);
         check(post("/ajax").json(r#"{"cmd":"listUsers"}"#), Some("?cmd=listUsers"), Some("user"));
     }
 
@@ -339,6 +375,9 @@ mod tests {
     fn what_varies_like_a_value_is_no_function() {
         check(get("/search?q=order&action=17"), None, None);
         check(get("/search?query=shoes"), None, None);
+        check(get("/s?q=shoes"), None, None);
+        check(get("/s?r=17/4"), None, None);
+        check(post("/pay").form("method=card"), None, None);
         check(post("/pay").json(r#"{"method":"card"}"#), None, None);
         check(post("/x").json(r#"{"action":"a long text that says something"}"#), None, None);
     }

@@ -79,8 +79,8 @@ fn authentication(known: Known<'_>) -> Value {
         .collect();
     json!({
         "seen": auth.level().name(),
-        "with": auth.with,
-        "without": auth.without,
+        "with": auth.with.saturating_add(auth.opened()),
+        "without": auth.without.saturating_sub(auth.opened()),
         "challenged": auth.challenged,
         "by": carriers,
     })

@@ -21,7 +21,7 @@ use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use stilt_model::{Place, Response, Transaction};
+use stilt_model::{Place, Request as Asked, Response, Transaction};
 
 /// A service with all its paths.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -99,9 +99,16 @@ impl Service {
 
     /// The function that a request names, where its address has several.
     pub(crate) fn operation(&mut self, tx: &Transaction) -> Option<Operation> {
-        let request = tx.request.as_ref()?;
-        let persisted = self.persisted.of(request, tx.response.as_ref());
-        persisted.or_else(|| operation::of(request))
+        self.operation_of(tx.request.as_ref()?, tx.response.as_ref())
+    }
+
+    /// The same, of a request that may stand inside another.
+    pub(crate) fn operation_of(
+        &mut self,
+        request: &Asked,
+        answer: Option<&Response>,
+    ) -> Option<Operation> {
+        self.persisted.of(request, answer).or_else(|| operation::of(request))
     }
 
     /// The endpoint of a request; `slots` gets the segments that stand in its slots.

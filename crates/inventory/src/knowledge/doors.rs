@@ -106,6 +106,12 @@ impl Doors {
 }
 
 impl Auth {
+    /// Requests let in with a header that was proven to be a credential, and no other.
+    #[must_use]
+    pub fn opened(&self) -> u64 {
+        self.doors.opened()
+    }
+
     /// Headers that were proven to be credentials.
     pub(crate) fn doors(&self) -> impl Iterator<Item = &str> {
         self.doors.proven().map(|carrier| &*carrier.name)
@@ -124,7 +130,7 @@ impl Auth {
 
 /// The header's name speaks of keys, tokens or signatures.
 fn may_open(name: &str) -> bool {
-    const WORDS: [&str; 12] = [
+    const WORDS: [&str; 17] = [
         "key",
         "token",
         "auth",
@@ -137,6 +143,11 @@ fn may_open(name: &str) -> bool {
         "pass",
         "-sig",
         "-mac",
+        "-s-dn",
+        "client-dn",
+        "remote-user",
+        "forwarded-user",
+        "mtls",
     ];
     const OTHERS: [&str; 8] =
         ["csrf", "xsrf", "idempotency", "surrogate", "design", "content-", "author-", "keyword"];

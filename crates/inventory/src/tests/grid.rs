@@ -62,3 +62,31 @@ fn collections_with_functions_or_things_of_their_own_keep_their_names() {
     let names = names(app);
     assert_eq!(names.len(), 4 * kept.len(), "{names:?}");
 }
+
+#[test]
+fn parts_of_one_thing_and_programs_keep_their_names() {
+    let mut app = Watched::new();
+    let lists = [
+        "followers",
+        "following",
+        "blocked",
+        "requests",
+        "invites",
+        "friends",
+        "muted",
+        "groups",
+        "posts",
+    ];
+    for n in 0..27_usize {
+        let list = lists[n % 9];
+        let answer = r#"{"total":1,"next":null,"users":[{"id":1,"name":"x"}]}"#;
+        app.see(get(&format!("/users/{}/{list}", 100 + n)).answer(answer));
+        let act = ["approve", "reject", "hold", "release"][n % 4];
+        let order = format!(r#"{{"id":{n},"lastAction":"{act}","total":4}}"#);
+        app.see(post(&format!("/orders/{n}/{act}")).json("{}").answer(&order));
+        app.see(get(&format!("/orders/{n}")).answer(&order));
+        app.see(get(&format!("/admin/{list}.php")).html(&format!("<p>{list}</p>")));
+    }
+    let names = names(app);
+    assert_eq!(names.len(), 9 + 4 + 1 + 9, "{names:?}");
+}

@@ -6,7 +6,10 @@
 mod lists;
 
 use super::national;
-use lists::{ABOUT, CODE_CONTEXT, KEY_CONTEXT, NATIONAL, NO_CREDENTIAL, PASSWORDS, PHONES};
+use lists::{
+    ABOUT, AFTER_PASS, CODE_CONTEXT, KEY_CONTEXT, NATIONAL, NO_CREDENTIAL, PASSES, PASSWORDS,
+    PHONES,
+};
 
 /// What a field of that name holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,14 +128,16 @@ pub fn classify(name: &str) -> Option<NameClass> {
     }
     // `reset_password_token`: what stands for a password, and is none.
     let instead = last.ends_with("token") || last.ends_with("tokens");
-    let password = has(PASSWORDS)
-        || pair("mot", "passe")
-        || words.windows(3).any(|w| w == ["mot", "de", "passe"])
-        || words.iter().any(|word| {
-            (word.contains("password") && !word.contains("passwordless"))
-                || word.contains("passwd")
-                || word.ends_with("passwort")
-        });
+    let password =
+        words.iter().enumerate().any(|(at, word)| {
+            PASSWORDS.contains(word) && !(*word == "pass" && is_ticket(&words, at))
+        }) || pair("mot", "passe")
+            || words.windows(3).any(|w| w == ["mot", "de", "passe"])
+            || words.iter().any(|word| {
+                (word.contains("password") && !word.contains("passwordless"))
+                    || word.contains("passwd")
+                    || word.ends_with("passwort")
+            });
     if password && !instead {
         let hash = has(&["hash", "hashed", "digest", "hashes", "salt", "salted", "encrypted"])
             || last.ends_with("hash");
@@ -161,6 +166,14 @@ pub fn classify_long(name: &str) -> Option<NameClass> {
     core::iter::once(name.len().saturating_sub(PIECE))
         .chain(starts.take_while(|at| *at < name.len()).take(PIECES_MAX))
         .find_map(|from| classify(piece(from)))
+}
+
+/// The `pass` is a ticket, an outcome or a filter: `boardingPass`, `passRate`.
+fn is_ticket(words: &[&str], at: usize) -> bool {
+    let before = at.checked_sub(1).and_then(|at| words.get(at));
+    let after = words.get(at.saturating_add(1));
+    before.is_some_and(|word| PASSES.contains(word))
+        || after.is_some_and(|word| AFTER_PASS.contains(word))
 }
 
 fn session(words: &[&str], last: &str) -> Option<NameClass> {
@@ -380,6 +393,9 @@ mod tests {
                 "password",
                 "Password",
                 "user_pass",
+                "pass",
+                "pass_confirm",
+                "dbPass",
                 "newPassword",
                 "new-password",
                 "passwd",
@@ -414,6 +430,10 @@ mod tests {
                 "passengers",
                 "compass",
                 "bypass",
+                "boardingPass",
+                "season_pass",
+                "passRate",
+                "lowPassFilter",
                 "passed",
                 "pinned",
                 "shipping",
