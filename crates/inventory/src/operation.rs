@@ -365,9 +365,9 @@ mod tests {
         );
         check(get("/index.php?action=login&x=1"), Some("?action=login"), None);
         check(get("/index.php?r=site/login"), Some("?r=site/login"), Some("site"));
-        check(get("/index.php?route=product/list"), Some("?route=product/list"), Some("list"));
+        check(get("/index.php?route=product/list"), Some("?route=product/list"), Some("product"));
         check(get("/index.php?option=com_users"), Some("?option=com_users"), Some("user"));
-        check(post("/person.do").form("method=suchen"), Some("?method=suchen"), None);
+        check(post("/person.do").form("method=suchen"), Some("?method=suchen"), Some("suchen"));
         check(post("/ajax").json(r#"{"cmd":"listUsers"}"#), Some("?cmd=listUsers"), Some("user"));
     }
 

@@ -66,8 +66,15 @@ fn answered(answer: &Response) -> Option<&str> {
     if !leaves().all(own) {
         return None;
     }
-    let field = leaves().find_map(|leaf| leaf.path.as_str().strip_prefix("data."))?;
-    let field = field.split(['.', '[']).next().unwrap_or_default();
+    let data = leaves().find_map(|leaf| leaf.path.as_str().strip_prefix("data."));
+    // Where it failed (GraphQL, October 2021, §7.1.2): the path begins with the root field.
+    let failed = || {
+        leaves().find_map(|leaf| match &leaf.value {
+            Value::Text(text) if leaf.path == "errors[].path[]" => Some(text.as_str()),
+            _ => None,
+        })
+    };
+    let field = data.or_else(failed)?.split(['.', '[']).next().unwrap_or_default();
     let plain = field.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     (plain && (1..=64).contains(&field.len())).then_some(field)
 }
@@ -94,6 +101,9 @@ mod tests {
         assert_eq!(name(persisted, ask(&text)).as_deref(), Some("#orders"));
         assert_eq!(name(persisted, ask(&short)).as_deref(), Some("#orders"));
         let by_number = r#"{"doc_id":"77","variables":{"id":5}}"#;
+        let failed = r#"{"data":null,"errors":[{"message":"no","path":["pay"]}]}"#;
+        let own = post("/api").json(r#"{"doc_id":"9","variables":{"id":5}}"#).answer(failed);
+        assert_eq!(name(persisted, own).as_deref(), Some("#pay"));
         let own = post("/api").json(by_number).answer(r#"{"data":{"author":null}}"#);
         assert_eq!(name(persisted, own).as_deref(), Some("#author"));
         // Once known it is told of failures too.
