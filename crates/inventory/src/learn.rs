@@ -222,7 +222,7 @@ impl Service {
             let telling = news.leaves >= 2 && news.method == Method::GET;
             // What stands behind a number or a drawn id are its parts, and what is done with it,
             // whatever answers call by such a word (`lastAction: "approve"`).
-            if own && self.of_one_thing(parent) && !capitals(names()) {
+            if own && self.of_one_thing(parent) && !capitals(names()) && !numbered(names()) {
                 return alike.len() >= ALIKE_OF_ONE;
             }
             let enough = match telling {
