@@ -47,7 +47,9 @@ pub(crate) fn skeleton(body: &[u8], path: &str) -> u64 {
         if name.eq_ignore_ascii_case(b"script") || name.eq_ignore_ascii_case(b"style") {
             // What a program holds looks like tags.
             let end = body.get(at..).and_then(|rest| memchr::memmem::find(rest, b"</"));
-            at = at.saturating_add(end.unwrap_or(0));
+            // One that never ends is looked through once.
+            let Some(end) = end else { break };
+            at = at.saturating_add(end);
             continue;
         }
         note(&mut blocks, tag, name, &words);
