@@ -1,5 +1,6 @@
 //! Which roles use, and are refused, which functions: learned per service.
 
+use super::absence::{OCCASION, Uses};
 use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -28,6 +29,9 @@ pub(super) struct Cell {
     #[serde(serialize_with = "saved::sorted")]
     pub(super) refused: HashSet<ActorId, RandomState>,
     pub(super) calls: u64,
+    /// Uses that were let happen.
+    #[serde(default)]
+    pub(super) uses: Uses,
 }
 
 impl Cell {
@@ -63,6 +67,11 @@ pub(super) struct Function {
 }
 
 impl Function {
+    /// Somebody was let use it.
+    pub(super) fn is_used(&self) -> bool {
+        self.cells.values().any(|cell| !cell.allowed.is_empty())
+    }
+
     /// The call comes by a program that calls it, and not the other function: who takes up another
     /// program does other things by it.
     pub(super) fn is_of_other_program(&self, other: &Self, call: &Call) -> bool {
@@ -82,6 +91,9 @@ impl Function {
 pub(super) struct Busy {
     pub(super) calls: u32,
     pub(super) since: Timestamp,
+    /// When the occasion began that it was seen on last.
+    #[serde(default)]
+    last: Timestamp,
 }
 
 /// One role of a service.
@@ -91,6 +103,9 @@ pub(super) struct Role {
     #[serde(serialize_with = "saved::sorted")]
     pub(super) actors: HashSet<ActorId, RandomState>,
     pub(super) calls: u64,
+    /// Occasions on which its callers were there, each for itself.
+    #[serde(default)]
+    pub(super) occasions: u64,
     /// Calls of each.
     #[serde(default)]
     pub(super) busy: HashMap<ActorId, Busy, RandomState>,
@@ -181,8 +196,12 @@ impl Matrix {
         }
         role.calls = role.calls.saturating_add(1);
         if role.busy.len() < ROLE_ACTORS_MAX || role.busy.contains_key(&call.actor) {
-            let first = Busy { calls: 0, since: call.at };
+            let first = Busy { calls: 0, since: call.at, last: call.at };
             let busy = role.busy.entry(call.actor).or_insert(first);
+            if busy.calls == 0 || call.at.since(busy.last) >= OCCASION {
+                busy.last = call.at;
+                role.occasions = role.occasions.saturating_add(1);
+            }
             busy.calls = busy.calls.saturating_add(1);
         }
         if call.allowed {
@@ -208,6 +227,9 @@ impl Matrix {
         }
         let cell = function.cells.entry(call.role).or_default();
         cell.calls = cell.calls.saturating_add(1);
+        if call.allowed {
+            cell.uses.note(call.at, call.actor);
+        }
         let set = if call.allowed { &mut cell.allowed } else { &mut cell.refused };
         if set.len() < ACTORS_MAX {
             set.insert(call.actor);

@@ -4,6 +4,7 @@
 //! that never uses a function is let use one that belongs to roles above it; and somebody is
 //! refused at several such functions within an hour, with a credential that works elsewhere.
 
+mod absence;
 #[cfg(test)]
 mod cluster_tests;
 mod kinds;
@@ -319,7 +320,17 @@ impl Bfla {
         // That peers did not use what even those above seldom use says nothing.
         let probes =
             self.callers.get(&call.actor).is_some_and(|caller| caller.probes(context.at()));
-        let proved = refused > 0 || escalated || probes || rights::is_for_running(&sighting.name);
+        let named = rights::is_for_running(&sighting.name);
+        let seldom = function.is_some_and(|function| {
+            let above = |other: &Role| is_above_role(other, role, context.seen);
+            let hinted = named || escalated;
+            function.is_used() && !self.matrix.is_absent(function, call, role, above, hinted)
+        });
+        // One who was refused may have been so for another reason.
+        if refused < 2 && !probes && seldom {
+            return None;
+        }
+        let proved = refused > 0 || escalated || probes || named;
         let share = function.map_or(0.0, |function| self.share_above(function, call));
         if !proved && bound * RARER > share {
             return None;
@@ -394,10 +405,9 @@ impl Bfla {
         role: &Role,
         peers: u64,
     ) -> bool {
-        let used = |cell: &Cell| !cell.allowed.is_empty();
         peers >= self.limits.peers_min.saturating_mul(2)
             && !role.names.is_empty()
-            && !function.is_some_and(|function| function.cells.values().any(used))
+            && !function.is_some_and(Function::is_used)
             && rights::is_for_running(&context.sighting.name)
     }
 
@@ -410,16 +420,11 @@ impl Bfla {
         own: &Role,
         selfmade: bool,
     ) -> Vec<String> {
-        let many = own.actors.len() >= MANY && own.calls >= MANY_CALLS && !own.names.is_empty();
         let above = |(key, cell): (&u64, &Cell)| {
             let others = (selfmade || *key != call.role) && cell.allowed_but(call.actor) > 0;
             let role = self.matrix.roles.iter().find(|((_, role), _)| role == key);
             let role = role.map(|(_, role)| role)?;
-            let few = many
-                && !role.names.is_empty()
-                && role.actors.len().saturating_mul(5) <= own.actors.len();
-            let above = few || rights::any_above(seen, &role.names);
-            (others && above).then(|| rights::shown(&role.names))
+            (others && is_above_role(role, own, seen)).then(|| rights::shown(&role.names))
         };
         let mut users: Vec<String> = function.cells.iter().filter_map(above).collect();
         users.sort();
@@ -533,6 +538,16 @@ fn is_of_its_own(context: &Context<'_>) -> bool {
         && !sighting.objects.is_empty()
         && !rights::is_for_running(&sighting.name)
         && sighting.objects.iter().take(OBJECTS_MAX).all(own)
+}
+
+/// A role stands above the caller's: by its names, or because it is the few beside the many.
+fn is_above_role(role: &Role, own: &Role, seen: &Seen) -> bool {
+    let few = own.actors.len() >= MANY
+        && own.calls >= MANY_CALLS
+        && !own.names.is_empty()
+        && !role.names.is_empty()
+        && role.actors.len().saturating_mul(5) <= own.actors.len();
+    few || rights::any_above(seen, &role.names)
 }
 
 /// A word that speaks of roles.

@@ -266,12 +266,49 @@ fn a_function_that_three_customers_were_told_of_is_open_to_the_fourth() {
     let mut town = Town::new(RULE);
     usual(&mut town);
     let statistics = || get("/statistics").answer(r#"{"total":7}"#);
-    town.at(600.0, by(ADMIN, "admin", statistics()));
+    for turn in 1..6 {
+        town.at(1500.0 * turn as f64, by(ADMIN, "admin", statistics()));
+    }
     for user in 0..6 {
         town.at(LATER + 60.0 * user as f64, by(user, "customer", statistics()));
     }
     town.run();
     assert_eq!(town.stories().len(), 3, "{:#?}", town.stories());
+}
+
+#[test]
+fn what_was_used_once_says_nothing_of_rights_and_what_was_used_often_does() {
+    // One administrator did it once, or looked at it again at once; in the other town for days.
+    let prints = || post("/labels").answer(r#"{"printed":true}"#);
+    let uses = |times: &'static [f64]| {
+        move |town: &mut Town| {
+            for at in times {
+                town.at(*at, by(ADMIN, "admin", prints()));
+            }
+            town.at(LATER, by(MALLORY, "agent", prints()));
+            town.at(LATER + 9.0, by(6, "agent", prints()));
+        }
+    };
+    let agents = |plan: &dyn Fn(&mut Town), expected| {
+        let mut town = Town::new(RULE);
+        for hour in 0..4 {
+            for user in 0..52 {
+                let at = (hour as f64 + 0.9 * chance(&[hour, user])) * HOUR;
+                let list = get("/news").answer(r#"{"news":[{"title":"x"}]}"#);
+                town.at(at, by(user, "agent", person(user)));
+                town.at(at + 2.0, by(user, "agent", list));
+            }
+            town.at(hour as f64 * HOUR + 60.0, by(ADMIN, "admin", person(ADMIN)));
+        }
+        plan(&mut town);
+        town.run();
+        let stories = town.stories();
+        let told = stories.iter().map(|story| (story.severity, story.outcome)).max();
+        assert_eq!(told, expected, "{stories:#?} {:?}", town.not_evaluated());
+    };
+    agents(&uses(&[900.0]), None);
+    agents(&uses(&[900.0, 905.0, 960.0, 1000.0, 1190.0]), None);
+    agents(&uses(&[900.0, 2700.0, 5400.0, 8100.0]), USED);
 }
 
 /// Rights that only answers tell.
