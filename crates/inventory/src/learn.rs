@@ -260,11 +260,10 @@ impl Service {
         let extension = |name: &str| split_extension(name).1.map(str::to_ascii_lowercase);
         let first = names().next().and_then(extension);
         // Programs are named one by one.
-        let program = first.as_deref().is_some_and(|first| PROGRAMS.contains(&first));
-        let files = first.is_some() && !program && names().all(|name| extension(name) == first);
-        if program {
+        if first.as_deref().is_some_and(|first| PROGRAMS.contains(&first)) {
             return false;
         }
+        let files = first.is_some() && names().all(|name| extension(name) == first);
         let wordy = names().filter(|name| is_wordy(name)).count();
         let below_root = parent != 0;
         let enough =

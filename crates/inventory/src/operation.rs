@@ -38,10 +38,10 @@ const IN_QUERY: &[&str] = &[
     "function",
     "fn",
     "do",
-    "route",
-    "task",
 ];
-/// Those that choose one of a program's, in a form.
+/// Those that choose one of a program's (`/index.php?route=cart/add`), in its query and in a form.
+/// Elsewhere they are data: the route of a bus, a task to do.
+const OF_PROGRAM: &[&str] = &["route", "task"];
 const IN_FORM: &[&str] = &["method", "do", "act", "task", "dispatch", "mode"];
 /// Short ones, where the value is a path (`r=site/login`) or a component (`option=com_content`).
 const IN_SHORT: &[&str] = &["r", "option"];
@@ -132,12 +132,13 @@ pub(crate) fn of(request: &Request) -> Option<Operation> {
             _ => IN_BODY,
         };
         let own = |name: &&&str| leaf.path.eq_ignore_ascii_case(name);
-        let in_form = leaf.place == Place::Form && is_program(&request.path);
-        let name = known
-            .iter()
-            .find(own)
-            .or_else(|| IN_FORM.iter().find(own).filter(|_| in_form))
-            .or_else(|| IN_SHORT.iter().find(own).filter(|_| chooses(leaf)))?;
+        let of_program = || match leaf.place {
+            Place::Query => OF_PROGRAM.iter().find(own).or_else(|| short(leaf)),
+            Place::Form => IN_FORM.iter().find(own),
+            _ => None,
+        };
+        let program = || is_program(&request.path).then(of_program).flatten();
+        let name = known.iter().find(own).or_else(program)?;
         match &leaf.value {
             Value::Text(value) if is_name(value) => Some(Operation::new('?', name, value, false)),
             _ => None,
@@ -147,21 +148,21 @@ pub(crate) fn of(request: &Request) -> Option<Operation> {
 
 /// The path is that of a program by its extension (`/person.do`, `/index.php`).
 fn is_program(path: &str) -> bool {
-    let path = path.split('?').next().unwrap_or_default();
     split_extension(path.rsplit('/').next().unwrap_or_default())
         .1
         .is_some_and(|extension| crate::learn::PROGRAMS.contains(&&*extension.to_ascii_lowercase()))
 }
 
-/// The value of a short parameter of a query is the path of a function, or names a component.
-fn chooses(leaf: &Leaf) -> bool {
-    let Value::Text(value) = &leaf.value else { return false };
+/// A short parameter of a query whose value is the path of a function, or names a component.
+fn short(leaf: &Leaf) -> Option<&'static &'static str> {
+    let Value::Text(value) = &leaf.value else { return None };
     let step = |part: &str| {
         (2..=32).contains(&part.len())
             && part.bytes().all(|b| b.is_ascii_lowercase() || b"-_".contains(&b))
     };
     let path = (2..=3).contains(&value.split('/').count()) && value.split('/').all(step);
-    leaf.place == Place::Query && (path || value.starts_with("com_") && leaf.path == "option")
+    let chooses = path || value.starts_with("com_") && leaf.path == "option";
+    IN_SHORT.iter().find(|name| leaf.path == **name).filter(|_| chooses)
 }
 
 /// The function that an XML body names: the first element of a SOAP body (document style, WSDL 1.1
@@ -376,7 +377,10 @@ mod tests {
         check(get("/search?q=order&action=17"), None, None);
         check(get("/search?query=shoes"), None, None);
         check(get("/s?q=shoes"), None, None);
-        check(get("/s?r=17/4"), None, None);
+        check(get("/index.php?r=17/4"), None, None);
+        check(get("/login?r=account/orders"), None, None);
+        check(get("/stops?route=north-line"), None, None);
+        check(get("/reminders?task=call-home"), None, None);
         check(post("/pay").form("method=card"), None, None);
         check(post("/pay").json(r#"{"method":"card"}"#), None, None);
         check(post("/x").json(r#"{"action":"a long text that says something"}"#), None, None);

@@ -69,8 +69,7 @@ impl Cookies {
         })
     }
 
-    /// A sign-in sets the cookie, and nothing else sets it for those who had none; a mark against
-    /// forged requests is none of them.
+    /// A sign-in set the cookie, and it is no mark against forged requests.
     pub(crate) fn lets_in(&self, name: &str) -> bool {
         let lower = name.to_ascii_lowercase();
         let guard = ["csrf", "xsrf"].iter().any(|word| lower.contains(word));
