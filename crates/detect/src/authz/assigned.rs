@@ -263,7 +263,7 @@ fn is_of_itself(context: &Context<'_>) -> bool {
 /// The answer is a decision on what was asked (`status.allowed` of an access review, `decision` of
 /// `AuthZEN`): roles and groups in such a request say whom it is about.
 fn is_decided(context: &Context<'_>) -> bool {
-    const DECISIONS: [&str; 10] = [
+    const DECISIONS: [&str; 9] = [
         "allow",
         "allowed",
         "denied",
@@ -271,7 +271,6 @@ fn is_decided(context: &Context<'_>) -> bool {
         "authorized",
         "authorised",
         "permitted",
-        "authenticated",
         "haspermission",
         "isallowed",
     ];
